@@ -1,0 +1,270 @@
+package watcher
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// backstopInterval is how often the file is compared with what was last read of it, notified or not.
+	backstopInterval = time.Second
+
+	// pollInterval is the pace of polling where the operator named none.
+	pollInterval = 100 * time.Millisecond
+
+	// maxStrikes is how many changes may go unannounced on one directory before its notifications are given up.
+	maxStrikes = 2
+)
+
+// loop is the state of one Run, touched by its goroutine alone.
+type loop struct {
+	w      *Watcher
+	handle func(context.Context, []byte) error
+	logger *slog.Logger
+	reader reader
+	watch  *watch
+	ledger ledger
+
+	handled  []byte      // the content given to handle last
+	version  os.FileInfo // the version of the file that handled was read from, nil before the first
+	seen     os.FileInfo // the version at the last look, nil if there was none
+	readErr  string      // why the last look failed, "" if it did not
+	debounce *time.Timer // runs while an unfinished content waits
+	waiting  bool        // whether debounce runs
+	tick     *time.Ticker
+
+	announced bool // a notification came since the last backstop
+	suspect   bool // the last backstop found a change that nothing had announced
+	strikes   int  // changes that stayed unannounced in a row
+	lastCheck time.Time
+}
+
+func newLoop(w *Watcher, handle func(context.Context, []byte) error) *loop {
+	l := &loop{
+		w:        w,
+		handle:   handle,
+		logger:   w.opts.Logger.With("file", w.file),
+		reader:   reader{limit: w.opts.MaxSize + 1},
+		debounce: time.NewTimer(time.Hour),
+		tick:     time.NewTicker(backstopInterval),
+	}
+	l.debounce.Stop()
+	return l
+}
+
+func (l *loop) close() {
+	l.debounce.Stop()
+	l.tick.Stop()
+	l.watch.close()
+}
+
+func (l *loop) run(ctx context.Context) error {
+	l.arm(nil)
+	if err := l.look(ctx, false); err != nil {
+		return err
+	}
+	close(l.w.ready)
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case ev := <-l.watch.events():
+			err = l.notified(ctx, ev)
+		case watchErr := <-l.watch.errors():
+			err = l.faulted(ctx, watchErr)
+		case <-l.debounce.C:
+			l.waiting = false
+			err = l.look(ctx, true)
+		case <-l.tick.C:
+			err = l.ticked(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// notified takes ev and whatever else is queued, and looks at the file once for all of them: later notifications
+// cannot bring back what it said in between.
+func (l *loop) notified(ctx context.Context, ev fsnotify.Event) error {
+	relevant, moved := false, false
+	for more := true; more; {
+		if l.watch.concerns(ev) {
+			relevant = true
+			moved = moved || ev.Has(fsnotify.Create|fsnotify.Remove|fsnotify.Rename)
+			l.ledger.notified(ev.Op)
+			l.w.update(func(s *Status) { s.Notifications++ })
+		}
+		select {
+		case ev, more = <-l.watch.events():
+		default:
+			more = false
+		}
+	}
+	if !relevant {
+		return nil
+	}
+	l.announced, l.suspect, l.strikes = true, false, 0
+	if moved && l.watch.stale(l.w.file) {
+		l.arm(nil)
+	}
+	return l.look(ctx, false)
+}
+
+// faulted takes an error of the notifications. After an overflow they are still good, but some are lost.
+func (l *loop) faulted(ctx context.Context, err error) error {
+	if errors.Is(err, fsnotify.ErrEventOverflow) {
+		l.w.update(func(s *Status) { s.Overflows++ })
+		l.logger.Warn("notifications overflowed; reading the file as it is now")
+		l.ledger.reset()
+	} else {
+		l.logger.Warn("notifications failed; setting up the watch anew", "error", err)
+		l.arm(nil)
+	}
+	return l.look(ctx, false)
+}
+
+// ticked is the poll where the watch polls, and the backstop for lost notifications elsewhere.
+func (l *loop) ticked(ctx context.Context) error {
+	if l.watch.mode == Polling && time.Since(l.lastCheck) < backstopInterval {
+		return l.look(ctx, false)
+	}
+	l.lastCheck = time.Now()
+	quiet := !l.announced
+	l.announced = false
+	switch {
+	case l.watch.mode == Polling:
+		l.arm(l.watch) // for the limit may be raised, the mount gone, the directory made
+		return l.look(ctx, false)
+	case l.watch.stale(l.w.file):
+		l.arm(nil)
+		return l.look(ctx, false)
+	case l.suspect && quiet:
+		return l.unannounced(ctx)
+	}
+	if quiet && !l.waiting {
+		l.ledger.reset()
+	}
+	if info, err := os.Stat(l.w.file); sameVersion(info, l.seen) || err != nil && l.seen == nil {
+		return nil
+	}
+	// Its notification may be just on its way; the next backstop knows.
+	l.suspect = true
+	return l.look(ctx, false)
+}
+
+// unannounced deals with a change that no notification has announced: a watch gone dead without a sign, or a
+// file that is changed by a way the kernel does not watch (another host, a layer below an overlay, a bind mount
+// of the file alone).
+func (l *loop) unannounced(ctx context.Context) error {
+	l.suspect = false
+	l.strikes++
+	if l.strikes >= maxStrikes {
+		l.watch.giveUp()
+	}
+	l.arm(nil)
+	return l.look(ctx, false)
+}
+
+// arm sets up the watch anew. Given the present one it leaves that in place unless something better can be had.
+func (l *loop) arm(present *watch) {
+	next := armWatch(l.w.file, l.w.opts, l.watch, present)
+	if next == present && present != nil {
+		return
+	}
+	if l.watch == nil {
+		next.log(l.logger, "watching")
+	} else {
+		if next.mode != l.watch.mode || next.reason != l.watch.reason {
+			next.log(l.logger, "the way of watching has changed")
+		}
+		l.w.update(func(s *Status) { s.Rearmed++ })
+	}
+	l.watch = next
+	l.ledger.reset()
+	l.w.update(func(s *Status) { s.Mode, s.Reason = next.mode, next.reason })
+	if next.mode == Polling {
+		l.tick.Reset(next.interval)
+	} else {
+		l.tick.Reset(backstopInterval)
+	}
+}
+
+// look reads the file and hands its content over if that is new. An unfinished content waits, unless final is
+// set: then it is what the file says.
+func (l *loop) look(ctx context.Context, final bool) error {
+	content, version, err := l.reader.read(l.w.file)
+	l.seen = version
+	l.noteRead(err)
+	if err != nil {
+		l.stopWaiting()
+		l.overwritten()
+		return nil
+	}
+	if sameVersion(version, l.version) && bytes.Equal(content, l.handled) {
+		l.stopWaiting()
+		l.overwritten()
+		return nil
+	}
+	if !final && !l.w.opts.Complete(content) {
+		l.version = nil // whatever comes next was written after this
+		if !l.waiting {
+			l.waiting = true
+			l.debounce.Reset(l.w.opts.Debounce)
+		}
+		l.overwritten()
+		return nil
+	}
+	l.stopWaiting()
+	l.handled = append(l.handled[:0], content...)
+	l.version = version
+	l.ledger.decided++
+	l.overwritten()
+	return l.handle(ctx, content)
+}
+
+func (l *loop) stopWaiting() {
+	l.waiting = false
+	l.debounce.Stop()
+}
+
+// overwritten closes the books on the writes that ended before this look and were not seen by one.
+func (l *loop) overwritten() {
+	if n := l.ledger.lost(); n > 0 {
+		l.w.update(func(s *Status) { s.Overwritten += n })
+		l.logger.Debug("change decided", "decision", "overwritten", "writes", n)
+	}
+}
+
+// noteRead keeps the status and says once why the file cannot be read.
+func (l *loop) noteRead(err error) {
+	l.w.update(func(s *Status) { s.Present = err == nil })
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text == l.readErr {
+		return
+	}
+	l.readErr = text
+	switch {
+	case err == nil:
+		l.logger.Info("the event file can be read")
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+		l.logger.Info("the event file is not there; the next event makes it")
+	case errors.Is(err, fs.ErrPermission):
+		l.logger.Warn("the event file cannot be read; run the relay as a user who may, or mend its mode",
+			"uid", os.Getuid(), "error", err)
+	default:
+		l.logger.Warn("the event file cannot be read", "error", err)
+	}
+}

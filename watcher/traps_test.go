@@ -1,0 +1,209 @@
+package watcher_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"wpre-relay/schema"
+	"wpre-relay/watcher"
+)
+
+func TestNoInotifyInstanceLeftMeansPolling(t *testing.T) {
+	p := newPlayer(t)
+	var taken []int
+	release := func() {
+		for _, fd := range taken {
+			unix.Close(fd)
+		}
+		taken = nil
+	}
+	defer release()
+	for {
+		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+		if errors.Is(err, syscall.EMFILE) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, fd)
+	}
+	var log strings.Builder
+	p.opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	status := p.watcher.Status()
+	if status.Mode != watcher.Polling || !strings.Contains(status.Reason, "fs.inotify.max_user_instances") {
+		t.Errorf("status %+v, want polling for want of instances", status)
+	}
+	if !strings.Contains(log.String(), "mode=polling") || !strings.Contains(log.String(), "max_user_instances") {
+		t.Errorf("the log does not say so:\n%s", log.String())
+	}
+	for i := range 3 {
+		text := fmt.Sprintf(`{"timestamp":%d}`, i)
+		if err := errors.Join(writeAsPlugin(p.file, text), p.want(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release()
+	if err := p.do("mode", "inotify"); err != nil {
+		t.Errorf("with instances to be had again: %v", err)
+	}
+	if err := errors.Join(writeAsPlugin(p.file, `{"timestamp":9}`), p.want(`{"timestamp":9}`)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOverwrittenWritesAreCounted holds the watcher up in handle while more is written than it can see.
+func TestOverwrittenWritesAreCounted(t *testing.T) {
+	p := newPlayer(t)
+	w, err := watcher.New(p.file, p.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered, resume := make(chan string), make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- w.Run(ctx, func(_ context.Context, content []byte) error {
+			entered <- string(content)
+			<-resume
+			return nil
+		})
+	}()
+	<-w.Ready()
+	const writes = 50
+	if err := writeAsPlugin(p.file, `{"timestamp":0}`); err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	for i := range writes {
+		if err := writeAsPlugin(p.file, fmt.Sprintf(`{"timestamp":%d}`, i+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resume <- struct{}{}
+	if got, want := <-entered, fmt.Sprintf(`{"timestamp":%d}`, writes); got != want {
+		t.Errorf("got %s, want the last one, %s", got, want)
+	}
+	resume <- struct{}{}
+	p.watcher = w
+	if err := p.until("count of 49", func(s watcher.Status) bool { return s.Overwritten == writes-1 }); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnErrorOfHandleEndsRun(t *testing.T) {
+	p := newPlayer(t)
+	if err := writeAsPlugin(p.file, `{"timestamp":0}`); err != nil {
+		t.Fatal(err)
+	}
+	w, err := watcher.New(p.file, p.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cause := errors.New("cause")
+	err = w.Run(t.Context(), func(context.Context, []byte) error { return cause })
+	if !errors.Is(err, cause) || !strings.Contains(err.Error(), p.file) {
+		t.Errorf("got %v, want the cause and the file", err)
+	}
+}
+
+func TestALargerFileIsReadUpToTheLimit(t *testing.T) {
+	p := newPlayer(t)
+	p.opts.MaxSize = 10000
+	p.opts.Complete = nil
+	if err := write(p.file, 0, strings.Repeat("x", 20000)); err != nil {
+		t.Fatal(err)
+	}
+	w, err := watcher.New(p.file, p.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, w, p.handled)
+	if got := len(<-p.handled); got != 10001 {
+		t.Errorf("got %d bytes, want one more than the limit of 10000", got)
+	}
+}
+
+func TestLocate(t *testing.T) {
+	root := t.TempDir()
+	p := &player{t: t, root: root}
+	for _, dir := range []string{
+		"site/wp-content/realtime-events", "fresh", "moved/plugins", "bedrock/app/themes",
+		"config-only", "named/wp-content", "dir/realtime-events", "odd",
+	} {
+		if err := p.do("mkdir", dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"config-only/wp-config.php", "odd/latest_event.json", "plain"} {
+		if err := p.do("put", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tc := range []struct {
+		path, want string
+		sure       bool
+	}{
+		{"site", "site/wp-content/realtime-events/latest_event.json", true},
+		{"site/wp-content", "site/wp-content/realtime-events/latest_event.json", true},
+		{"site/wp-content/", "site/wp-content/realtime-events/latest_event.json", true},
+		{"site/wp-content/realtime-events", "site/wp-content/realtime-events/latest_event.json", true},
+		{"site/wp-content/realtime-events/latest_event.json", "site/wp-content/realtime-events/latest_event.json", true},
+		{"moved", "moved/realtime-events/latest_event.json", true},
+		{"bedrock/app", "bedrock/app/realtime-events/latest_event.json", true},
+		{"config-only", "config-only/wp-content/realtime-events/latest_event.json", true},
+		{"named/wp-content", "named/wp-content/realtime-events/latest_event.json", true},
+		{"dir/realtime-events", "dir/realtime-events/latest_event.json", true},
+		{"odd", "odd/latest_event.json", true},
+		{"plain", "plain", true},
+		{"absent/wp-content", "absent/wp-content/realtime-events/latest_event.json", true},
+		{"absent/realtime-events", "absent/realtime-events/latest_event.json", true},
+		{"absent/events.json", "absent/events.json", true},
+		{"fresh", "fresh/wp-content/realtime-events/latest_event.json", false},
+		{"absent", "absent/wp-content/realtime-events/latest_event.json", false},
+	} {
+		file, sure, err := watcher.Locate(filepath.Join(root, tc.path))
+		if want := filepath.Join(root, tc.want); err != nil || file != want || sure != tc.sure {
+			t.Errorf("Locate(%s) = %s, %v, %v, want %s, %v", tc.path, file, sure, err, want, tc.sure)
+		}
+	}
+}
+
+func BenchmarkWriteToHandle(b *testing.B) {
+	file := filepath.Join(b.TempDir(), "latest_event.json")
+	w, err := watcher.New(file, watcher.Options{Complete: schema.Complete, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	handled := make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- w.Run(ctx, func(context.Context, []byte) error { handled <- struct{}{}; return nil })
+	}()
+	<-w.Ready()
+	texts := []string{`{"timestamp":1795426189}`, `{"timestamp":1795426190}`}
+	for i := 0; b.Loop(); i++ {
+		if err := writeAsPlugin(file, texts[i%2]); err != nil {
+			b.Fatal(err)
+		}
+		<-handled
+	}
+	cancel()
+	<-done
+}

@@ -1,0 +1,126 @@
+// Package watcher reports what one file says, each time it says something new. It reads the file on every
+// notification of the kernel, finds it again when it, its directory or a symbolic link on the way to it is
+// deleted, renamed, retargeted or mounted over, and polls where notifications cannot be had. It knows nothing of
+// events or clients: what a content means, and whether it was there before, is for its caller to say.
+//
+// The plugin empties the file, writes it with one write(2) and then changes its mode, even to the same one. So
+// an empty file is a write under way, and each Chmod notification is a write that has ended.
+package watcher
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Options for New. The zero value works.
+type Options struct {
+	// Debounce is how long an unfinished content (see Complete) may wait for the next notification before it
+	// counts as all that there will be. It is armed once, by the first unfinished content, and delays nothing
+	// else. Default 50 ms.
+	Debounce time.Duration
+
+	// PollInterval makes the watcher poll, at this pace, instead of asking the kernel. Default 0: notifications
+	// where they work, polling every 100 ms where they do not.
+	PollInterval time.Duration
+
+	// MaxSize bounds what is read of the file: at most MaxSize+1 bytes, so that a larger file can be told from
+	// one of just this size. Default 1 MiB.
+	MaxSize int
+
+	// Complete reports whether waiting for more bytes would be in vain. Default: always.
+	Complete func(content []byte) bool
+
+	// Logger gets one line when the watch is armed, lost or changes its mode, or the file cannot be read.
+	// Default: slog.Default().
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Debounce <= 0 {
+		o.Debounce = 50 * time.Millisecond
+	}
+	if o.MaxSize <= 0 {
+		o.MaxSize = 1 << 20
+	}
+	if o.Complete == nil {
+		o.Complete = func([]byte) bool { return true }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+// Watcher watches one file. Use New.
+type Watcher struct {
+	file  string
+	opts  Options
+	ready chan struct{} // closed by Run after its first look at the file
+
+	mu     sync.Mutex
+	status Status // guarded by mu
+}
+
+// New returns a Watcher for the file at path, which need not exist. Locate finds the path from what an operator
+// gives.
+func New(path string, opts Options) (*Watcher, error) {
+	file, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", path, err)
+	}
+	return &Watcher{
+		file:   file,
+		opts:   opts.withDefaults(),
+		ready:  make(chan struct{}),
+		status: Status{File: file},
+	}, nil
+}
+
+// Ready is closed once Run has armed the watch and, if the file held something, handled it.
+func (w *Watcher) Ready() <-chan struct{} { return w.ready }
+
+// Status returns how the watch stands now.
+func (w *Watcher) Status() Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.status
+}
+
+// update changes the status under its lock.
+func (w *Watcher) update(change func(*Status)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change(&w.status)
+}
+
+// Run watches the file until ctx ends, and then returns nil. It calls handle with every new content, one at a
+// time, in the order read, on its own goroutine: while handle runs, nothing is read. The content is handle's only
+// until it returns. Nil means that the content is taken care of; any error ends Run and is returned, wrapped.
+//
+// A content is new if its bytes differ from the one handled before, or if the file was written again with the
+// same bytes. Run may be called once.
+func (w *Watcher) Run(ctx context.Context, handle func(ctx context.Context, content []byte) error) error {
+	l := newLoop(w, handle)
+	defer l.close()
+	if err := l.run(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("handle a change of %s: %w", w.file, err)
+	}
+	return nil
+}
+
+// Status says how a watch stands. The counters only grow.
+type Status struct {
+	File    string // absolute path of the watched file
+	Mode    Mode   // "" until the watch is armed
+	Reason  string // why it polls; "" where it does not
+	Present bool   // whether the file was there and could be read at the last look
+
+	Notifications uint64 // notifications that concerned the file
+	Overflows     uint64 // times the kernel dropped notifications
+	Rearmed       uint64 // times the watch was set up anew after the first
+	Overwritten   uint64 // writes that were gone before they could be read, estimated from Chmods
+}
