@@ -1,0 +1,51 @@
+package eventlog
+
+import (
+	"encoding/binary"
+	"time"
+
+	"wpre-relay/schema"
+)
+
+// Record is an event in its place. It is immutable and shared by all clients.
+type Record struct {
+	Position Position
+	Time     time.Time // when it was appended, UTC, to the microsecond
+	Event    schema.Event
+
+	frame []byte // Event.Document is its payload
+}
+
+// Frame returns the event as one whole WebSocket text message from a server: a single unmasked frame (RFC 6455
+// §5.2), the same for every client, built once. Do not change it.
+func (r *Record) Frame() []byte { return r.frame }
+
+// size is what the record weighs against the log's bound; nil weighs nothing.
+func (r *Record) size() int {
+	if r == nil {
+		return 0
+	}
+	return len(r.frame)
+}
+
+// newRecord builds the frame and lets the event share its memory.
+func newRecord(at Position, now time.Time, ev schema.Event) *Record {
+	frame := TextFrame(ev.Document)
+	ev.Document = frame[len(frame)-len(ev.Document):]
+	return &Record{Position: at, Time: now, Event: ev, frame: frame}
+}
+
+// TextFrame returns text as one whole WebSocket text message from a server (RFC 6455 §5.2).
+func TextFrame(text []byte) []byte {
+	const finalText = 0x81
+	frame := make([]byte, 0, 10+len(text))
+	switch n := len(text); {
+	case n <= 125:
+		frame = append(frame, finalText, byte(n))
+	case n <= 0xffff:
+		frame = binary.BigEndian.AppendUint16(append(frame, finalText, 126), uint16(n))
+	default:
+		frame = binary.BigEndian.AppendUint64(append(frame, finalText, 127), uint64(n))
+	}
+	return append(frame, text...)
+}
