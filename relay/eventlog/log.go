@@ -202,6 +202,9 @@ func (l *Log) Records() []*Record {
 	return recs
 }
 
+// Capacity returns how many records the log keeps at most.
+func (l *Log) Capacity() int { return l.opts.Records }
+
 // JournalError returns why the journal does not hold all records now, nil if it does.
 func (l *Log) JournalError() error { return l.journal.err() }
 

@@ -1,0 +1,145 @@
+// Package cli is the command line: it turns arguments, environment and configuration file into typed settings, and
+// says what is wrong with them. It starts nothing.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"wpre-relay/relay/origin"
+)
+
+// CLI is all that can be said on the command line. The flags of Serve may be given without its name.
+type CLI struct {
+	Serve       Serve       `cmd:"" default:"withargs" help:"Watch the plugin's event file and relay each event to all browsers (the default)."`
+	Demo        Demo        `cmd:"" help:"See it work without WordPress: writes events as the plugin does, and relays them."`
+	Tail        Tail        `cmd:"" help:"Connect to a relay as a browser does and print each event as one line."`
+	Healthcheck Healthcheck `cmd:"" help:"Ask the relay on this machine whether it serves: exit status 0 or 1, for containers."`
+
+	Config    kong.ConfigFlag  `group:"general" placeholder:"FILE" help:"YAML file of these settings, by their names without dashes in front: 'listen: :8080'."`
+	LogLevel  slog.Level       `group:"general" placeholder:"LEVEL" default:"info" help:"debug, info, warn or error; debug tells what became of every change of the file (default: ${default})."`
+	LogFormat string           `group:"general" placeholder:"FORMAT" default:"auto" enum:"auto,text,json" help:"text, json, or auto: text on a terminal, JSON elsewhere (default: ${default})."`
+	Version   kong.VersionFlag `group:"general" env:"-" help:"Print the version and exit."`
+}
+
+// Serve are the settings of the relay proper.
+type Serve struct {
+	Watch        string        `group:"capture" placeholder:"PATH" help:"What to watch: WordPress's root, wp-content, realtime-events or the event file itself; it need not exist yet. Required."`
+	StateDir     string        `group:"capture" placeholder:"DIR" help:"Where to remember what was sent, across restarts (default: $$STATE_DIRECTORY, else wpre-relay in $$XDG_STATE_HOME or ~/.local/state)."`
+	History      int           `group:"capture" placeholder:"N" default:"10000" help:"How many events to remember (default: ${default})."`
+	Debounce     time.Duration `group:"capture" placeholder:"TIME" default:"50ms" help:"How long a half-written file may wait for its rest before it counts as invalid; whole ones never wait (default: ${default})."`
+	PollInterval time.Duration `group:"capture" placeholder:"TIME" default:"0" help:"Read the file at this pace instead of being notified by the kernel (default: 0, only where notifications cannot work, every 100ms)."`
+	MaxEventSize Size          `group:"capture" placeholder:"SIZE" default:"1MiB" help:"Largest event, in bytes, KiB or MiB (default: ${default})."`
+
+	Listen          string           `group:"clients" placeholder:"ADDR" default:":8080" help:"Where browsers connect, on any path (default: ${default})."`
+	AllowOrigin     []origin.Pattern `group:"clients" placeholder:"ORIGIN" help:"Also admit pages from here: https://example.com, or https://*.example.com; may be repeated (default: only pages of the same host name)."`
+	RequireOrigin   bool             `group:"clients" help:"Refuse clients that send no origin; browsers always do."`
+	MaxClients      int              `group:"clients" placeholder:"N" default:"0" help:"Most clients at once (default: 0, as many as the limit of open files allows)."`
+	MaxClientsPerIP int              `group:"clients" name:"max-clients-per-ip" placeholder:"N" default:"0" help:"Most clients at once from one address; behind a proxy all may have the same (default: 0, no limit)."`
+	CatchUp         time.Duration    `group:"clients" placeholder:"TIME" default:"10s" help:"For how long after a start a page that connects first gets what happened while the relay was down (default: ${default}; 0: never)."`
+	Drain           time.Duration    `group:"clients" placeholder:"TIME" default:"3s" help:"Spread the closing of many connections over this time when stopping (default: ${default})."`
+	Welcome         string           `group:"clients" placeholder:"TEXT" help:"Greet each client with this text, as the recipe's Node server does (default: none; the plugin's page logs an error for it)."`
+	PeerMessages    bool             `group:"clients" help:"Send each client's messages to all others as 'Broadcast: …', as the recipe's Node server does."`
+	AdminListen     string           `group:"clients" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where operators ask for /livez, /readyz and /api/status; 'off' for nowhere (default: ${default})."`
+}
+
+// Demo are the settings of the demonstration.
+type Demo struct {
+	Listen     string        `placeholder:"ADDR" default:"localhost:8080" help:"Where the relay listens (default: ${default})."`
+	PageListen string        `placeholder:"ADDR" default:"localhost:8888" help:"Where a page stands in for a WordPress site (default: ${default})."`
+	Every      time.Duration `placeholder:"TIME" default:"2s" help:"How often a post is saved (default: ${default})."`
+	Count      int           `placeholder:"N" default:"0" help:"How many posts are saved before it ends (default: 0, until Ctrl-C)."`
+}
+
+// Tail are the settings of the client.
+type Tail struct {
+	URL string `arg:"" optional:"" default:"ws://localhost:8080/" help:"The relay (default: ${default})."`
+}
+
+// Healthcheck are the settings of the probe.
+type Healthcheck struct {
+	Listen string `placeholder:"ADDR" default:":8080" help:"Where the relay listens (default: ${default})."`
+}
+
+// Validate refuses what cannot be meant.
+func (s *Serve) Validate() error {
+	switch {
+	case s.Watch == "":
+		return errors.New("--watch is missing: give the path to WordPress, to its wp-content or to the event file (to see the relay work without WordPress: wpre-relay demo)")
+	case s.History < 1:
+		return errors.New("--history must be at least 1")
+	case s.Debounce < 0 || s.PollInterval < 0 || s.CatchUp < 0 || s.Drain < 0:
+		return errors.New("a time must not be negative")
+	case s.MaxClients < 0 || s.MaxClientsPerIP < 0:
+		return errors.New("a limit must not be negative; 0 is no limit")
+	}
+	return nil
+}
+
+// Validate refuses what cannot be meant.
+func (d *Demo) Validate() error {
+	if d.Every <= 0 || d.Count < 0 {
+		return errors.New("--every must be more than 0, and --count not less")
+	}
+	return nil
+}
+
+// UsageError is an error in what was said, not in what it led to.
+type UsageError struct{ Err error }
+
+// Error returns the error with the way to help.
+func (e *UsageError) Error() string { return e.Err.Error() + "\nTry: wpre-relay --help" }
+
+// Unwrap returns the error itself.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Parse returns the settings and the name of the command. Flags count before the environment (WPRE_RELAY_…, or a
+// file that WPRE_RELAY_…_FILE names), that before the configuration file; an empty variable counts as unset. Help and
+// version go to out; then exit is called. Other errors are *UsageError.
+func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, string, error) {
+	var c CLI
+	if err := expandEnvironment(); err != nil {
+		return nil, "", &UsageError{err}
+	}
+	parser, err := kong.New(&c,
+		kong.Name("wpre-relay"),
+		kong.Description("Makes the WordPress plugin \"WP Realtime Events\" real-time: watches the event file that it writes, and sends each new event to all browsers over WebSocket, at once, in order, and once."),
+		kong.DefaultEnvars(envPrefix),
+		kong.Configuration(loadConfig),
+		kong.Vars{"version": "wpre-relay " + version},
+		kong.Groups{"capture": "Watching:", "clients": "Serving:", "general": "General:"},
+		kong.Help(printHelp),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100, ValueFormatter: formatHelp}),
+		kong.Writers(out, io.Discard),
+		kong.Exit(exit),
+	)
+	if err != nil {
+		return nil, "", fmt.Errorf("command line: %w", err)
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		return nil, "", &UsageError{err}
+	}
+	return &c, ctx.Selected().Name, nil
+}
+
+// printHelp prints the help of the default command, too, where none is named.
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil || ctx.Selected() != nil {
+		return err
+	}
+	serve, err := kong.Trace(ctx.Kong, []string{"serve"})
+	if err != nil {
+		return err
+	}
+	options.NoAppSummary = true
+	return kong.DefaultHelpPrinter(options, serve)
+}
+
+// formatHelp leaves the environment out of each line: one sentence says it for all.
+func formatHelp(value *kong.Value) string { return value.Help }

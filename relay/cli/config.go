@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+)
+
+// config is a configuration file: settings by the names of their flags.
+type config map[string]any
+
+// loadConfig is kong's way to a configuration file.
+func loadConfig(r io.Reader) (kong.Resolver, error) {
+	var c config
+	if err := yaml.NewDecoder(r).Decode(&c); err != nil && err != io.EOF {
+		return nil, fmt.Errorf("it is not YAML of the form 'name: value': %w", err)
+	}
+	return c, nil
+}
+
+// Validate refuses names that are no settings, since a mistyped one would go unnoticed.
+func (c config) Validate(app *kong.Application) error {
+	var known []string
+	for _, node := range append([]*kong.Node{app.Node}, app.Children...) {
+		for _, flag := range node.Flags {
+			known = append(known, flag.Name)
+		}
+	}
+	for name := range c {
+		if !slices.Contains(known, name) {
+			slices.Sort(known)
+			return fmt.Errorf("the configuration file sets %q, which is no setting; there are %s", name, strings.Join(slices.Compact(known), ", "))
+		}
+	}
+	return nil
+}
+
+// Resolve returns what the file says for flag, unless the environment says something.
+func (c config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, set := os.LookupEnv(name); set {
+			return nil, nil
+		}
+	}
+	switch value := c[flag.Name].(type) {
+	case nil, []any, bool:
+		return value, nil
+	default:
+		return fmt.Sprint(value), nil
+	}
+}

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+const (
+	envPrefix  = "WPRE_RELAY"
+	fileSuffix = "_FILE"
+)
+
+// expandEnvironment takes empty variables of ours away, and sets those whose value stands in a file (as Docker's
+// and Kubernetes' secrets do) from there.
+func expandEnvironment() error {
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, envPrefix+"_") && value == "" {
+			os.Unsetenv(name)
+		}
+	}
+	for _, variable := range os.Environ() {
+		name, path, _ := strings.Cut(variable, "=")
+		target, isFile := strings.CutSuffix(name, fileSuffix)
+		if !isFile || !strings.HasPrefix(name, envPrefix+"_") {
+			continue
+		}
+		if _, set := os.LookupEnv(target); set {
+			return fmt.Errorf("both %s and %s are set; leave one", target, name)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if text := strings.TrimRight(string(content), "\r\n"); text != "" {
+			os.Setenv(target, text)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+// Package relay decides which contents of the plugin's file are new events, keeps them in a log and serves that to
+// clients over HTTP. It does not know where contents come from: someone calls Ingest.
+package relay
+
+import (
+	"context"
+	"log/slog"
+
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/schema"
+)
+
+// maxAccepted bounds the events that wait for the log: beyond it, a disk that is slower than the writers holds up
+// Ingest. maxAppend bounds those that the log gets at once.
+const (
+	maxAccepted = 1024
+	maxAppend   = 64
+)
+
+// Options for New. The zero value works.
+type Options struct {
+	// MaxEventSize bounds a document, in bytes as written. Default 1 MiB.
+	MaxEventSize int
+
+	// Logger gets a line for each decision, at debug level but for invalid contents. No line holds content.
+	// Default: slog.Default().
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxEventSize <= 0 {
+		o.MaxEventSize = 1 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+// Relay takes contents in and appends new events to a log. Use New.
+type Relay struct {
+	log       *eventlog.Log
+	opts      Options
+	decisions Decisions
+	accepted  chan accepted
+
+	// For Ingest alone.
+	history history
+	looked  bool // it was called before
+}
+
+// accepted is an event on its way to the log, or, with done, a mark between two.
+type accepted struct {
+	event schema.Event
+	done  chan<- struct{}
+}
+
+// New returns a relay that knows what log holds as sent.
+func New(log *eventlog.Log, opts Options) *Relay {
+	r := &Relay{log: log, opts: opts.withDefaults(), accepted: make(chan accepted, maxAccepted)}
+	recs := log.Records()
+	r.history = newHistory(max(len(recs), log.Capacity()))
+	for _, rec := range recs {
+		r.history.add(rec.Event)
+	}
+	return r
+}
+
+// Decisions returns what was decided so far.
+func (r *Relay) Decisions() *Decisions { return &r.decisions }
+
+// Ingest takes what the file says now and decides whether that is a new event; if so, Run appends it to the log. It
+// does no disk work and waits for no client, so that its caller can soon read again. It returns nil when the
+// content is taken care of, whatever it was, and ctx's error if that ends first. It keeps nothing of file. Calls
+// must not overlap.
+func (r *Relay) Ingest(ctx context.Context, file []byte) error {
+	atStart := !r.looked
+	r.looked = true
+	ev, tail, err := schema.Decode(file, r.opts.MaxEventSize)
+	switch {
+	case err != nil:
+		r.decisions.count(Invalid)
+		r.opts.Logger.Warn("the file holds no event; the last one stays", "decision", Invalid, "reason", err, "bytes", len(file))
+		return nil
+	case r.history.last.ID == ev.ID && atStart:
+		r.opts.Logger.Debug("the file has not changed since the last run", "type", ev.Type)
+		return nil
+	case r.history.duplicate(ev):
+		r.decide(Duplicate, ev)
+		return nil
+	}
+	select {
+	case r.accepted <- accepted{event: ev}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	r.history.add(ev)
+	if len(tail) > 0 {
+		r.decide(Torn, ev)
+	} else {
+		r.decide(Relayed, ev)
+	}
+	return nil
+}
+
+func (r *Relay) decide(d Decision, ev schema.Event) {
+	r.decisions.count(d)
+	r.opts.Logger.Debug("change decided", "decision", d, "type", ev.Type, "bytes", len(ev.Document))
+}
+
+// Run appends to the log what Ingest accepts, until ctx ends and nothing is left. No Ingest may come after that.
+func (r *Relay) Run(ctx context.Context) {
+	var events []schema.Event
+	for {
+		select {
+		case next := <-r.accepted:
+			events = r.append(events[:0], next)
+		case <-ctx.Done():
+			for len(r.accepted) > 0 {
+				events = r.append(events[:0], <-r.accepted)
+			}
+			return
+		}
+	}
+}
+
+// append gives the log next and what else waits, with one write of its journal.
+func (r *Relay) append(events []schema.Event, next accepted) []schema.Event {
+	for more := true; more && next.done == nil; {
+		events = append(events, next.event)
+		if len(events) == maxAppend {
+			break
+		}
+		select {
+		case next = <-r.accepted:
+		default:
+			more = false
+		}
+	}
+	if len(events) > 0 {
+		recs := r.log.Append(events...)
+		r.opts.Logger.Debug("events appended", "count", len(recs), "position", recs[len(recs)-1].Position)
+	}
+	if next.done != nil {
+		close(next.done)
+	}
+	return events
+}
+
+// Flush waits until Run has appended all that Ingest accepted before.
+func (r *Relay) Flush(ctx context.Context) error {
+	done := make(chan struct{})
+	select {
+	case r.accepted <- accepted{done: done}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

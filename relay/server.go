@@ -1,0 +1,187 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/origin"
+	"wpre-relay/relay/ws"
+)
+
+// ServerOptions for NewServer. The zero value works.
+type ServerOptions struct {
+	// Origins says which pages may connect. Default: those of the same host name.
+	Origins origin.Policy
+
+	// MaxClients and MaxClientsPerIP bound the clients; 0 is no limit. Behind a proxy, all clients may have one
+	// address.
+	MaxClients, MaxClientsPerIP int
+
+	// CatchUp is for how long after NewServer a client that connects first gets the events that were found at the
+	// start: its page lost the connection to the relay before this one, and comes back without a position.
+	// Default 0: never.
+	CatchUp time.Duration
+
+	// Welcome is a text that every client gets first. Default: none. The plugin's page logs an error for a text
+	// that is not JSON.
+	Welcome string
+
+	// PeerMessages passes each client's messages on to the others. Default: they are dropped.
+	PeerMessages bool
+
+	// Logger gets refusals, and at debug level clients. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+// Server is the public HTTP handler: every path upgrades to a WebSocket. Use NewServer.
+type Server struct {
+	log       *eventlog.Log
+	opts      ServerOptions
+	clients   *ws.Clients
+	admission admission
+	welcome   [][]byte
+	found     [][]byte  // frames of the events found at the start
+	foundTill time.Time // until when they are sent
+
+	mu       sync.Mutex
+	rejected map[string]uint64 // by reason; guarded by mu
+}
+
+// NewServer returns a server of log. The records after number found are those that were found at the start.
+func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	s := &Server{
+		log:       log,
+		opts:      opts,
+		clients:   ws.New(log, ws.Options{PeerMessages: opts.PeerMessages, Logger: opts.Logger}),
+		admission: admission{maxClients: opts.MaxClients, maxPerIP: opts.MaxClientsPerIP},
+		foundTill: time.Now().Add(opts.CatchUp),
+		rejected:  make(map[string]uint64),
+	}
+	if opts.Welcome != "" {
+		s.welcome = [][]byte{eventlog.TextFrame([]byte(opts.Welcome))}
+	}
+	const all = 1 << 30
+	recs, _, _ := log.Next(nil, found, all) // gone are only those that nobody can get any more
+	for _, rec := range recs {
+		s.found = append(s.found, rec.Frame())
+	}
+	return s
+}
+
+// Run serves the clients that ServeHTTP accepts, until ctx ends.
+func (s *Server) Run(ctx context.Context) { s.clients.Run(ctx) }
+
+// Drain closes all clients with code and reason, spread over at most the given time, and waits for them until ctx
+// ends. The listeners must be closed.
+func (s *Server) Drain(ctx context.Context, code websocket.StatusCode, reason string, over time.Duration) {
+	s.clients.Drain(ctx, code, reason, over)
+}
+
+// ServeHTTP upgrades WebSocket handshakes on any path. Anything else gets 426 with a line that helps, but for
+// /livez, which says that the process serves.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case wantsUpgrade(r):
+		s.upgrade(w, r)
+	case r.URL.Path == "/livez":
+		io.WriteString(w, "ok\n")
+	default:
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+		http.Error(w, notAWebSocket(r), http.StatusUpgradeRequired)
+	}
+}
+
+func wantsUpgrade(r *http.Request) bool {
+	for _, value := range r.Header.Values("Upgrade") {
+		for token := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.TrimSpace(token), "websocket") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func notAWebSocket(r *http.Request) string {
+	if r.Header.Get("Sec-WebSocket-Key") != "" {
+		return "wpre-relay: this handshake has lost its Upgrade header; a proxy in front must pass Upgrade and Connection on"
+	}
+	return "wpre-relay: events come over WebSocket, at ws://" + r.Host + "/"
+}
+
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
+	if err := s.opts.Origins.Check(r); err != nil {
+		s.reject(w, r, http.StatusForbidden, "origin", err.Error())
+		return
+	}
+	leave, refusal := s.admission.admit(r.RemoteAddr)
+	switch refusal {
+	case "max_clients":
+		w.Header().Set("Retry-After", "5")
+		s.reject(w, r, http.StatusServiceUnavailable, refusal, "as many clients as --max-clients allows are connected")
+		return
+	case "max_clients_per_ip":
+		w.Header().Set("Retry-After", "5")
+		s.reject(w, r, http.StatusTooManyRequests, refusal, "as many clients as --max-clients-per-ip allows are connected from this address")
+		return
+	}
+	entry := ws.Entry{After: s.log.Head().Seq, Hello: s.hello(), Left: leave}
+	if err := s.clients.Accept(w, r, entry); err != nil {
+		s.count("handshake")
+		s.opts.Logger.Debug("handshake failed", "remote", r.RemoteAddr, "error", err)
+	}
+}
+
+// hello returns what a client gets first. It must be asked for after the position that the client begins at.
+func (s *Server) hello() [][]byte {
+	if len(s.found) == 0 || !time.Now().Before(s.foundTill) {
+		return s.welcome
+	}
+	return append(s.welcome[:len(s.welcome):len(s.welcome)], s.found...)
+}
+
+// reject answers a handshake that is not to be.
+func (s *Server) reject(w http.ResponseWriter, r *http.Request, status int, reason, text string) {
+	first := s.count(reason) == 1
+	level := slog.LevelDebug
+	if first {
+		level = slog.LevelWarn // one line an operator should see; the rest is counted
+	}
+	s.opts.Logger.Log(r.Context(), level, "client refused", "status", status, "reason", text, "remote", r.RemoteAddr)
+	http.Error(w, fmt.Sprintf("wpre-relay: %s", text), status)
+}
+
+func (s *Server) count(reason string) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rejected[reason]++
+	return s.rejected[reason]
+}
+
+// ServerStatus says how a server stands. The counts of refusals and messages only grow.
+type ServerStatus struct {
+	Clients      int               `json:"clients"`
+	MessagesSent uint64            `json:"messages_sent"`
+	Rejected     map[string]uint64 `json:"rejected"`
+}
+
+// Status returns how the server stands now.
+func (s *Server) Status() ServerStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ServerStatus{Clients: s.clients.Len(), MessagesSent: s.clients.Sent(), Rejected: maps.Clone(s.rejected)}
+}

@@ -1,0 +1,172 @@
+// Package ws serves the log to WebSocket clients (RFC 6455).
+//
+// There is no queue per client. A client is a connection and a position in the log, and it belongs to one of a few
+// shards. A shard's goroutine takes what is new in the log, joins it to one piece of bytes and writes that to all
+// of its clients that are caught up, without waiting for any. A client that cannot take it all at once lags: a
+// goroutine of its own pulls from the log and writes, at the client's pace, until it has caught up and is given
+// back to the shard, or has fallen behind what the log keeps and is closed. So a slow client delays nobody and
+// costs a goroutine but no memory of its own. A second goroutine per client reads, mostly nothing.
+package ws
+
+import (
+	"context"
+	"encoding/binary"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"wpre-relay/relay/eventlog"
+)
+
+// Options for New. The zero value works.
+type Options struct {
+	// PeerMessages passes each client's messages on to all the others, as "Broadcast: …". A client that lags does
+	// not get them; they are not kept. Default: messages are read and dropped.
+	PeerMessages bool
+
+	// MaxMessage bounds a client's message, in bytes; one beyond it is closed with 1009. Default 4096.
+	MaxMessage int64
+
+	// PingInterval is how often a client is pinged; one that is silent for a whole interval after is cut off.
+	// Default 25 s, to a second.
+	PingInterval time.Duration
+
+	// Shards is the number of goroutines that write. Default: GOMAXPROCS.
+	Shards int
+
+	// Logger gets a line for each client at debug level. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxMessage <= 0 {
+		o.MaxMessage = 4096
+	}
+	if o.PingInterval < time.Second {
+		o.PingInterval = 25 * time.Second
+	}
+	if o.Shards <= 0 {
+		o.Shards = runtime.GOMAXPROCS(0)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+// Clients is the set of WebSocket clients of one log. Use New.
+type Clients struct {
+	log    *eventlog.Log
+	opts   Options
+	shards []*shard
+	joins  atomic.Uint64  // deals clients out to shards, and pings to seconds
+	count  atomic.Int64   // clients connected
+	parts  sync.WaitGroup // goroutines of clients
+}
+
+// New returns the set of clients of log, empty. Run serves them.
+func New(log *eventlog.Log, opts Options) *Clients {
+	c := &Clients{log: log, opts: opts.withDefaults()}
+	for range c.opts.Shards {
+		c.shards = append(c.shards, newShard(c))
+	}
+	return c
+}
+
+// Run delivers what is new in the log to all clients until ctx ends; then it cuts off who is still there and waits
+// until all of them are gone. Drain says goodbye first.
+func (c *Clients) Run(ctx context.Context) {
+	var shards sync.WaitGroup
+	for _, s := range c.shards {
+		shards.Go(func() { s.run(ctx) })
+	}
+	shards.Wait()
+	c.parts.Wait()
+}
+
+// Len returns how many clients are connected.
+func (c *Clients) Len() int { return int(c.count.Load()) }
+
+// Sent returns how many messages were given to clients' sockets so far.
+func (c *Clients) Sent() uint64 {
+	var n uint64
+	for _, s := range c.shards {
+		n += s.sent.Load()
+	}
+	return n
+}
+
+// Entry is how one client begins.
+type Entry struct {
+	Hello [][]byte // frames that it gets before anything else
+	After uint64   // number of the record after which it reads the log
+	Left  func()   // called once, when the client is gone
+}
+
+// Accept upgrades the request and adds the client. It returns when the handshake is done, and answers the request
+// itself if that fails. Who may connect is for the caller to decide, before.
+func (c *Clients) Accept(w http.ResponseWriter, r *http.Request, entry Entry) error {
+	hijacker := &hijacker{ResponseWriter: w}
+	conn, err := websocket.Accept(hijacker, r, &websocket.AcceptOptions{
+		InsecureSkipVerify: true, // the origin was checked
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		entry.Left()
+		return err
+	}
+	conn.SetReadLimit(c.opts.MaxMessage)
+	turn := c.joins.Add(1)
+	client := &client{
+		set:    c,
+		shard:  c.shards[turn%uint64(len(c.shards))],
+		socket: hijacker.socket,
+		conn:   conn,
+		pos:    entry.After,
+		turn:   uint32(turn / uint64(len(c.shards))),
+		left:   entry.Left,
+	}
+	c.count.Add(1)
+	c.parts.Go(func() { client.serve(entry.Hello) })
+	return nil
+}
+
+// Drain closes all clients with code and reason, evenly spread over at most the given time (a few clients take
+// less: they need not be a millisecond apart), and waits until they are gone. When ctx ends it cuts off the rest.
+// Events still go to those that are not closed yet. The caller must have ended the coming of new clients.
+func (c *Clients) Drain(ctx context.Context, code websocket.StatusCode, reason string, over time.Duration) {
+	frame := closeFrame(code, reason)
+	for _, s := range c.shards {
+		s.post(func() { s.drain(frame, over) })
+	}
+	for poll := time.NewTicker(5 * time.Millisecond); c.Len() > 0; {
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			for _, s := range c.shards {
+				s.post(s.cutOff)
+			}
+			return
+		}
+	}
+}
+
+// tellPeers passes text on to all clients but one.
+func (c *Clients) tellPeers(text []byte, except *client) {
+	frame := eventlog.TextFrame(append([]byte("Broadcast: "), text...))
+	for _, s := range c.shards {
+		s.postPeer(frame, except)
+	}
+}
+
+// closeFrame returns a server's close frame (RFC 6455 §5.5.1). The reason must have at most 123 bytes.
+func closeFrame(code websocket.StatusCode, reason string) []byte {
+	frame := []byte{0x88, byte(2 + len(reason))}
+	frame = binary.BigEndian.AppendUint16(frame, uint16(code))
+	return append(frame, reason...)
+}

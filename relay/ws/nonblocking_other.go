@@ -1,0 +1,7 @@
+//go:build !unix
+
+package ws
+
+// writeNonblocking takes nothing where sockets cannot be written without waiting: every client is then served by
+// a goroutine of its own while it has something to get.
+func writeNonblocking(uintptr, []byte) (int, error) { return 0, nil }

@@ -1,0 +1,240 @@
+#!/usr/bin/env bash
+# Builds the image from the Dockerfile and runs it beside a PHP container that writes events as the plugin does, on a
+# shared volume; a WebSocket client says what arrived. For root on Debian 12, where no Docker engine runs: buildah and
+# podman come from Debian's packages, the base images are stand-ins made from this machine's own Go and PHP, and the
+# images live in a temporary store of their own, of which nothing stays. Needs go, node and npm.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+here=$PWD/scripts/container
+failures=0
+
+step() { echo "== $* (at ${SECONDS}s)"; }
+
+check() { # check WHAT COMMAND...: one PASS or FAIL line.
+	local what=$1
+	shift
+	if "$@"; then
+		echo "PASS $what"
+	else
+		echo "FAIL $what"
+		failures=$((failures + 1))
+	fi
+}
+
+within() { # within SECONDS COMMAND...: waits until the command succeeds.
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < end)) || return 1
+		sleep 0.05
+	done
+}
+
+exits() { # exits CODE COMMAND...
+	local want=$1 got=0
+	shift
+	"$@" >/dev/null 2>&1 || got=$?
+	((got == want))
+}
+
+
+# --- a store of its own ------------------------------------------------------------------------------------------
+
+if ((EUID != 0)); then
+	echo "container.sh: not root" >&2
+	exit 2
+fi
+
+packages=()
+for need in buildah:buildah podman:podman runc:runc conmon:conmon php:php-cli; do
+	command -v "${need%%:*}" >/dev/null || packages+=("${need#*:}")
+done
+if ((${#packages[@]})); then
+	step "install ${packages[*]}"
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+work=$(mktemp -d /tmp/wpre-container.XXXXXX)
+cgroup=${work##*/}
+clients=()
+cleanup() {
+	local status=$? pid
+	trap - EXIT
+	set +e
+	for pid in "${clients[@]}"; do
+		kill "$pid" 2>/dev/null
+	done
+	podman rm --all --force --time 0 >/dev/null 2>&1
+	buildah rm --all >/dev/null 2>&1
+	# Both the deepest first.
+	awk -v dir="$work/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount
+	find /sys/fs/cgroup -depth -type d -path "*/$cgroup*" -exec rmdir {} + 2>/dev/null
+	rm -rf "$work" || status=1
+	exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Locks in files, so that the containers of another store on this machine keep theirs. Limits as low as any host's,
+# since root may lack CAP_SYS_RESOURCE, which raising one takes. No systemd: neither for cgroups nor for timers.
+cat >"$work/containers.conf" <<EOF
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+netns = "host"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+lock_type = "file"
+runtime = "runc"
+static_dir = "$work/store/libpod"
+tmp_dir = "$work/run/libpod"
+volume_path = "$work/store/volumes"
+EOF
+cat >"$work/storage.conf" <<EOF
+[storage]
+driver = "overlay"
+graphroot = "$work/store"
+runroot = "$work/run"
+EOF
+mkdir "$work/tmp"
+export CONTAINERS_CONF=$work/containers.conf CONTAINERS_STORAGE_CONF=$work/storage.conf TMPDIR=$work/tmp
+export DISABLE_HC_SYSTEMD=true
+
+# --- images ------------------------------------------------------------------------------------------------------
+
+rootfs() { # rootfs DIR PROGRAM...: the programs, and what they are linked with, at the paths where they are here.
+	local dir=$1 file
+	shift
+	for file in "$@" $(ldd "$@" | grep '^[[:space:]]' | grep -o '/[^ :]*' | sort -u); do
+		install -D "$file" "$dir$file"
+	done
+	mkdir -p "$dir/tmp"
+}
+
+step "stand-in base images"
+golang=$(grep -o 'golang:[^ ]*' Dockerfile)
+rootfs "$work/golang" /bin/sh "$(command -v mkdir)" "$(command -v cp)" "$(command -v chmod)"
+install -D /etc/ssl/certs/ca-certificates.crt "$work/golang/etc/ssl/certs/ca-certificates.crt"
+install -D /dev/stdin "$work/golang/etc/passwd" <<<'root:x:0:0:root:/root:/bin/sh'
+buildah build -q --isolation chroot -t "localhost/$golang" -f - "$work/golang" >/dev/null <<'EOF'
+FROM scratch
+COPY . /
+ENV PATH=/usr/local/go/bin:/usr/bin:/bin GOPATH=/go GOTOOLCHAIN=local
+EOF
+
+php=$(readlink -f "$(command -v php)")
+rootfs "$work/php" "$php"
+install -D /usr/share/zoneinfo/UTC "$work/php/usr/share/zoneinfo/UTC" # Debian's PHP reads the system's.
+install -D "$here/plugin.php" "$work/php/plugin.php"
+mkdir -p "$work/php/var/www/html/wp-content"
+buildah build -q --isolation chroot -t localhost/php -f - "$work/php" >/dev/null <<EOF
+FROM scratch
+COPY . /
+COPY --chown=33:33 var/www /var/www
+USER 33:33
+ENTRYPOINT ["$php", "-n"]
+EOF
+
+step "build the Dockerfile"
+go mod download
+# The Go tree and the modules are mounted instead of copied into the stand-in.
+buildah build --isolation chroot --format docker --pull=never -t localhost/wpre-relay \
+	-v "$(go env GOROOT):/usr/local/go:ro" -v "$(go env GOMODCACHE):/go/pkg/mod" . >"$work/build.log" 2>&1 || {
+	cat "$work/build.log"
+	exit 1
+}
+
+step "install the WebSocket client"
+npm install --silent --no-audit --no-fund --prefix "$work/client" ws@8 >/dev/null
+export WS_MODULE=$work/client
+
+# --- the relay beside PHP ----------------------------------------------------------------------------------------
+
+read -r port admin < <(node -e '
+	const net = require("node:net");
+	const a = net.createServer().listen(0, "127.0.0.1"), b = net.createServer().listen(0, "127.0.0.1", () => {
+		console.log(a.address().port, b.address().port);
+		a.close();
+		b.close();
+	});')
+hardened=(--read-only --read-only-tmpfs=false --cap-drop=all --security-opt=no-new-privileges)
+address=(-e "WPRE_RELAY_LISTEN=127.0.0.1:$port" -e "WPRE_RELAY_ADMIN_LISTEN=127.0.0.1:$admin")
+
+run() { podman run --cgroup-parent "/$cgroup" "$@"; }
+
+save() { # save FIRST COUNT GAP_MS: PHP writes events; what they are goes to standard output.
+	run --rm -v "site-$as:/var/www/html" localhost/php /plugin.php /var/www/html "$@"
+}
+
+start_relay() {
+	run -d --name relay "${user[@]}" "${hardened[@]}" "${address[@]}" -v "site-$as:/var/www/html:ro" \
+		-v "state-$as:/var/lib/wpre-relay" localhost/wpre-relay >/dev/null
+	check "uid $as: the health check passes" within 10 podman healthcheck run relay
+	check "uid $as: no capability, a read-only root and a read-only site" confined
+}
+
+stop_relay() {
+	podman stop --time 20 relay >/dev/null
+	check "uid $as: the relay exits with 0" test "$(podman inspect -f '{{.State.ExitCode}}' relay)" = 0
+	((failures == 0)) || podman logs relay
+	podman rm relay >/dev/null
+}
+
+connect() { # connect NAME: a client in the background, which writes NAME and NAME.log.
+	node "$here/client.mjs" "ws://127.0.0.1:$port" >"$work/$1" 2>"$work/$1.log" &
+	clients+=($!)
+	check "uid $as: a client connects" within 10 grep -q '^open' "$work/$1.log"
+}
+
+closed() { # closed NAME: the client has seen a close frame that names a stop (1001) or a restart (1012).
+	within 10 grep -q '^closed' "$work/$1.log" && grep -qE '^closed (1001|1012)$' "$work/$1.log" ||
+		! cat "$work/$1.log"
+}
+
+confined() {
+	local pid
+	pid=$(podman inspect -f '{{.State.Pid}}' relay)
+	grep -qP "^Uid:(\t$as){4}$" "/proc/$pid/status" && grep -qP '^CapBnd:\t0+$' "/proc/$pid/status" &&
+		grep -qE '^overlay / overlay ro,' "/proc/$pid/mounts" &&
+		grep -qE '^[^ ]+ /var/www/html [^ ]+ ro,' "/proc/$pid/mounts"
+}
+
+# visit NAME FIRST COUNT GAP_MS WHAT: the relay starts, PHP saves, the relay stops. The client gets what saved-UID
+# holds, then what is saved now, after which nothing of the past can come any more.
+visit() {
+	start_relay
+	connect "$1"
+	within 10 cmp "$work/saved-$as" "$work/$1" || true
+	save "$2" "$3" "$4" >>"$work/saved-$as"
+	within 10 cmp "$work/saved-$as" "$work/$1" || true
+	stop_relay
+	check "uid $as: the stop reaches the client as a close code" closed "$1"
+	check "uid $as: $5" diff "$work/saved-$as" "$work/$1"
+}
+
+# scenario UID MODE [OPTION...]: a relay with volumes of its own, wp-content in that mode.
+scenario() {
+	as=$1 user=("${@:3}")
+	step "uid $as"
+	podman volume create "site-$as" >/dev/null
+	podman volume create "state-$as" >/dev/null
+	# As with WordPress, the first container that mounts the volume fills it and gives it to uid 33.
+	run --rm -v "site-$as:/var/www/html" localhost/php -r "chmod('/var/www/html/wp-content', 0$2);"
+
+	: >"$work/saved-$as"
+	visit "live-$as" 1 20 50 "20 events arrive, each once and in order"
+	save 21 1 0 >"$work/saved-$as"
+	visit "missed-$as" 22 1 0 "an event written while down arrives once"
+	: >"$work/saved-$as"
+	visit "known-$as" 23 1 0 "what was sent before a stop is not sent again"
+}
+
+check "the health check fails where no relay runs" exits 1 run --rm "${address[@]}" localhost/wpre-relay healthcheck
+scenario 65532 755
+scenario 33 750 --user 33 # Only PHP's own uid gets in.
+scenario 82 755 --user 82
+
+step "$failures failed"
+((failures == 0))
