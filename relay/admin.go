@@ -6,15 +6,15 @@ import (
 	"net/http"
 )
 
-// NewAdmin returns the handler of the listener for operators: /livez says that the process serves, /readyz asks
-// ready, which returns why the relay is not, and /api/status shows what status returns, as JSON.
-func NewAdmin(ready func() error, status func() any) http.Handler {
+// NewAdmin returns the handler of the listener for operators: /livez says that the process serves, /readyz whether
+// it should get clients, and /api/status shows the report, as JSON.
+func NewAdmin(health Health) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "ok\n")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := ready(); err != nil {
+		if err := health.Ready(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
@@ -24,7 +24,7 @@ func NewAdmin(ready func() error, status func() any) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
-		encoder.Encode(status())
+		encoder.Encode(health.Report())
 	})
 	return mux
 }

@@ -5,15 +5,19 @@ import "sync/atomic"
 // Decision is what became of one change of the file.
 type Decision string
 
-// The decisions. Each change of the file gets one; the watcher counts those that nobody could read.
+// The decisions. Each change of the file gets one.
 const (
 	Relayed   Decision = "relayed"   // a new event, sent to the clients
 	Torn      Decision = "torn"      // the same, out of a file with the tail of an older one behind it
 	Duplicate Decision = "duplicate" // an event that was sent before
 	Filtered  Decision = "filtered"  // an event that nobody may see
 	Invalid   Decision = "invalid"   // no event
+
+	// Overwritten is a change that was gone before it could be read. It is counted where the file is read.
+	Overwritten Decision = "overwritten"
 )
 
+// decisions are those that Ingest takes.
 var decisions = [...]Decision{Relayed, Torn, Duplicate, Filtered, Invalid}
 
 // Decisions counts decisions. It may be used from several goroutines.

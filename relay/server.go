@@ -84,10 +84,10 @@ func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
 // Run serves the clients that ServeHTTP accepts, until ctx ends.
 func (s *Server) Run(ctx context.Context) { s.clients.Run(ctx) }
 
-// Drain closes all clients with code and reason, spread over at most the given time, and waits for them until ctx
-// ends. The listeners must be closed.
-func (s *Server) Drain(ctx context.Context, code websocket.StatusCode, reason string, over time.Duration) {
-	s.clients.Drain(ctx, code, reason, over)
+// Drain closes all clients with code and reason, spread over at most the given time, and waits until they are gone.
+// The listeners must be closed.
+func (s *Server) Drain(code websocket.StatusCode, reason string, over time.Duration) {
+	s.clients.Drain(code, reason, over)
 }
 
 // ServeHTTP upgrades WebSocket handshakes on any path. Anything else gets 426 with a line that helps, but for

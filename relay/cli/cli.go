@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -89,6 +90,18 @@ func (d *Demo) Validate() error {
 	return nil
 }
 
+// Serve returns the settings of the relay that serves the demonstration from root.
+func (d *Demo) Serve(root string) Serve {
+	return Serve{
+		Watch:        root,
+		StateDir:     filepath.Join(root, "state"),
+		History:      1000,
+		MaxEventSize: 1 << 20,
+		Listen:       d.Listen,
+		AdminListen:  "off",
+	}
+}
+
 // UsageError is an error in what was said, not in what it led to.
 type UsageError struct{ Err error }
 
@@ -97,6 +110,10 @@ func (e *UsageError) Error() string { return e.Err.Error() + "\nTry: wpre-relay 
 
 // Unwrap returns the error itself.
 func (e *UsageError) Unwrap() error { return e.Err }
+
+const description = `Makes the WordPress plugin "WP Realtime Events" real-time: watches the event file that it writes, and sends each new event to all browsers over WebSocket, at once, in order, and once.
+
+Each flag can also be set in the environment, --max-clients as WPRE_RELAY_MAX_CLIENTS, or as WPRE_RELAY_MAX_CLIENTS_FILE, the name of a file that holds the value; or in the configuration file. Flags count before the environment, and that before the file.`
 
 // Parse returns the settings and the name of the command. Flags count before the environment (WPRE_RELAY_…, or a
 // file that WPRE_RELAY_…_FILE names), that before the configuration file; an empty variable counts as unset. Help and
@@ -108,13 +125,14 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 	}
 	parser, err := kong.New(&c,
 		kong.Name("wpre-relay"),
-		kong.Description("Makes the WordPress plugin \"WP Realtime Events\" real-time: watches the event file that it writes, and sends each new event to all browsers over WebSocket, at once, in order, and once."),
+		kong.Description(description),
 		kong.DefaultEnvars(envPrefix),
 		kong.Configuration(loadConfig),
 		kong.Vars{"version": "wpre-relay " + version},
 		kong.Groups{"capture": "Watching:", "clients": "Serving:", "general": "General:"},
 		kong.Help(printHelp),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100, ValueFormatter: formatHelp}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100}),
+		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }), // the environment is explained once
 		kong.Writers(out, io.Discard),
 		kong.Exit(exit),
 	)
@@ -128,18 +146,3 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 	return &c, ctx.Selected().Name, nil
 }
 
-// printHelp prints the help of the default command, too, where none is named.
-func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
-	if err := kong.DefaultHelpPrinter(options, ctx); err != nil || ctx.Selected() != nil {
-		return err
-	}
-	serve, err := kong.Trace(ctx.Kong, []string{"serve"})
-	if err != nil {
-		return err
-	}
-	options.NoAppSummary = true
-	return kong.DefaultHelpPrinter(options, serve)
-}
-
-// formatHelp leaves the environment out of each line: one sentence says it for all.
-func formatHelp(value *kong.Value) string { return value.Help }

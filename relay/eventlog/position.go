@@ -25,3 +25,6 @@ func ParsePosition(s string) (Position, error) {
 	}
 	return Position{Epoch: epoch, Seq: seq}, nil
 }
+
+// MarshalText is String, for logs and JSON.
+func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil }

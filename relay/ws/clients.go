@@ -137,17 +137,21 @@ func (c *Clients) Accept(w http.ResponseWriter, r *http.Request, entry Entry) er
 }
 
 // Drain closes all clients with code and reason, evenly spread over at most the given time (a few clients take
-// less: they need not be a millisecond apart), and waits until they are gone. When ctx ends it cuts off the rest.
-// Events still go to those that are not closed yet. The caller must have ended the coming of new clients.
-func (c *Clients) Drain(ctx context.Context, code websocket.StatusCode, reason string, over time.Duration) {
+// less: they need not be a millisecond apart), waits until they are gone, and cuts off who does not answer. Events
+// still go to those that are not closed yet. The caller must have ended the coming of new clients.
+func (c *Clients) Drain(code websocket.StatusCode, reason string, over time.Duration) {
 	frame := closeFrame(code, reason)
 	for _, s := range c.shards {
 		s.post(func() { s.drain(frame, over) })
 	}
-	for poll := time.NewTicker(5 * time.Millisecond); c.Len() > 0; {
+	patience := time.NewTimer(over + closeTimeout)
+	defer patience.Stop()
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for c.Len() > 0 {
 		select {
 		case <-poll.C:
-		case <-ctx.Done():
+		case <-patience.C:
 			for _, s := range c.shards {
 				s.post(s.cutOff)
 			}

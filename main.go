@@ -1,0 +1,249 @@
+// Wpre-relay makes the WordPress plugin "WP Realtime Events" real-time: it watches the event file that the plugin
+// writes and sends each new event to all browsers over WebSocket. This file wires the parts and ends them in order.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"wpre-relay/relay"
+	"wpre-relay/relay/cli"
+	"wpre-relay/relay/demo"
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/origin"
+	"wpre-relay/relay/tail"
+	"wpre-relay/schema"
+	"wpre-relay/watcher"
+)
+
+// version is set by the linker in releases.
+var version = ""
+
+// errStop and errRestart end the relay on purpose; they decide what clients are told.
+var (
+	errStop    = errors.New("interrupted")
+	errRestart = errors.New("terminated")
+)
+
+func main() {
+	settings, command, err := cli.Parse(os.Args[1:], describeVersion(), os.Stdout, os.Exit)
+	if err != nil {
+		fail(err)
+	}
+	logger := settings.Logger(os.Stderr)
+	slog.SetDefault(logger)
+	ctx := untilSignal(context.Background())
+	switch command {
+	case "serve":
+		err = serve(ctx, settings.Serve, logger)
+	case "demo":
+		err = runDemo(ctx, settings.Demo, logger)
+	case "tail":
+		err = tail.Run(ctx, settings.Tail.URL, os.Stdout, logger)
+	case "healthcheck":
+		err = relay.CheckLive(ctx, settings.Healthcheck.Listen)
+	}
+	if err != nil {
+		fail(err)
+	}
+}
+
+// fail ends the program: with status 2 if it was called wrongly, else 1.
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "wpre-relay: "+err.Error())
+	var usage *cli.UsageError
+	if errors.As(err, &usage) {
+		os.Exit(2)
+	}
+	os.Exit(1)
+}
+
+func describeVersion() string {
+	v := version
+	if info, ok := debug.ReadBuildInfo(); ok && v == "" {
+		v = info.Main.Version
+	}
+	return fmt.Sprintf("%s (%s, %s/%s)", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// untilSignal returns a context that the first SIGINT or SIGTERM ends; the next one ends the process. Service
+// managers send SIGTERM, mostly to start anew; a person's Ctrl-C is SIGINT.
+func untilSignal(parent context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		cause := errStop
+		if <-signals == syscall.SIGTERM {
+			cause = errRestart
+		}
+		signal.Stop(signals)
+		cancel(cause)
+	}()
+	return ctx
+}
+
+// start runs parts side by side. The function that it returns ends them and waits until they are done.
+func start(parts ...func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, part := range parts {
+		running.Go(func() { part(ctx) })
+	}
+	return func() { cancel(); running.Wait() }
+}
+
+// serve runs the relay until ctx ends or something breaks. What is started last ends first: no more clients come,
+// those there are told, the file is left alone, what it said is kept, and the log is closed.
+func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	file, sure, err := watcher.Locate(s.Watch)
+	if err != nil {
+		return err
+	}
+	if !sure {
+		logger.Warn("nothing tells what --watch is; taking it for WordPress's root", "watch", s.Watch, "file", file)
+	}
+	state, err := s.StatePath(file)
+	if err != nil {
+		return err
+	}
+	log, err := eventlog.Open(state, eventlog.Options{Records: s.History, Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	before := log.Head()
+	logger.Info("remembering what was sent", "state", state, "position", before)
+
+	// The ports are taken before the file is read: what is read counts as sent.
+	public, err := relay.Listen("--listen", s.Listen)
+	if err != nil {
+		return err
+	}
+	defer public.Close()
+	var admin net.Listener
+	if s.AdminListen != "off" {
+		if admin, err = relay.Listen("--admin-listen", s.AdminListen); err != nil {
+			return err
+		}
+		defer admin.Close()
+	}
+
+	rel := relay.New(log, relay.Options{MaxEventSize: int(s.MaxEventSize), Logger: logger})
+	w, err := watcher.New(file, watcher.Options{
+		Debounce:     s.Debounce,
+		PollInterval: s.PollInterval,
+		MaxSize:      int(s.MaxEventSize),
+		Complete:     schema.Complete,
+		Logger:       logger,
+	})
+	if err != nil {
+		return err
+	}
+	defer start(rel.Run, log.KeepSynced)()
+	defer start(func(ctx context.Context) {
+		if err := w.Run(ctx, rel.Ingest); err != nil {
+			cancel(err)
+		}
+	})()
+	select {
+	case <-w.Ready():
+	case <-ctx.Done():
+		return onPurpose(ctx)
+	}
+	if err := rel.Flush(ctx); err != nil {
+		return onPurpose(ctx)
+	}
+
+	server := relay.NewServer(log, before.Seq, relay.ServerOptions{
+		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
+		MaxClients:      s.MaxClients,
+		MaxClientsPerIP: s.MaxClientsPerIP,
+		CatchUp:         s.CatchUp,
+		Welcome:         s.Welcome,
+		PeerMessages:    s.PeerMessages,
+		Logger:          logger,
+	})
+	health := relay.Health{
+		Version:  describeVersion(),
+		Started:  time.Now(),
+		Log:      log,
+		Relay:    rel,
+		Server:   server,
+		Watch:    func() (any, uint64, bool) { s := w.Status(); return s, s.Overwritten, s.Mode != "" },
+		Stopping: ctx.Done(),
+	}
+	defer start(server.Run)()
+	if admin != nil {
+		defer start(func(ctx context.Context) { relay.Serve(ctx, admin, relay.NewAdmin(health), logger) })()
+		logger.Info("operators look here", "url", relay.URL("http", admin.Addr())+"api/status")
+	}
+	stopListening := start(func(ctx context.Context) { relay.Serve(ctx, public, server, logger) })
+	logger.Info("browsers connect here", "url", relay.URL("ws", public.Addr()))
+
+	<-ctx.Done()
+	logger.Info("stopping", "why", context.Cause(ctx), "clients", server.Status().Clients)
+	stopListening()
+	if errors.Is(context.Cause(ctx), errRestart) {
+		server.Drain(websocket.StatusServiceRestart, "the relay restarts", s.Drain)
+	} else {
+		server.Drain(websocket.StatusGoingAway, "the relay stops", s.Drain)
+	}
+	return onPurpose(ctx)
+}
+
+// onPurpose returns why ctx ended, nil if a signal or the end of its work did it.
+func onPurpose(ctx context.Context) error {
+	switch cause := context.Cause(ctx); cause {
+	case errStop, errRestart, context.Canceled:
+		return nil
+	default:
+		return cause
+	}
+}
+
+// runDemo runs the relay on a folder of its own, in which it saves posts as WordPress would.
+func runDemo(ctx context.Context, d cli.Demo, logger *slog.Logger) error {
+	root, file, err := demo.NewSite()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(root)
+	page, err := relay.Listen("--page-listen", d.PageListen)
+	if err != nil {
+		return err
+	}
+	settings := d.Serve(root)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer start(func(context.Context) {
+		cancel(serve(ctx, settings, logger))
+	})()
+	url := "ws://" + d.Listen
+	_, port, _ := net.SplitHostPort(d.Listen)
+	defer start(func(ctx context.Context) { relay.Serve(ctx, page, demo.Page(port), logger) })()
+	fmt.Printf(`
+A folder stands in for WordPress: %s
+Posts are saved there as the plugin does it, and come back from the relay. Watch them come:
+  in a browser:         %s
+  in another terminal:  wpre-relay tail %s
+Ctrl-C ends it.
+
+`, root, relay.URL("http", page.Addr()), url)
+	err = demo.Run(ctx, file, url, d.Every, d.Count, os.Stdout)
+	cancel(nil)
+	return errors.Join(err, onPurpose(ctx))
+}

@@ -1,0 +1,85 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// Listen takes the address that was given with the flag. The error says what to do if another has it.
+func Listen(flag, address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%w: another program (the recipe's Node server, another relay?) has it; stop that, or give another address with %s", err, flag)
+	case err != nil:
+		return nil, fmt.Errorf("%w (from %s)", err, flag)
+	}
+	return listener, nil
+}
+
+// URL returns where a browser on this machine finds what listens at addr.
+func URL(scheme string, addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port) + "/"
+}
+
+// CheckLive asks the relay that listens at address, on this machine, whether it serves.
+func CheckLive(ctx context.Context, address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("the address to ask: %w", err)
+	}
+	if host == "" {
+		host = "localhost"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/livez", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", request.URL, response.Status)
+	}
+	return nil
+}
+
+// Serve answers HTTP requests on listener with handler until ctx ends. Then it closes the listener, gives the
+// requests under way a second, and returns; connections that were upgraded go on.
+func Serve(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second, // a handshake is a few hundred bytes
+		IdleTimeout:       30 * time.Second,
+		MaxHeaderBytes:    16 << 10, // room for a site's cookies
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("the listener failed", "address", listener.Addr().String(), "error", err)
+		}
+	}()
+	<-ctx.Done()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if server.Shutdown(grace) != nil {
+		server.Close()
+	}
+	<-ended
+}
