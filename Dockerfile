@@ -32,5 +32,6 @@ EXPOSE 8080
 # Nobody's uid: enough where the event file is 0644 in 0755 directories. Elsewhere run as the web server's own.
 USER 65532:65532
 STOPSIGNAL SIGTERM
+# It reads the environment alone: give another address as WPRE_RELAY_LISTEN, not as an argument.
 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s CMD ["/wpre-relay", "healthcheck"]
 ENTRYPOINT ["/wpre-relay"]

@@ -110,50 +110,18 @@ func start(parts ...func(context.Context)) (stop func()) {
 func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	file, sure, err := watcher.Locate(s.Watch)
-	if err != nil {
-		return err
-	}
-	if !sure {
-		logger.Warn("nothing tells what --watch is; taking it for WordPress's root", "watch", s.Watch, "file", file)
-	}
-	state, err := s.StatePath(file)
-	if err != nil {
-		return err
-	}
-	log, err := eventlog.Open(state, eventlog.Options{Records: s.History, Logger: logger})
+	log, w, err := open(s, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	before := log.Head()
-	logger.Info("remembering what was sent", "state", state, "position", before)
-
 	// The ports are taken before the file is read: what is read counts as sent.
-	public, err := relay.Listen("--listen", s.Listen)
+	public, admin, err := listen(s)
 	if err != nil {
 		return err
 	}
-	defer public.Close()
-	var admin net.Listener
-	if s.AdminListen != "off" {
-		if admin, err = relay.Listen("--admin-listen", s.AdminListen); err != nil {
-			return err
-		}
-		defer admin.Close()
-	}
-
+	before := log.Head()
 	rel := relay.New(log, relay.Options{MaxEventSize: int(s.MaxEventSize), Logger: logger})
-	w, err := watcher.New(file, watcher.Options{
-		Debounce:     s.Debounce,
-		PollInterval: s.PollInterval,
-		MaxSize:      int(s.MaxEventSize),
-		Complete:     schema.Complete,
-		Logger:       logger,
-	})
-	if err != nil {
-		return err
-	}
 	defer start(rel.Run, log.KeepSynced)()
 	defer start(func(ctx context.Context) {
 		if err := w.Run(ctx, rel.Ingest); err != nil {
@@ -165,30 +133,21 @@ func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
 	case <-ctx.Done():
 		return onPurpose(ctx)
 	}
-	if err := rel.Flush(ctx); err != nil {
+	if rel.Flush(ctx) != nil {
 		return onPurpose(ctx)
 	}
-
-	server := relay.NewServer(log, before.Seq, relay.ServerOptions{
-		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
-		MaxClients:      s.MaxClients,
-		MaxClientsPerIP: s.MaxClientsPerIP,
-		CatchUp:         s.CatchUp,
-		Welcome:         s.Welcome,
-		PeerMessages:    s.PeerMessages,
-		Logger:          logger,
-	})
-	health := relay.Health{
-		Version:  describeVersion(),
-		Started:  time.Now(),
-		Log:      log,
-		Relay:    rel,
-		Server:   server,
-		Watch:    func() (any, uint64, bool) { s := w.Status(); return s, s.Overwritten, s.Mode != "" },
-		Stopping: ctx.Done(),
-	}
+	server := relay.NewServer(log, before.Seq, serverOptions(s, logger))
 	defer start(server.Run)()
 	if admin != nil {
+		health := relay.Health{
+			Version:  describeVersion(),
+			Started:  time.Now(),
+			Log:      log,
+			Relay:    rel,
+			Server:   server,
+			Watch:    func() (any, uint64, bool) { s := w.Status(); return s, s.Overwritten, s.Mode != "" },
+			Stopping: ctx.Done(),
+		}
 		defer start(func(ctx context.Context) { relay.Serve(ctx, admin, relay.NewAdmin(health), logger) })()
 		logger.Info("operators look here", "url", relay.URL("http", admin.Addr())+"api/status")
 	}
@@ -204,6 +163,63 @@ func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
 		server.Drain(websocket.StatusGoingAway, "the relay stops", s.Drain)
 	}
 	return onPurpose(ctx)
+}
+
+// open finds the file to watch and opens the log of what was sent of it.
+func open(s cli.Serve, logger *slog.Logger) (*eventlog.Log, *watcher.Watcher, error) {
+	file, sure, err := watcher.Locate(s.Watch)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !sure {
+		logger.Warn("nothing tells what --watch is; taking it for WordPress's root", "watch", s.Watch, "file", file)
+	}
+	w, err := watcher.New(file, watcher.Options{
+		Debounce:     s.Debounce,
+		PollInterval: s.PollInterval,
+		MaxSize:      int(s.MaxEventSize),
+		Complete:     schema.Complete,
+		Logger:       logger,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	state, err := s.StatePath(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := eventlog.Open(state, eventlog.Options{Records: s.History, Logger: logger})
+	if err != nil {
+		return nil, nil, err
+	}
+	logger.Info("remembering what was sent", "state", state, "position", log.Head())
+	return log, w, nil
+}
+
+// listen takes both ports; admin is nil if it is off.
+func listen(s cli.Serve) (public, admin net.Listener, err error) {
+	if public, err = relay.Listen("--listen", s.Listen); err != nil {
+		return nil, nil, err
+	}
+	if s.AdminListen == "off" {
+		return public, nil, nil
+	}
+	if admin, err = relay.Listen("--admin-listen", s.AdminListen); err != nil {
+		return nil, nil, errors.Join(err, public.Close())
+	}
+	return public, admin, nil
+}
+
+func serverOptions(s cli.Serve, logger *slog.Logger) relay.ServerOptions {
+	return relay.ServerOptions{
+		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
+		MaxClients:      s.MaxClients,
+		MaxClientsPerIP: s.MaxClientsPerIP,
+		CatchUp:         s.CatchUp,
+		Welcome:         s.Welcome,
+		PeerMessages:    s.PeerMessages,
+		Logger:          logger,
+	}
 }
 
 // onPurpose returns why ctx ended, nil if a signal or the end of its work did it.

@@ -140,7 +140,7 @@ EOF
 step "build the Dockerfile"
 go mod download
 # The Go tree and the modules are mounted instead of copied into the stand-in.
-buildah build --isolation chroot --format docker --pull=never -t localhost/wpre-relay \
+buildah build --isolation chroot --format docker --pull=never --build-arg VERSION=0.0.0-test -t localhost/wpre-relay \
 	-v "$(go env GOROOT):/usr/local/go:ro" -v "$(go env GOMODCACHE):/go/pkg/mod" . >"$work/build.log" 2>&1 || {
 	cat "$work/build.log"
 	exit 1
@@ -231,6 +231,9 @@ scenario() {
 	visit "known-$as" 23 1 0 "what was sent before a stop is not sent again"
 }
 
+version() { run --rm localhost/wpre-relay --version | grep -q '^wpre-relay 0\.0\.0-test '; }
+
+check "the build sets the version" version
 check "the health check fails where no relay runs" exits 1 run --rm "${address[@]}" localhost/wpre-relay healthcheck
 scenario 65532 755
 scenario 33 750 --user 33 # Only PHP's own uid gets in.

@@ -145,4 +145,3 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 	}
 	return &c, ctx.Selected().Name, nil
 }
-

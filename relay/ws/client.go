@@ -85,10 +85,6 @@ func (c *client) catchUp() {
 	var recs []*eventlog.Record
 	var frames [][]byte
 	for {
-		if frame := c.goodbye.Load(); frame != nil {
-			c.close(*frame)
-			return
-		}
 		var err error
 		if recs, _, err = c.set.log.Next(recs, c.pos, catchUpBatch); err != nil {
 			c.close(tooSlow)
@@ -103,6 +99,10 @@ func (c *client) catchUp() {
 			return
 		}
 		if len(recs) == 0 {
+			if frame := c.goodbye.Load(); frame != nil {
+				c.close(*frame)
+				return
+			}
 			c.shard.post(func() { c.shard.settle(c) })
 			return
 		}

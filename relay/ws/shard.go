@@ -165,6 +165,14 @@ func (s *shard) deliver() (grown <-chan struct{}) {
 	return grown
 }
 
+// deliverAll delivers until nothing is new.
+func (s *shard) deliverAll() {
+	for pos := s.pos - 1; pos != s.pos; {
+		pos = s.pos
+		s.deliver()
+	}
+}
+
 // fallBehind deals with the log having dropped what the shard has not delivered: its clients lag, and learn it on
 // their own.
 func (s *shard) fallBehind() {
@@ -220,12 +228,9 @@ func (s *shard) settle(c *client) {
 		return // it has left
 	}
 	c.lagging = true
-	for c.pos > s.pos {
-		before := s.pos
-		if s.deliver(); s.pos == before {
-			s.set.opts.Logger.Error("client is ahead of the log", "client", c.pos, "log", s.pos)
-			c.pos = s.pos
-		}
+	if c.pos > s.pos {
+		s.deliverAll()
+		c.pos = min(c.pos, s.pos) // no position beyond the head is one of this log
 	}
 	if c.pos < s.pos || c.goodbye.Load() != nil {
 		s.demote(c, c.pos)
@@ -280,7 +285,6 @@ func (s *shard) drain(frame []byte, over time.Duration) {
 		perTick: (n + ticks - 1) / ticks,
 		next:    n,
 	}
-	s.drainSome()
 }
 
 // tick is ready when more clients are to be closed.
@@ -291,8 +295,10 @@ func (d *drainState) tick() <-chan time.Time {
 	return d.ticker.C
 }
 
-// drainSome tells the next few clients goodbye. Those that leave meanwhile only move members that were told.
+// drainSome tells the next few clients goodbye, behind all events so far. Those that leave meanwhile only move
+// members that were told.
 func (s *shard) drainSome() {
+	s.deliverAll()
 	d := &s.closing
 	d.next = min(d.next, len(s.members))
 	s.frames.set(d.frame)

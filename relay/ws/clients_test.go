@@ -1,0 +1,395 @@
+package ws_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/ws"
+	"wpre-relay/schema"
+)
+
+// patience is how long something that must happen may take on a busy machine.
+const patience = 20 * time.Second
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func event(t testing.TB, n int, padding int) schema.Event {
+	t.Helper()
+	ev, _, err := schema.Decode(fmt.Appendf(nil, `{"timestamp":%d,"x":"%s"}`, n, strings.Repeat("x", padding)), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+// house is a log and its clients, behind a listener.
+type house struct {
+	log     *eventlog.Log
+	clients *ws.Clients
+	url     string
+	left    atomic.Int64
+}
+
+func open(t testing.TB, logOpts eventlog.Options, opts ws.Options, hello ...[]byte) *house {
+	t.Helper()
+	logOpts.Logger, opts.Logger = quiet, quiet
+	log, err := eventlog.Open(t.TempDir(), logOpts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{log: log, clients: ws.New(log, opts)}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.clients.Accept(w, r, ws.Entry{After: log.Head().Seq, Hello: hello, Left: func() { h.left.Add(1) }})
+	}))
+	h.url = server.Listener.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); h.clients.Run(ctx) }()
+	t.Cleanup(func() {
+		server.Close()
+		cancel()
+		<-done
+		if n := h.clients.Len(); n != 0 {
+			t.Errorf("%d clients are left", n)
+		}
+		log.Close()
+	})
+	return h
+}
+
+// client is a connection that a client of another's making reads.
+func (h *house) client(t testing.TB) *websocket.Conn {
+	t.Helper()
+	before := h.clients.Len()
+	conn, _, err := websocket.Dial(t.Context(), "ws://"+h.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.SetReadLimit(-1)
+	t.Cleanup(func() { conn.CloseNow() })
+	until(t, "client", func() bool { return h.clients.Len() > before })
+	return conn
+}
+
+func until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no %s", what)
+		}
+	}
+}
+
+func read(t testing.TB, conn *websocket.Conn) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	typ, message, err := conn.Read(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if typ != websocket.MessageText {
+		t.Fatalf("a message of type %v", typ)
+	}
+	return string(message)
+}
+
+// expect reads the events n to m, in order.
+func expect(t testing.TB, conn *websocket.Conn, n, m, padding int) {
+	t.Helper()
+	for ; n <= m; n++ {
+		if got, want := read(t, conn), string(event(t, n, padding).Document); got != want {
+			t.Fatalf("got %.60s, want %.60s", got, want)
+		}
+	}
+}
+
+// closeStatus reads until the connection ends and returns its close code.
+func closeStatus(t testing.TB, conn *websocket.Conn) websocket.StatusCode {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		if _, _, err := conn.Read(ctx); err != nil {
+			if ctx.Err() != nil {
+				t.Fatal("the connection does not end")
+			}
+			return websocket.CloseStatus(err)
+		}
+	}
+}
+
+func TestEveryClientGetsEveryEventInOrder(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{})
+	var conns []*websocket.Conn
+	for range 20 {
+		conns = append(conns, h.client(t))
+	}
+	const events = 500
+	var readers sync.WaitGroup
+	for _, conn := range conns {
+		readers.Go(func() { expect(t, conn, 1, events, 10) })
+	}
+	for n := 1; n <= events; n++ {
+		h.log.Append(event(t, n, 10))
+	}
+	readers.Wait()
+	if got := h.clients.Sent(); got != 20*events {
+		t.Errorf("%d messages counted, want %d", got, 20*events)
+	}
+}
+
+func TestHelloComesFirstAndNothingBeforeTheStart(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{}, eventlog.TextFrame([]byte("welcome")), eventlog.TextFrame([]byte("again")))
+	h.log.Append(event(t, 1, 0))
+	conn := h.client(t)
+	h.log.Append(event(t, 2, 0))
+	if a, b := read(t, conn), read(t, conn); a != "welcome" || b != "again" {
+		t.Errorf("greeted with %q and %q", a, b)
+	}
+	expect(t, conn, 2, 2, 0)
+}
+
+// TestNoEventIsMissedOrRepeatedWhileClientsCome connects while events are appended: what each gets is without a
+// gap, from the first one on.
+func TestNoEventIsMissedOrRepeatedWhileClientsCome(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{})
+	const events = 2000
+	appended := make(chan struct{})
+	go func() {
+		defer close(appended)
+		for n := 1; n <= events; n++ {
+			h.log.Append(event(t, n, 0))
+			runtime.Gosched()
+		}
+	}()
+	var readers sync.WaitGroup
+	for range 30 {
+		conn, _, err := websocket.Dial(t.Context(), "ws://"+h.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.CloseNow()
+		readers.Go(func() {
+			<-appended
+			h.log.Append(event(t, events+1, 0)) // for those who came after the last
+			var first int
+			if _, err := fmt.Sscanf(read(t, conn), `{"timestamp":%d`, &first); err != nil {
+				t.Error(err)
+				return
+			}
+			expect(t, conn, first+1, events, 0)
+		})
+	}
+	readers.Wait()
+}
+
+// TestALaggingClientDelaysNobodyAndCatchesUp has a client that does not read while much is sent, and then does.
+func TestALaggingClientDelaysNobodyAndCatchesUp(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{})
+	const events, padding = 400, 50_000 // 20 MB, more than the kernel's buffers take
+	slow, fast := h.client(t), h.client(t)
+	for n := 1; n <= events; n++ {
+		h.log.Append(event(t, n, padding))
+		expect(t, fast, n, n, padding)
+	}
+	expect(t, slow, 1, events, padding)
+	h.log.Append(event(t, events+1, 0))
+	expect(t, slow, events+1, events+1, 0)
+	expect(t, fast, events+1, events+1, 0)
+}
+
+func TestAClientBeyondItsBoundIsClosed(t *testing.T) {
+	h := open(t, eventlog.Options{Records: 20}, ws.Options{})
+	const events, padding = 400, 50_000
+	slow, fast := h.client(t), h.client(t)
+	for n := 1; n <= events; n++ {
+		h.log.Append(event(t, n, padding))
+		expect(t, fast, n, n, padding)
+	}
+	if got := closeStatus(t, slow); got != websocket.StatusTryAgainLater {
+		t.Errorf("closed with %v, want 1013", got)
+	}
+	until(t, "leaving", func() bool { return h.left.Load() == 1 })
+}
+
+// TestStalledClientsCostNoMemory has clients that never read: what waits for them is the log, once.
+func TestStalledClientsCostNoMemory(t *testing.T) {
+	h := open(t, eventlog.Options{Bytes: 1 << 20}, ws.Options{})
+	const stalled, events, padding = 50, 1000, 20_000 // 20 MB for each of them
+	for range stalled {
+		h.client(t)
+	}
+	fast := h.client(t)
+	for n := 1; n <= events; n++ {
+		h.log.Append(event(t, n, padding))
+		expect(t, fast, n, n, padding)
+	}
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	if stats.HeapAlloc > 64<<20 {
+		t.Errorf("%d MB in use", stats.HeapAlloc>>20)
+	}
+}
+
+func TestClientsMessagesAreDropped(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{})
+	talker, other := h.client(t), h.client(t)
+	for range 100 {
+		if err := talker.Write(t.Context(), websocket.MessageText, []byte("Hello from WordPress frontend!")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.log.Append(event(t, 1, 0))
+	expect(t, talker, 1, 1, 0)
+	expect(t, other, 1, 1, 0)
+}
+
+func TestATooLargeMessageIsClosedWith1009(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{})
+	conn := h.client(t)
+	if err := conn.Write(t.Context(), websocket.MessageText, make([]byte, 5000)); err != nil {
+		t.Fatal(err)
+	}
+	if got := closeStatus(t, conn); got != websocket.StatusMessageTooBig {
+		t.Errorf("closed with %v, want 1009", got)
+	}
+}
+
+func TestPeerMessagesReachTheOthers(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{PeerMessages: true})
+	a, b, c := h.client(t), h.client(t), h.client(t)
+	h.log.Append(event(t, 1, 0)) // then all have joined
+	for _, conn := range []*websocket.Conn{a, b, c} {
+		expect(t, conn, 1, 1, 0)
+	}
+	for _, text := range []string{"hello", "\xff", "grüße"} {
+		if err := a.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, conn := range []*websocket.Conn{b, c} {
+		for _, want := range []string{"Broadcast: hello", "Broadcast: grüße"} {
+			if got := read(t, conn); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	}
+	h.log.Append(event(t, 2, 0))
+	expect(t, a, 2, 2, 0)
+}
+
+func TestDrainTellsClientsWhy(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{})
+	var conns []*websocket.Conn
+	for range 50 {
+		conns = append(conns, h.client(t))
+	}
+	h.log.Append(event(t, 1, 0)) // then all have joined
+	var readers sync.WaitGroup
+	for _, conn := range conns {
+		readers.Go(func() {
+			expect(t, conn, 1, 1, 0)
+			if got := closeStatus(t, conn); got != websocket.StatusServiceRestart {
+				t.Errorf("closed with %v, want 1012", got)
+			}
+		})
+	}
+	h.clients.Drain(websocket.StatusServiceRestart, "restart", 20*time.Millisecond)
+	readers.Wait()
+	until(t, "end of all", func() bool { return h.left.Load() == 50 })
+}
+
+func TestDrainTellsALaggingClientToo(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{})
+	const events, padding = 400, 50_000
+	slow := h.client(t)
+	for n := 1; n <= events; n++ {
+		h.log.Append(event(t, n, padding))
+	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		h.clients.Drain(websocket.StatusGoingAway, "", 0)
+	}()
+	if got := closeStatus(t, slow); got != websocket.StatusGoingAway {
+		t.Errorf("closed with %v, want 1001", got)
+	}
+	<-drained
+}
+
+// TestPipelinedFramesAreRead sends frames in one segment with the handshake.
+func TestPipelinedFramesAreRead(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{})
+	conn, err := net.Dial("tcp", h.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ping := "\x89\x82\x00\x00\x00\x00hi"
+	hello := "\x81\x85\x00\x00\x00\x00hello"
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"+hello+ping); err != nil {
+		t.Fatal(err)
+	}
+	conn.SetReadDeadline(time.Now().Add(patience))
+	r := bufio.NewReader(conn)
+	if _, err := http.ReadResponse(r, nil); err != nil {
+		t.Fatal(err)
+	}
+	pong := make([]byte, 4)
+	if _, err := io.ReadFull(r, pong); err != nil || string(pong) != "\x8a\x02hi" {
+		t.Errorf("got % x, %v, want a pong", pong, err)
+	}
+}
+
+func TestASilentClientIsPingedAndThenCutOff(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{PingInterval: time.Second})
+	conn, err := net.Dial("tcp", h.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	conn.SetReadDeadline(time.Now().Add(patience))
+	r := bufio.NewReader(conn)
+	if _, err := http.ReadResponse(r, nil); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(r)
+	if !strings.HasPrefix(string(rest), "\x89\x00") || err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
+		t.Errorf("got % x, %v, want a ping and then the end", rest, err)
+	}
+}
+
+func TestNoGoroutineIsLeft(t *testing.T) {
+	before := runtime.NumGoroutine()
+	t.Run("", func(t *testing.T) {
+		h := open(t, eventlog.Options{}, ws.Options{})
+		for range 20 {
+			h.client(t)
+		}
+		h.log.Append(event(t, 1, 0))
+	})
+	until(t, "end of all goroutines", func() bool { return runtime.NumGoroutine() <= before })
+}
