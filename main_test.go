@@ -1,0 +1,621 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// patience is how long something that must happen may take on a busy machine.
+const patience = 30 * time.Second
+
+// binary builds the program once and returns its path.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "wpre-relay-test-")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "wpre-relay")
+	args := []string{"build", "-o", path, "."}
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		args = slices.Insert(args, 1, "-race")
+	}
+	output, err := exec.Command("go", args...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, output)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// command returns a call of the program, in an environment without settings of ours.
+func command(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "WPRE_RELAY_") && !strings.HasPrefix(variable, "STATE_DIRECTORY=") {
+			cmd.Env = append(cmd.Env, variable)
+		}
+	}
+	return cmd
+}
+
+// output runs the program to its end and returns what it said and its exit status.
+func output(t testing.TB, cmd *exec.Cmd) (text string, status int) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	ended := make(chan error, 1)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+	case <-time.After(patience):
+		cmd.Process.Kill()
+		t.Fatalf("%v does not end:\n%s", cmd.Args, out.String())
+	}
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// site is a folder that stands in for WordPress, and the state of its relay.
+type site struct {
+	t     testing.TB
+	root  string
+	file  string
+	state string
+}
+
+func newSite(t testing.TB) *site {
+	t.Helper()
+	root := t.TempDir()
+	s := &site{
+		t:     t,
+		root:  root,
+		file:  filepath.Join(root, "wp-content", "realtime-events", "latest_event.json"),
+		state: filepath.Join(root, "state"),
+	}
+	if err := os.MkdirAll(filepath.Dir(s.file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func document(n int) string { return fmt.Sprintf(`{"timestamp":%d,"type":"post_saved"}`, n) }
+
+// write writes event n as PHP does.
+func (s *site) write(n int) {
+	s.t.Helper()
+	err := errors.Join(os.WriteFile(s.file, []byte(document(n)), 0o644), os.Chmod(s.file, 0o644))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// process is a relay that runs.
+type process struct {
+	t       testing.TB
+	cmd     *exec.Cmd
+	address string // of the public listener
+	admin   string
+	log     lockedBuffer
+	ended   chan struct{}
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// start starts a relay for the site and waits until it is ready.
+func (s *site) start(args ...string) *process {
+	s.t.Helper()
+	cmd := command(s.t, append([]string{"--watch", s.root, "--state-dir", s.state, "--listen", "127.0.0.1:0",
+		"--admin-listen", "127.0.0.1:0", "--log-format", "json", "--log-level", "debug"}, args...)...)
+	return launch(s.t, cmd)
+}
+
+func launch(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, ended: make(chan struct{})}
+	cmd.Stderr = &p.log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { cmd.Wait(); close(p.ended) }()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-p.ended
+		if strings.Contains(p.log.String(), "DATA RACE") || strings.Contains(p.log.String(), "panic:") {
+			t.Errorf("the relay's log:\n%s", p.log.String())
+		}
+	})
+	p.address = strings.Trim(p.logged("browsers connect here", "url"), "ws:/")
+	p.admin = strings.Trim(p.logged("operators look here", "url"), "htp:/")
+	p.admin = strings.TrimSuffix(p.admin, "/api/status")
+	return p
+}
+
+// logged waits for a line of the log and returns one of its attributes.
+func (p *process) logged(message, attribute string) string {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		lines := bufio.NewScanner(strings.NewReader(p.log.String()))
+		for lines.Scan() {
+			var line map[string]any
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line["msg"] == message {
+				return fmt.Sprint(line[attribute])
+			}
+		}
+		select {
+		case <-p.ended:
+			p.t.Fatalf("the relay has ended; its log:\n%s", p.log.String())
+		default:
+		}
+	}
+	p.t.Fatalf("no %q in the log:\n%s", message, p.log.String())
+	return ""
+}
+
+// stop sends the signal, waits for the end and returns the exit status.
+func (p *process) stop(signal os.Signal) int {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		p.t.Fatalf("the relay does not end; its log:\n%s", p.log.String())
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func (p *process) dial() *websocket.Conn {
+	p.t.Helper()
+	conn, _, err := websocket.Dial(p.t.Context(), "ws://"+p.address, nil)
+	if err != nil {
+		p.t.Fatalf("%v; the relay's log:\n%s", err, p.log.String())
+	}
+	p.t.Cleanup(func() { conn.CloseNow() })
+	return conn
+}
+
+// expect reads until want comes; before it only one of others may.
+func expect(t testing.TB, conn *websocket.Conn, want string, others ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		_, got, err := conn.Read(ctx)
+		switch {
+		case err != nil || string(got) != want && !slices.Contains(others, string(got)):
+			t.Fatalf("got %q, %v, want %q", got, err, want)
+		case string(got) == want:
+			return
+		}
+	}
+}
+
+func TestWhatChangedWhileTheRelayWasDownIsSentOnce(t *testing.T) {
+	s := newSite(t)
+	s.write(1)
+	first := s.start()
+	conn := first.dial()
+	expect(t, conn, document(1)) // the first start relays what is there
+	conn.CloseNow()
+	if status := first.stop(syscall.SIGTERM); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	s.write(2)
+	second := s.start()
+	conn = second.dial()
+	expect(t, conn, document(2))
+	second.stop(syscall.SIGKILL)
+	third := s.start()
+	conn = third.dial()
+	s.write(3)
+	expect(t, conn, document(3)) // and not 2 again
+}
+
+func TestAPageThatComesLateGetsNothingOld(t *testing.T) {
+	s := newSite(t)
+	s.write(1)
+	p := s.start("--catch-up", "0")
+	conn := p.dial()
+	s.write(2)
+	expect(t, conn, document(2))
+}
+
+// TestNothingIsSentTwiceHoweverTheRelayDies kills the relay at random moments under a stream of writes. What the
+// journals of all runs hold is in order and without repetition, and the numbers have no gap.
+func TestNothingIsSentTwiceHoweverTheRelayDies(t *testing.T) {
+	s := newSite(t)
+	const kills = 25
+	last := 0
+	for range kills {
+		p := s.start()
+		deadline := time.Now().Add(time.Duration(rand.IntN(30)) * time.Millisecond)
+		for time.Now().Before(deadline) {
+			last++
+			s.write(last)
+		}
+		p.stop(syscall.SIGKILL)
+	}
+	p := s.start()
+	conn := p.dial()
+	last++
+	s.write(last)
+	expect(t, conn, document(last), document(last-1)) // the one before may be found at the start
+	conn.CloseNow()
+	p.stop(syscall.SIGTERM)
+
+	var seq, event int
+	paths, err := filepath.Glob(filepath.Join(s.state, "*", "journal*.ndjson"))
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("journals: %v, %v", paths, err)
+	}
+	content, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(content)) {
+		var record struct {
+			ID    string
+			Event struct{ Timestamp int }
+		}
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatalf("%v in %q", err, line)
+		}
+		seq++
+		if !strings.HasSuffix(record.ID, fmt.Sprintf("-%d", seq)) || record.Event.Timestamp <= event {
+			t.Fatalf("record %s holds event %d, behind number %d and event %d", record.ID, record.Event.Timestamp, seq-1, event)
+		}
+		event = record.Event.Timestamp
+	}
+	if event != last {
+		t.Errorf("the last record holds event %d, want %d", event, last)
+	}
+	t.Logf("%d of %d events in %d runs", seq, last, kills+1)
+}
+
+func TestSignalsTellClientsWhy(t *testing.T) {
+	for signal, want := range map[os.Signal]websocket.StatusCode{
+		os.Interrupt:    websocket.StatusGoingAway,
+		syscall.SIGTERM: websocket.StatusServiceRestart,
+	} {
+		s := newSite(t)
+		p := s.start()
+		conn := p.dial()
+		s.write(1)
+		expect(t, conn, document(1))
+		closed := make(chan error, 1)
+		go func() {
+			_, _, err := conn.Read(context.Background())
+			closed <- err
+		}()
+		if status := p.stop(signal); status != 0 {
+			t.Errorf("%v: exit status %d", signal, status)
+		}
+		if err := <-closed; websocket.CloseStatus(err) != want {
+			t.Errorf("%v: closed with %v, want %v", signal, err, want)
+		}
+	}
+}
+
+func TestASecondRelayOnTheSameFileRefuses(t *testing.T) {
+	s := newSite(t)
+	p := s.start()
+	text, status := output(t, command(t, "--watch", s.file, "--state-dir", s.state, "--listen", "127.0.0.1:0", "--admin-listen", "off"))
+	if status != 1 || !strings.Contains(text, "in use by another wpre-relay") || !strings.Contains(text, fmt.Sprint(p.cmd.Process.Pid)) {
+		t.Errorf("exit status %d:\n%s", status, text)
+	}
+}
+
+func TestMistakesAreExplained(t *testing.T) {
+	s := newSite(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	file := filepath.Join(s.root, "file")
+	if err := os.WriteFile(file, []byte("listn: :8080\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		args   []string
+		env    string
+		status int
+		want   string
+	}{
+		{args: nil, status: 2, want: "--watch is missing"},
+		{args: []string{"--watch"}, status: 2, want: "--watch"},
+		{args: []string{"--wach", "x"}, status: 2, want: `did you mean "--watch"`},
+		{args: []string{"serv"}, status: 2, want: "unexpected argument serv"},
+		{args: []string{"--watch", "x", "--debounce", "soon"}, status: 2, want: "--debounce"},
+		{args: []string{"--watch", "x", "--debounce=-1s"}, status: 2, want: "negative"},
+		{args: []string{"--watch", "x", "--history", "0"}, status: 2, want: "--history"},
+		{args: []string{"--watch", "x", "--max-event-size", "big"}, status: 2, want: "is not a size"},
+		{args: []string{"--watch", "x", "--allow-origin", "example.com"}, status: 2, want: "https://example.com"},
+		{args: []string{"--watch", "x", "--log-level", "loud"}, status: 2, want: "loud"},
+		{args: []string{"--watch", "x", "--config", file}, status: 2, want: `"listn", which is no setting`},
+		{args: []string{"--watch", "x", "--config", "absent.yaml"}, status: 2, want: "absent.yaml"},
+		{args: []string{"--watch", "x"}, env: "WPRE_RELAY_HISTORY=many", status: 2, want: "many"},
+		{args: []string{"--watch", "x"}, env: "WPRE_RELAY_HISTORY_FILE=/absent/file", status: 2, want: "/absent/file"},
+		{args: []string{"--watch", s.root, "--state-dir", s.state, "--listen", taken.Addr().String()}, status: 1, want: "another program"},
+		{args: []string{"--watch", s.root, "--state-dir", s.state, "--listen", "nowhere"}, status: 1, want: "--listen"},
+		{args: []string{"--watch", s.root, "--state-dir", filepath.Join(file, "state")}, status: 1, want: "--state-dir"},
+		{args: []string{"tail", "127.0.0.1:1"}, status: 1, want: "connect to ws://127.0.0.1:1"},
+		{args: []string{"healthcheck", "--listen", "127.0.0.1:1"}, status: 1, want: "refused"},
+	} {
+		cmd := command(t, tc.args...)
+		if tc.env != "" {
+			cmd.Env = append(cmd.Env, tc.env)
+		}
+		text, status := output(t, cmd)
+		if status != tc.status || !strings.Contains(text, tc.want) {
+			t.Errorf("%v %s: exit status %d, want %d and %q:\n%s", tc.args, tc.env, status, tc.status, tc.want, text)
+		}
+	}
+}
+
+// TestFlagsCountBeforeTheEnvironmentAndThatBeforeTheFile sets one thing in all three, one in two and one in the file.
+func TestFlagsCountBeforeTheEnvironmentAndThatBeforeTheFile(t *testing.T) {
+	s := newSite(t)
+	config := filepath.Join(s.root, "relay.yaml")
+	secret := filepath.Join(s.root, "welcome")
+	content := "watch: " + s.root + "\nlog-format: json\nhistory: 1\nwelcome: from the file\nallow-origin: [https://a.example, https://*.b.example]\nlisten: 127.0.0.1:1\n"
+	err := errors.Join(
+		os.WriteFile(config, []byte(content), 0o600),
+		os.WriteFile(secret, []byte("from the environment\n"), 0o600),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(t, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	cmd.Env = append(cmd.Env, "WPRE_RELAY_CONFIG="+config, "WPRE_RELAY_STATE_DIR="+s.state, "WPRE_RELAY_LISTEN=127.0.0.1:2",
+		"WPRE_RELAY_WELCOME_FILE="+secret, "WPRE_RELAY_HISTORY=")
+	p := launch(t, cmd)
+	expect(t, p.dial(), "from the environment")
+	header := http.Header{"Origin": {"https://x.b.example"}}
+	if _, _, err := websocket.Dial(t.Context(), "ws://"+p.address, &websocket.DialOptions{HTTPHeader: header}); err != nil {
+		t.Errorf("the file's allow-origin: %v", err)
+	}
+}
+
+func TestTheFirstLogSaysWhatAndHowAndWhere(t *testing.T) {
+	s := newSite(t)
+	p := s.start()
+	if got := p.logged("watching", "file"); got != s.file {
+		t.Errorf("watching %s, want %s", got, s.file)
+	}
+	if got := p.logged("watching", "mode"); got != "inotify" && got != "polling" {
+		t.Errorf("mode %s", got)
+	}
+	if got := p.logged("remembering what was sent", "state"); !strings.HasPrefix(got, s.state) {
+		t.Errorf("state in %s, want it below %s", got, s.state)
+	}
+}
+
+func TestHealthcheckAndTail(t *testing.T) {
+	s := newSite(t)
+	p := s.start()
+	if text, status := output(t, command(t, "healthcheck", "--listen", p.address)); status != 0 {
+		t.Errorf("healthcheck: exit status %d:\n%s", status, text)
+	}
+	tail := command(t, "tail", p.address)
+	lines, err := tail.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tail.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.write(1) // before or after tail connects: it gets it once
+	reader := bufio.NewReader(lines)
+	read := func() string {
+		line, err := reader.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(line)
+	}
+	for n := 2; ; n++ { // until tail is there
+		if clients(t, p) == 1 {
+			s.write(n)
+			for got := read(); got != document(n); got = read() {
+			}
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := tail.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(reader); err != nil {
+		t.Fatal(err)
+	}
+	if err := tail.Wait(); err != nil {
+		t.Errorf("tail: %v", err)
+	}
+}
+
+// clients asks the relay how many are connected.
+func clients(t testing.TB, p *process) int {
+	t.Helper()
+	response, err := http.Get("http://" + p.admin + "/api/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var status struct{ Server struct{ Clients int } }
+	if err := json.NewDecoder(response.Body).Decode(&status); err != nil {
+		t.Fatal(err)
+	}
+	return status.Server.Clients
+}
+
+func TestNothingLeaksWhenClientsComeAndGo(t *testing.T) {
+	s := newSite(t)
+	p := s.start()
+	descriptors := func() int {
+		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+		if err != nil {
+			t.Skip("needs /proc")
+		}
+		return len(entries)
+	}
+	before := descriptors()
+	for n := range 300 {
+		conn, _, err := websocket.Dial(t.Context(), "ws://"+p.address, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n%2 == 0 {
+			conn.CloseNow()
+		} else {
+			conn.Close(websocket.StatusNormalClosure, "")
+		}
+	}
+	for deadline := time.Now().Add(patience); clients(t, p) > 0 || descriptors() > before+2; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d clients and %d descriptors are left, before there were %d", clients(t, p), descriptors(), before)
+		}
+	}
+}
+
+// TestPermissionDeniedThenGranted runs the relay as nobody, since root may read everything.
+func TestPermissionDeniedThenGranted(t *testing.T) {
+	s := newSite(t)
+	cmd := command(t, "--watch", s.root, "--state-dir", s.state, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json")
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		for dir := s.root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(os.Mkdir(s.state, 0o700), os.Chown(s.state, 65534, 65534)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.write(1)
+	if err := os.Chmod(s.file, 0); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, cmd)
+	p.logged("the event file cannot be read; run the relay as a user who may, or mend its mode", "uid")
+	conn := p.dial()
+	if err := os.Chmod(s.file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, conn, document(1))
+}
+
+func TestTheDemoShowsEvents(t *testing.T) {
+	text, status := output(t, command(t, "demo", "--listen", freePort(t), "--page-listen", "127.0.0.1:0", "--every", "1ms", "--count", "20"))
+	if got := len(regexp.MustCompile(`(?m)^after +[0-9.]+ ms  \{"timestamp":`).FindAllString(text, -1)); status != 0 || got != 20 {
+		t.Errorf("exit status %d, %d events:\n%s", status, got, text)
+	}
+}
+
+// freePort returns an address that nothing listens at.
+func freePort(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// TestImportsFollowTheFlow holds the architecture: which of our packages may import which.
+func TestImportsFollowTheFlow(t *testing.T) {
+	allowed := map[string][]string{
+		"schema":         {},
+		"watcher":        {},
+		"relay":          {"schema", "relay/eventlog", "relay/origin", "relay/ws"},
+		"relay/eventlog": {"schema"},
+		"relay/origin":   {},
+		"relay/ws":       {"relay/eventlog"},
+		"relay/cli":      {"relay/origin"},
+		"relay/demo":     {},
+		"relay/tail":     {},
+	}
+	listing, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(listing)) {
+		imports := strings.Fields(line)
+		name, ok := strings.CutPrefix(imports[0], "wpre-relay/")
+		if !ok || strings.HasPrefix(name, "scripts/") {
+			continue
+		}
+		rule, known := allowed[name]
+		if !known {
+			t.Errorf("package %s has no rule", name)
+		}
+		for _, path := range imports[1:] {
+			if ours, ok := strings.CutPrefix(path, "wpre-relay/"); ok && !slices.Contains(rule, ours) {
+				t.Errorf("package %s must not import %s", name, ours)
+			}
+			if name == "schema" && slices.Contains([]string{"os", "io", "time", "net", "log/slog"}, path) {
+				t.Errorf("package schema imports %s: it does no I/O and reads no clock", path)
+			}
+		}
+	}
+}
