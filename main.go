@@ -253,7 +253,7 @@ func runDemo(ctx context.Context, d cli.Demo, logger *slog.Logger) error {
 	defer start(func(ctx context.Context) { relay.Serve(ctx, page, demo.Page(port), logger) })()
 	fmt.Printf(`
 A folder stands in for WordPress: %s
-Posts are saved there as the plugin does it, and come back from the relay. Watch them come:
+Posts are saved there as the plugin does it. Watch them come out of the relay,
   in a browser:         %s
   in another terminal:  wpre-relay tail %s
 Ctrl-C ends it.

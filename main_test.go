@@ -1,3 +1,5 @@
+//go:build linux
+
 package main_test
 
 import (
@@ -22,6 +24,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 )
@@ -51,6 +54,13 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if file := os.Getenv(floorVariable); file != "" {
+		if err := runFloor(file); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	if path, err := binary(); err == nil {
 		os.RemoveAll(filepath.Dir(path))
@@ -568,6 +578,32 @@ func TestTheDemoShowsEvents(t *testing.T) {
 	text, status := output(t, command(t, "demo", "--listen", freePort(t), "--page-listen", "127.0.0.1:0", "--every", "1ms", "--count", "20"))
 	if got := len(regexp.MustCompile(`(?m)^after +[0-9.]+ ms  \{"timestamp":`).FindAllString(text, -1)); status != 0 || got != 20 {
 		t.Errorf("exit status %d, %d events:\n%s", status, got, text)
+	}
+}
+
+func TestTheREADMEShowsTheHelp(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	help, status := output(t, command(t, "--help"))
+	if status != 0 || !strings.Contains(string(readme), "```\n"+help+"```\n") {
+		t.Errorf("exit status %d; README.md does not show this help:\n%s", status, help)
+	}
+}
+
+// TestHelpFitsATerminal wants no line over 80 columns, for any command.
+func TestHelpFitsATerminal(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"demo", "--help"}, {"tail", "--help"}, {"healthcheck", "--help"}} {
+		help, status := output(t, command(t, args...))
+		if status != 0 || !strings.HasPrefix(help, "Usage: wpre-relay") {
+			t.Errorf("%v: exit status %d:\n%s", args, status, help)
+		}
+		for line := range strings.Lines(help) {
+			if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > 80 {
+				t.Errorf("%v: longer than 80 columns: %s", args, line)
+			}
+		}
 	}
 }
 

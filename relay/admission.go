@@ -5,6 +5,9 @@ import (
 	"sync"
 )
 
+// reservedDescriptors are kept from the clients, for the event file, the journal and operators.
+const reservedDescriptors = 64
+
 // admission bounds how many clients are connected, in all and from one address.
 type admission struct {
 	maxClients int // 0: no limit

@@ -23,9 +23,12 @@ type ServerOptions struct {
 	// Origins says which pages may connect. Default: those of the same host name.
 	Origins origin.Policy
 
-	// MaxClients and MaxClientsPerIP bound the clients; 0 is no limit. Behind a proxy, all clients may have one
-	// address.
-	MaxClients, MaxClientsPerIP int
+	// MaxClients bounds the clients. Default, and most: what the limit of open files leaves for them.
+	MaxClients int
+
+	// MaxClientsPerIP bounds the clients of one address (of one /64 in IPv6). Behind a proxy all may have the same.
+	// Default: no limit.
+	MaxClientsPerIP int
 
 	// CatchUp is for how long after NewServer a client that connects first gets the events that were found at the
 	// start: its page lost the connection to the relay before this one, and comes back without a position.
@@ -61,6 +64,9 @@ type Server struct {
 func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
+	}
+	if n := maxDescriptors() - reservedDescriptors; n > 0 && (opts.MaxClients == 0 || n < opts.MaxClients) {
+		opts.MaxClients = n
 	}
 	s := &Server{
 		log:       log,
@@ -132,7 +138,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	switch refusal {
 	case "max_clients":
 		w.Header().Set("Retry-After", "5")
-		s.reject(w, r, http.StatusServiceUnavailable, refusal, "as many clients as --max-clients allows are connected")
+		s.reject(w, r, http.StatusServiceUnavailable, refusal, "as many clients as --max-clients or the limit of open files allows are connected")
 		return
 	case "max_clients_per_ip":
 		w.Header().Set("Retry-After", "5")

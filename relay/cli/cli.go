@@ -17,10 +17,10 @@ import (
 
 // CLI is all that can be said on the command line. The flags of Serve may be given without its name.
 type CLI struct {
-	Serve       Serve       `cmd:"" default:"withargs" help:"Watch the plugin's event file and relay each event to all browsers (the default)."`
-	Demo        Demo        `cmd:"" help:"See it work without WordPress: writes events as the plugin does, and relays them."`
-	Tail        Tail        `cmd:"" help:"Connect to a relay as a browser does and print each event as one line."`
-	Healthcheck Healthcheck `cmd:"" help:"Ask the relay on this machine whether it serves: exit status 0 or 1, for containers."`
+	Serve       Serve       `cmd:"" default:"withargs" help:"Relay the plugin's events to all browsers (the default)."`
+	Demo        Demo        `cmd:"" help:"See it work without WordPress."`
+	Tail        Tail        `cmd:"" help:"Connect as a browser does and print each event as a line."`
+	Healthcheck Healthcheck `cmd:"" help:"Ask the relay here whether it serves: exit status 0 or 1."`
 
 	Config    kong.ConfigFlag  `group:"general" placeholder:"FILE" help:"YAML file of these settings, by their names without dashes in front: 'listen: :8080'."`
 	LogLevel  slog.Level       `group:"general" placeholder:"LEVEL" default:"info" help:"debug, info, warn or error; debug tells what became of every change of the file (default: ${default})."`

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -19,15 +20,15 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	}
 	node := serve.Selected()
 	defer func(help string) { node.Help = help }(node.Help)
-	node.Help = ctx.Model.Help
-	if _, err := fmt.Fprintf(ctx.Stdout, "Usage: %s --watch=PATH [flags]\n", ctx.Model.Name); err != nil {
+	var usage strings.Builder
+	fmt.Fprintf(&usage, "Usage: %[1]s --watch=PATH [flags]\n       %[1]s <command> [flags]\n\nCommands:\n", ctx.Model.Name)
+	for _, command := range ctx.Model.Children {
+		fmt.Fprintf(&usage, "  %-12s %s\n", command.Name, command.Help)
+	}
+	if _, err := io.WriteString(ctx.Stdout, usage.String()); err != nil {
 		return err
 	}
-	for _, command := range ctx.Model.Children {
-		if command != node {
-			fmt.Fprintf(ctx.Stdout, "       %s\n", command.Summary())
-		}
-	}
+	node.Help = ctx.Model.Help
 	options.NoAppSummary = true
 	if err := kong.DefaultHelpPrinter(options, serve); err != nil {
 		return err

@@ -68,7 +68,7 @@ func Run(ctx context.Context, file, url string, every time.Duration, count int, 
 	defer tick.Stop()
 	for n := 1; count == 0 || n <= count; n++ {
 		start := time.Now()
-		if err := Save(file, n, fmt.Sprintf("Hello, world, for the %d. time", n)); err != nil {
+		if err := Save(file, n, fmt.Sprintf("Hello, world, no. %d", n)); err != nil {
 			return fmt.Errorf("save a post: %w", err)
 		}
 		_, event, err := conn.Read(ctx)

@@ -71,7 +71,10 @@ func (s *shard) run(ctx context.Context) {
 	defer second.Stop()
 	for {
 		s.takePosted()
-		grown := s.deliver()
+		var grown <-chan struct{}
+		if len(s.members) > 0 { // else it need not wake
+			grown = s.deliver()
+		}
 		select {
 		case <-grown:
 		case <-s.wake:
@@ -214,6 +217,9 @@ func (s *shard) demote(c *client, pos uint64) {
 
 // join adds c.
 func (s *shard) join(c *client) {
+	if len(s.members) == 0 {
+		s.pos = s.set.log.Head().Seq
+	}
 	c.index = len(s.members)
 	s.members = append(s.members, c)
 	if s.closing.frame != nil {

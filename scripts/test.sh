@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# All checks of the project, in the order of their price:
+#   scripts/test.sh
+# It needs Go. The test against real PHP needs php and node as well: as root on Debian it installs PHP, elsewhere it
+# says what it skips, and with CI=true a skip is a failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "gofmt"
+unformatted=$(gofmt -l .)
+if [ -n "$unformatted" ]; then
+	printf 'not formatted, run gofmt -w:\n%s\n' "$unformatted" >&2
+	exit 1
+fi
+
+step "go mod tidy"
+go mod tidy -diff
+
+step "go vet, for every system it runs on"
+go vet ./...
+for os in darwin windows; do GOOS=$os go vet ./...; done
+
+step "staticcheck, all checks"
+go tool -modfile=scripts/tools.mod staticcheck -checks all ./...
+
+step "go test -race"
+go test -race -count=1 ./...
+
+step "fuzzing, a few seconds each"
+go test -run '^$' -fuzz '^FuzzDecode$' -fuzztime "${FUZZTIME:-10s}" ./schema
+go test -run '^$' -fuzz '^FuzzJournal$' -fuzztime "${FUZZTIME:-10s}" ./relay/eventlog
+
+step "real PHP writers, and a client of another's making"
+scripts/phpwriter/run.sh
+
+printf '\nall checks passed\n'
