@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,47 +67,96 @@ func TestNoInotifyInstanceLeftMeansPolling(t *testing.T) {
 	}
 }
 
-// TestOverwrittenWritesAreCounted holds the watcher up in handle while more is written than it can see.
-func TestOverwrittenWritesAreCounted(t *testing.T) {
-	p := newPlayer(t)
-	w, err := watcher.New(p.file, p.opts)
+// held is a watcher whose handle waits: it tells each content on entered, and goes on when told to.
+type held struct {
+	*player
+	entered chan string
+	resume  chan struct{}
+}
+
+func newHeld(t *testing.T) *held {
+	h := &held{player: newPlayer(t), entered: make(chan string), resume: make(chan struct{})}
+	w, err := watcher.New(h.file, h.opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	entered, resume := make(chan string), make(chan struct{})
+	h.watcher = w
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
 		done <- w.Run(ctx, func(_ context.Context, content []byte) error {
-			entered <- string(content)
-			<-resume
+			h.entered <- string(content)
+			<-h.resume
 			return nil
 		})
 	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	<-w.Ready()
-	const writes = 50
-	if err := writeAsPlugin(p.file, `{"timestamp":0}`); err != nil {
-		t.Fatal(err)
-	}
-	<-entered
-	for i := range writes {
-		if err := writeAsPlugin(p.file, fmt.Sprintf(`{"timestamp":%d}`, i+1)); err != nil {
-			t.Fatal(err)
+	return h
+}
+
+// write writes events from and to as the plugin does.
+func (h *held) write(from, to int) {
+	h.t.Helper()
+	for n := from; n <= to; n++ {
+		if err := writeAsPlugin(h.file, fmt.Sprintf(`{"timestamp":%d}`, n)); err != nil {
+			h.t.Fatal(err)
 		}
 	}
-	resume <- struct{}{}
-	if got, want := <-entered, fmt.Sprintf(`{"timestamp":%d}`, writes); got != want {
-		t.Errorf("got %s, want the last one, %s", got, want)
+}
+
+// expect waits for the content of event n, and lets handle return.
+func (h *held) expect(n int) {
+	h.t.Helper()
+	if got, want := <-h.entered, fmt.Sprintf(`{"timestamp":%d}`, n); got != want {
+		h.t.Errorf("got %s, want %s", got, want)
 	}
-	resume <- struct{}{}
-	p.watcher = w
-	if err := p.until("count of 49", func(s watcher.Status) bool { return s.Overwritten == writes-1 }); err != nil {
+	h.resume <- struct{}{}
+}
+
+// TestOverwrittenWritesAreCounted writes more, while handle is held up, than can be seen.
+func TestOverwrittenWritesAreCounted(t *testing.T) {
+	h := newHeld(t)
+	h.write(0, 0)
+	got := <-h.entered
+	h.write(1, 50)
+	h.resume <- struct{}{}
+	if got != `{"timestamp":0}` {
+		t.Errorf("got %s first", got)
+	}
+	h.expect(50)
+	if err := h.until("count of 49", func(s watcher.Status) bool { return s.Overwritten == 49 }); err != nil {
 		t.Error(err)
 	}
-	cancel()
-	if err := <-done; err != nil {
+}
+
+// TestAnOverflowIsCountedAndTheLastContentRead makes more notifications, while handle is held up, than the kernel
+// keeps.
+func TestAnOverflowIsCountedAndTheLastContentRead(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || limit > 100_000 {
+		t.Skipf("the kernel keeps %s notifications", text)
+	}
+	h := newHeld(t)
+	h.write(0, 0)
+	<-h.entered
+	h.write(1, limit)
+	h.resume <- struct{}{}
+	h.expect(limit)
+	if err := h.until("overflow", func(s watcher.Status) bool { return s.Overflows > 0 }); err != nil {
 		t.Error(err)
 	}
+	h.write(limit+1, limit+1)
+	h.expect(limit + 1)
 }
 
 func TestAnErrorOfHandleEndsRun(t *testing.T) {
