@@ -188,7 +188,7 @@ func (w *watch) close() {
 // log says how the file is watched.
 func (w *watch) log(logger *slog.Logger, message string) {
 	if w.mode == Polling {
-		logger.Warn(message, "mode", w.mode, "reason", w.reason, "interval", w.interval)
+		logger.Warn(message, "mode", w.mode, "reason", w.reason, "interval", w.interval.String())
 		return
 	}
 	logger.Info(message, "mode", w.mode, "directories", w.route.dirs)

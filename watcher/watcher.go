@@ -114,13 +114,13 @@ func (w *Watcher) Run(ctx context.Context, handle func(ctx context.Context, cont
 
 // Status says how a watch stands. The counters only grow.
 type Status struct {
-	File    string // absolute path of the watched file
-	Mode    Mode   // "" until the watch is armed
-	Reason  string // why it polls; "" where it does not
-	Present bool   // whether the file was there and could be read at the last look
+	File    string `json:"file"`    // absolute path of the watched file
+	Mode    Mode   `json:"mode"`    // "" until the watch is armed
+	Reason  string `json:"reason"`  // why it polls; "" where it does not
+	Present bool   `json:"present"` // whether the file was there and could be read at the last look
 
-	Notifications uint64 // notifications that concerned the file
-	Overflows     uint64 // times the kernel dropped notifications
-	Rearmed       uint64 // times the watch was set up anew after the first
-	Overwritten   uint64 // writes that were gone before they could be read, estimated from Chmods
+	Notifications uint64 `json:"notifications"` // those that concerned the file
+	Overflows     uint64 `json:"overflows"`     // times the kernel dropped notifications
+	Rearmed       uint64 `json:"rearmed"`       // times the watch was set up anew after the first
+	Overwritten   uint64 `json:"overwritten"`   // writes that were gone before they could be read, estimated from Chmods
 }
