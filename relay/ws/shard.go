@@ -157,11 +157,7 @@ func (s *shard) deliver() (grown <-chan struct{}) {
 	if len(recs) == 0 {
 		return grown
 	}
-	s.frames.frames = s.frames.frames[:0]
-	for _, rec := range recs {
-		s.frames.frames = append(s.frames.frames, rec.Frame())
-	}
-	s.frames.join()
+	s.frames.setRecords(recs)
 	s.sendAll(recs, nil)
 	s.pos = recs[len(recs)-1].Position.Seq
 	clear(recs) // the log decides what is kept

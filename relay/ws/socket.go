@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"wpre-relay/relay/eventlog"
 )
 
 const (
@@ -41,23 +43,29 @@ type socket struct {
 type batch struct {
 	frames [][]byte // immutable, and kept alive by a socket's rest
 	joined []byte   // frames in one piece, good until the next batch
+	buf    []byte   // memory for joined, used again
 }
 
-// set makes b the batch of these frames. It copies only if there are several.
-func (b *batch) set(frames ...[]byte) {
-	b.frames = append(b.frames[:0], frames...)
-	b.join()
+// set makes b the batch of one frame.
+func (b *batch) set(frame []byte) {
+	b.frames = append(b.frames[:0], frame)
+	b.joined = frame
 }
 
-func (b *batch) join() {
-	if len(b.frames) == 1 {
+// setRecords makes b the batch of the records' frames. It copies only if there are several.
+func (b *batch) setRecords(recs []*eventlog.Record) {
+	b.frames, b.buf = b.frames[:0], b.buf[:0]
+	for _, rec := range recs {
+		b.frames = append(b.frames, rec.Frame())
+	}
+	if len(recs) == 1 {
 		b.joined = b.frames[0]
 		return
 	}
-	b.joined = nil
 	for _, frame := range b.frames {
-		b.joined = append(b.joined, frame...)
+		b.buf = append(b.buf, frame...)
 	}
+	b.joined = b.buf
 }
 
 func newSocket(conn net.Conn, carry []byte) *socket {
