@@ -34,8 +34,8 @@ type loop struct {
 	ledger ledger
 
 	handled  []byte      // the content given to handle last
-	version  os.FileInfo // the version of the file that handled was read from, nil before the first
-	seen     os.FileInfo // the version at the last look, nil if there was none
+	version  version     // the version of the file that handled was read from; none before the first
+	seen     version     // the version at the last look; none if there was no file
 	readErr  string      // why the last look failed, "" if it did not
 	debounce *time.Timer // runs while an unfinished content waits
 	waiting  bool        // whether debounce runs
@@ -154,7 +154,7 @@ func (l *loop) ticked(ctx context.Context) error {
 	if quiet && !l.waiting {
 		l.ledger.reset()
 	}
-	if info, err := os.Stat(l.w.file); sameVersion(info, l.seen) || err != nil && l.seen == nil {
+	if v, _ := versionOf(l.w.file); v == l.seen {
 		return nil
 	}
 	// Its notification may be just on its way; the next backstop knows.
@@ -202,21 +202,23 @@ func (l *loop) arm(present *watch) {
 // look reads the file and hands its content over if that is new. An unfinished content waits, unless final is
 // set: then it is what the file says.
 func (l *loop) look(ctx context.Context, final bool) error {
-	content, version, err := l.reader.read(l.w.file)
-	l.seen = version
+	content, seen, err := l.reader.read(l.w.file, l.handled)
+	l.seen = seen
 	l.noteRead(err)
 	if err != nil {
 		l.stopWaiting()
 		l.overwritten()
 		return nil
 	}
-	if sameVersion(version, l.version) && bytes.Equal(content, l.handled) {
+	// Overtaken: the file was written again after it was read, which will announce itself.
+	overtaken := seen.size != int64(len(content)) && len(content) < l.reader.limit
+	if l.version != (version{}) && bytes.Equal(content, l.handled) && (overtaken || seen == l.version) {
 		l.stopWaiting()
 		l.overwritten()
 		return nil
 	}
 	if !final && !l.w.opts.Complete(content) {
-		l.version = nil // whatever comes next was written after this
+		l.version = version{} // whatever comes next was written after this
 		if !l.waiting {
 			l.waiting = true
 			l.debounce.Reset(l.w.opts.Debounce)
@@ -226,7 +228,7 @@ func (l *loop) look(ctx context.Context, final bool) error {
 	}
 	l.stopWaiting()
 	l.handled = append(l.handled[:0], content...)
-	l.version = version
+	l.version = seen
 	l.ledger.decided++
 	l.overwritten()
 	return l.handle(ctx, content)

@@ -1,64 +1,92 @@
 package watcher
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-	"syscall"
+	"io/fs"
 )
+
+// maxReads bounds how often a file that is being written is read again before two readings agree.
+const maxReads = 1000
+
+// errUnsteady is returned for a file that is written without a pause. It will announce itself.
+var errUnsteady = errors.New("the file is written all the time")
+
+// version tells one state of the file from another: which file it is, and its last write. The zero version is none.
+type version struct {
+	dev, ino uint64
+	size     int64
+	modified int64 // Unix time in nanoseconds
+}
 
 // reader reads the file whole, into memory that it uses again.
 type reader struct {
-	limit int // bytes read at most
-	buf   []byte
+	limit       int // bytes read at most
+	buf, second []byte
 }
 
 // read returns the file's content, valid until the next call, and the version it is of, which is given with an
 // error too, if the file is there at all. The version is taken after the content: a write in between makes it newer
-// than the content, never older, and announces itself.
-func (r *reader) read(path string) ([]byte, os.FileInfo, error) {
-	// O_NONBLOCK: a FIFO in the file's place must not hang the relay.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// than the content, never older, and announces itself. known is a content that need not be confirmed.
+func (r *reader) read(path string, known []byte) ([]byte, version, error) {
+	f, err := openFile(path)
 	if err != nil {
-		info, _ := os.Stat(path)
-		return nil, info, err
+		v, _ := versionOf(path)
+		return nil, v, err
 	}
-	defer f.Close()
-	content, readErr := r.fill(f)
-	info, err := f.Stat()
+	defer f.close()
+	content, err := fill(f, &r.buf, r.limit)
+	if err == nil && len(content) > 0 && !bytes.Equal(content, known) {
+		content, err = r.confirm(f, content)
+	}
+	v, regular, statErr := f.version()
 	switch {
+	case statErr != nil:
+		return nil, version{}, &fs.PathError{Op: "stat", Path: path, Err: statErr}
+	case !regular:
+		return nil, v, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
 	case err != nil:
-		return nil, nil, err
-	case !info.Mode().IsRegular():
-		return nil, info, fmt.Errorf("%s is not a regular file but %s", path, info.Mode().Type())
-	case readErr != nil:
-		return nil, info, readErr
+		return nil, v, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
-	return content, info, nil
+	return content, v, nil
 }
 
-// fill reads f up to its end or the limit.
-func (r *reader) fill(f *os.File) ([]byte, error) {
-	if r.buf == nil {
-		r.buf = make([]byte, min(r.limit, 4096))
+// confirm returns content, or a newer one, as soon as it can trust it to be what somebody wrote. On most Linux file
+// systems a read does not wait for a write under way and may return part of that over what was there: with several
+// writers, a mixture of two documents that looks whole. A write takes less time than a reading, so what two readings
+// agree on is no mixture; nor is what was read just before the file was emptied, which takes longer.
+//
+// It does not wait for the lock that writes hold: by then the file would often be empty.
+func (r *reader) confirm(f file, content []byte) ([]byte, error) {
+	for range maxReads {
+		second, err := fill(f, &r.second, r.limit)
+		if err != nil {
+			return nil, err
+		}
+		if len(second) == 0 || bytes.Equal(content, second) {
+			return content, nil
+		}
+		content = second
+		r.buf, r.second = r.second, r.buf
+	}
+	return nil, errUnsteady
+}
+
+// fill reads f from its beginning up to its end or the limit, into buf, which it may replace.
+func fill(f file, buf *[]byte, limit int) ([]byte, error) {
+	if *buf == nil {
+		*buf = make([]byte, min(limit, 4096))
 	}
 	for n := 0; ; {
-		m, err := f.Read(r.buf[n:])
-		n += m
-		switch {
-		case errors.Is(err, io.EOF):
-			return r.buf[:n], nil
-		case err != nil:
+		b := *buf
+		m, err := f.readAt(b[n:], int64(n))
+		if err != nil {
 			return nil, err
-		case n < len(r.buf) || n == r.limit:
-			return r.buf[:n], nil // a regular file gives less than asked for only at its end
 		}
-		r.buf = append(r.buf, make([]byte, min(len(r.buf), r.limit-len(r.buf)))...)
+		n += m
+		if n < len(b) || n == limit { // a regular file gives less than asked for only at its end
+			return b[:n], nil
+		}
+		*buf = append(b, make([]byte, min(len(b), limit-len(b)))...)
 	}
-}
-
-// sameVersion reports whether a and b are the same file, unwritten in between.
-func sameVersion(a, b os.FileInfo) bool {
-	return a != nil && b != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }

@@ -2,7 +2,7 @@
 // folder below DIR, clients connect, PHP processes write, and what arrived is compared with what was written.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,7 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { WebSocket } from 'ws';
 
 const CASES = [
-	{ name: 'a', writers: 1, count: 500, gap: 5000, lossless: true, signal: 'SIGTERM', code: 1012 },
+	{ name: 'a', writers: 1, count: 500, gap: 5000, lossless: true, fresh: true, signal: 'SIGTERM', code: 1012 },
 	{ name: 'b', writers: 1, count: 2000, gap: 0, signal: 'SIGINT', code: 1001 },
 	{ name: 'c', writers: 4, count: 1000, gap: 2000, signal: 'SIGTERM', code: 1012 },
 	{ name: 'd', writers: 4, count: 1000, gap: 0, signal: 'SIGINT', code: 1001 },
@@ -19,7 +19,10 @@ const CLIENTS = 3;
 const TOLERANCE = 0.01; // of the writes, by which captured and overwritten together may differ from them
 const PATIENCE = 10_000; // ms, for what must happen
 const STABLE = 150; // ms without a change after which counters count as final
-const FIELDS = ['timestamp', 'type', 'post_id', 'post_title', 'status', 'is_update'];
+const FIELDS = {
+	post_saved: ['timestamp', 'type', 'post_id', 'post_title', 'status', 'is_update'],
+	initialized: ['timestamp', 'type'],
+};
 
 const [, , binary, workDir] = process.argv;
 let passed = 0;
@@ -140,6 +143,13 @@ async function startWriter(file, id, { count, gap }) {
 	return { child, lines };
 }
 
+/** Leaves the file as the plugin's activation does. Returns the document. */
+function activate(file) {
+	const event = { timestamp: Math.floor(Date.now() / 1000), type: 'initialized' };
+	writeFileSync(file, JSON.stringify(event, null, 4));
+	return JSON.stringify(event);
+}
+
 /** Has all writers write at once. Returns the documents of each, in its order. */
 async function write(file, scenario) {
 	const ids = Array.from({ length: scenario.writers }, (_, i) => i + 1);
@@ -165,7 +175,8 @@ function documentIn(file) {
 
 function hasPluginFields(message) {
 	try {
-		return isDeepStrictEqual(Object.keys(JSON.parse(message)), FIELDS);
+		const event = JSON.parse(message);
+		return isDeepStrictEqual(Object.keys(event), FIELDS[event.type]);
 	} catch {
 		return false;
 	}
@@ -195,8 +206,7 @@ function checkMessages(label, clients, written) {
 		clients.map((client) => client.messages.length).join(', '));
 }
 
-function checkCounts(label, scenario, clients, decisions) {
-	const written = scenario.writers * scenario.count;
+function checkCounts(label, scenario, written, clients, decisions) {
 	const captured = decisions.relayed + decisions.torn;
 	const error = (captured + decisions.overwritten - written) / written;
 	const got = new Set(clients[0].messages).size;
@@ -219,14 +229,15 @@ function checkCounts(label, scenario, clients, decisions) {
 }
 
 async function play(scenario) {
-	const { name, writers, count, gap, signal, code } = scenario;
+	const { name, writers, count, gap, fresh, signal, code } = scenario;
 	const label = `${name} (${writers} × ${count}, gap ${gap / 1000} ms)`;
 	const dir = join(workDir, name);
 	const file = join(dir, 'site', 'wp-content', 'realtime-events', 'latest_event.json');
 	mkdirSync(join(file, '..'), { recursive: true });
+	const before = fresh ? [] : [activate(file)];
 	const relay = await startRelay(dir);
 	const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connect(relay.url)));
-	const written = await write(file, scenario);
+	const written = [before, ...(await write(file, scenario))];
 
 	const last = documentIn(file);
 	const isLast = (message) => message.includes(`"post_id":${last.post_id},`) && isDeepStrictEqual(JSON.parse(message), last);
@@ -235,7 +246,7 @@ async function play(scenario) {
 	const { status, settled } = await finalStatus(relay, clients);
 	check(`${label}: the counters come to rest, and clients have what they count`, settled, JSON.stringify(status));
 	checkMessages(label, clients, written);
-	const row = checkCounts(label, scenario, clients, status.decisions);
+	const row = checkCounts(label, scenario, written.flat().length, clients, status.decisions);
 
 	relay.child.kill(signal);
 	const codes = await within(Promise.all(clients.map((client) => client.closed)), `the close after ${signal}`);

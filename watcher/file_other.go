@@ -1,0 +1,52 @@
+//go:build !unix
+
+package watcher
+
+import (
+	"errors"
+	"io"
+	"os"
+)
+
+// file is an open file.
+type file struct{ *os.File }
+
+// openFile opens path for reading.
+func openFile(path string) (file, error) {
+	f, err := os.Open(path)
+	return file{f}, err
+}
+
+// readAt reads once; at the end of the file it returns 0 and no error.
+func (f file) readAt(p []byte, offset int64) (int, error) {
+	n, err := f.ReadAt(p, offset)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+// version returns the version of the open file, and whether it is a regular one.
+func (f file) version() (v version, regular bool, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return version{}, false, err
+	}
+	return versionFrom(info), info.Mode().IsRegular(), nil
+}
+
+func (f file) close() { f.Close() }
+
+// versionOf returns the version of the file at path.
+func versionOf(path string) (version, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return version{}, err
+	}
+	return versionFrom(info), nil
+}
+
+// versionFrom knows no numbers of files: one that replaces another has a time of its own.
+func versionFrom(info os.FileInfo) version {
+	return version{size: info.Size(), modified: info.ModTime().UnixNano()}
+}

@@ -1,0 +1,60 @@
+//go:build unix
+
+package watcher
+
+import (
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// file is an open file. The calls go straight to the kernel: how many of several quick writes are seen depends on
+// how long one look at the file takes, and os.File does more than is needed here.
+type file int
+
+// openFile opens path for reading. A FIFO in its place does not hang it.
+func openFile(path string) (file, error) {
+	for {
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err == nil {
+			return file(fd), nil
+		}
+		if err != unix.EINTR {
+			return -1, &fs.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
+}
+
+// readAt reads once; at the end of the file it returns 0 and no error.
+func (f file) readAt(p []byte, offset int64) (int, error) {
+	for {
+		n, err := unix.Pread(int(f), p, offset)
+		if err != unix.EINTR {
+			return max(n, 0), err
+		}
+	}
+}
+
+// version returns the version of the open file, and whether it is a regular one.
+func (f file) version() (v version, regular bool, err error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f), &st); err != nil {
+		return version{}, false, err
+	}
+	return versionFrom(&st), st.Mode&unix.S_IFMT == unix.S_IFREG, nil
+}
+
+func (f file) close() { unix.Close(int(f)) }
+
+// versionOf returns the version of the file at path.
+func versionOf(path string) (version, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return version{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return versionFrom(&st), nil
+}
+
+func versionFrom(st *unix.Stat_t) version {
+	return version{uint64(st.Dev), uint64(st.Ino), st.Size, st.Mtim.Nano()}
+}
