@@ -2,7 +2,10 @@ package watcher
 
 import "golang.org/x/sys/unix"
 
-const notifyMode Mode = "inotify"
+const (
+	notifyMode  Mode = "inotify"
+	doubleWatch      = true
+)
 
 // remoteTypes are the file systems, by statfs(2) type, whose files change without this kernel's inotify seeing
 // it: network ones, those served by a process, and those shared by a hypervisor's host.

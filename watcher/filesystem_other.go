@@ -8,5 +8,8 @@ import "runtime"
 // ReadDirectoryChangesW on Windows.
 const notifyMode = Mode(runtime.GOOS + " notifications")
 
+// doubleWatch is for inotify alone: elsewhere a watch on a directory is one on its files, too.
+const doubleWatch = false
+
 // remoteFilesystem knows no file systems here: the backstop finds out where notifications do not come.
 func remoteFilesystem(string) string { return "" }

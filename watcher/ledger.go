@@ -7,28 +7,33 @@ import "github.com/fsnotify/fsnotify"
 // handed over belong to writes that nobody saw. A Chmod may come after its content was read, or before, so the
 // books balance over a run, which ends when a second has passed without a notification.
 //
-// It errs low: the kernel merges two equal notifications in a row, and a writer that does not change the mode is
-// not counted.
+// It errs low: a writer that does not change the mode is not counted.
 type ledger struct {
 	wrote   bool   // a Write or a Create came in this run: a Chmod alone is no write
-	ended   uint64 // Chmods in this run
+	halves  uint64 // twice the Chmods in this run: each may come as two notifications
 	decided uint64 // contents handed over in this run
 }
 
-func (b *ledger) notified(op fsnotify.Op) {
-	b.wrote = b.wrote || op.Has(fsnotify.Write|fsnotify.Create)
-	if b.wrote && op.Has(fsnotify.Chmod) {
-		b.ended++
+// notified takes a notification, which comes twice for each thing that happens if twice is set.
+func (b *ledger) notified(op fsnotify.Op, twice bool) {
+	b.wrote = b.wrote || op.Has(fsnotify.Write) || op.Has(fsnotify.Create)
+	switch {
+	case !b.wrote || !op.Has(fsnotify.Chmod):
+	case twice:
+		b.halves++
+	default:
+		b.halves += 2
 	}
 }
 
 // lost returns the writes that ended unseen since it was last asked.
 func (b *ledger) lost() uint64 {
-	if b.ended <= b.decided {
+	ended := (b.halves + 1) / 2 // the second half is on its way, or came before the file was watched too
+	if ended <= b.decided {
 		return 0
 	}
-	n := b.ended - b.decided
-	b.decided = b.ended
+	n := ended - b.decided
+	b.decided = ended
 	return n
 }
 

@@ -35,6 +35,7 @@ type loop struct {
 
 	handled  []byte      // the content given to handle last
 	version  version     // the version of the file that handled was read from; none before the first
+	touched  version     // a later version with the same bytes, seen once
 	seen     version     // the version at the last look; none if there was no file
 	readErr  string      // why the last look failed, "" if it did not
 	debounce *time.Timer // runs while an unfinished content waits
@@ -93,29 +94,20 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
-// notified takes ev and whatever else is queued, and looks at the file once for all of them: later notifications
-// cannot bring back what it said in between.
+// notified looks at the file if ev concerns it.
 func (l *loop) notified(ctx context.Context, ev fsnotify.Event) error {
-	relevant, moved := false, false
-	for more := true; more; {
-		if l.watch.concerns(ev) {
-			relevant = true
-			moved = moved || ev.Has(fsnotify.Create|fsnotify.Remove|fsnotify.Rename)
-			l.ledger.notified(ev.Op)
-			l.w.update(func(s *Status) { s.Notifications++ })
-		}
-		select {
-		case ev, more = <-l.watch.events():
-		default:
-			more = false
-		}
-	}
-	if !relevant {
+	if !l.watch.concerns(ev) {
 		return nil
 	}
+	l.ledger.notified(ev.Op, l.watch.twice)
+	l.w.update(func(s *Status) { s.Notifications++ })
 	l.announced, l.suspect, l.strikes = true, false, 0
-	if moved && l.watch.stale(l.w.file) {
-		l.arm(nil)
+	if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
+		if l.watch.stale(l.w.file) {
+			l.arm(nil)
+		} else {
+			l.watch.watchFile() // it may be another file now
+		}
 	}
 	return l.look(ctx, false)
 }
@@ -199,6 +191,25 @@ func (l *loop) arm(present *watch) {
 	}
 }
 
+// writtenAgain reports whether a content with the bytes of the one handled last is another write of them.
+func (l *loop) writtenAgain(seen version, size int) bool {
+	switch {
+	case l.version == (version{}):
+		return true // it was seen unfinished in between
+	case seen == l.version:
+		return false
+	case seen.size != int64(size) && size < l.reader.limit:
+		return false // overtaken: the file was written after it was read, which will announce itself
+	case seen.dev == l.version.dev && seen.ino == l.version.ino && seen != l.touched:
+		// A write sets the time before it changes the content: if it has just begun, the next look sees another
+		// content, else this one again.
+		l.touched = seen
+		return false
+	default:
+		return true
+	}
+}
+
 // look reads the file and hands its content over if that is new. An unfinished content waits, unless final is
 // set: then it is what the file says.
 func (l *loop) look(ctx context.Context, final bool) error {
@@ -210,9 +221,7 @@ func (l *loop) look(ctx context.Context, final bool) error {
 		l.overwritten()
 		return nil
 	}
-	// Overtaken: the file was written again after it was read, which will announce itself.
-	overtaken := seen.size != int64(len(content)) && len(content) < l.reader.limit
-	if l.version != (version{}) && bytes.Equal(content, l.handled) && (overtaken || seen == l.version) {
+	if bytes.Equal(content, l.handled) && !l.writtenAgain(seen, len(content)) {
 		l.stopWaiting()
 		l.overwritten()
 		return nil

@@ -16,6 +16,7 @@ type route struct {
 	dirs    []string        // directories to watch, real paths, each once
 	entries map[string]bool // real paths of the entries that matter
 	parent  string          // the real path of the directory of the last entry
+	last    string          // the real path of the last entry
 }
 
 // findRoute follows path, which must be absolute and clean, through the file system as it is now.
@@ -32,7 +33,7 @@ func findRoute(path string) route {
 			r.add(dir, entry)
 		}
 		if isLast {
-			r.parent = dir
+			r.parent, r.last = dir, entry
 			break
 		}
 		rest = rest[1:]
@@ -43,7 +44,7 @@ func findRoute(path string) route {
 		links++
 		target, err := os.Readlink(entry)
 		if err != nil {
-			r.parent = dir
+			r.parent, r.last = dir, entry
 			break
 		}
 		if filepath.IsAbs(target) {

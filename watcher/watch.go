@@ -19,10 +19,6 @@ type Mode string
 // Linux.
 const Polling Mode = "polling"
 
-// notificationBuffer takes a burst out of the kernel's queue, where equal neighbours are merged, while a look at
-// the file is under way.
-const notificationBuffer = 1024
-
 // watch is one way of learning that the file may have changed: notifications for the directories on its route,
 // or a pace to poll at. It is set up once and replaced as a whole: a fresh one is easier to trust than a mended
 // one.
@@ -33,6 +29,7 @@ type watch struct {
 	route    route
 	dirs     []os.FileInfo // of route.dirs, when they were armed
 	notify   *fsnotify.Watcher
+	twice    bool        // each notification comes twice, by the directory and by the file
 	deaf     os.FileInfo // the directory whose notifications cannot be relied on, if one was found out
 	lost     bool        // a watched directory itself was deleted or moved
 }
@@ -98,7 +95,9 @@ func (w *watch) unfit() string {
 }
 
 func (w *watch) subscribe() error {
-	notify, err := fsnotify.NewBufferedWatcher(notificationBuffer)
+	// Without a buffer: handing over each notification, two goroutines take turns on one processor, and more of
+	// several quick writes are seen.
+	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return err
 	}
@@ -113,7 +112,16 @@ func (w *watch) subscribe() error {
 			return fmt.Errorf("%s: %w", dir, err)
 		}
 	}
+	w.watchFile()
 	return nil
+}
+
+// watchFile adds a watch on the file itself, beside that on its directory, so that every notification comes twice,
+// once by each. The kernel merges a notification with an equal one before it that has not been fetched, and writes
+// of several processes at once would go uncounted; alternating ones are never equal. Without it all is seen but less
+// is counted.
+func (w *watch) watchFile() {
+	w.twice = doubleWatch && w.notify.Add(w.route.last) == nil
 }
 
 // explain names the limits that an operator can raise.

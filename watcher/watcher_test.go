@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"wpre-relay/schema"
 	"wpre-relay/watcher"
 )
@@ -39,6 +41,7 @@ const patience = 20 * time.Second
 //	overwritten N       the writes counted as overwritten
 //	rearmed             waits until the watch has been set up anew
 //	needs root          skips the script for others
+//	unannounced PATH TEXT writes TEXT over the beginning of a file through a mapping, which the kernel does not announce
 //	mount SOURCE PATH   mounts a tmpfs or a bind mount; umount undoes it
 //
 // Paths are below a fresh folder, which $ROOT stands for; $BIG is a text of 192 KB.
@@ -125,6 +128,8 @@ func (p *player) do(command, rest string) error {
 		}
 	case "mount":
 		return p.mount(first, p.path(second))
+	case "unannounced":
+		return writeMapped(p.path(first), second)
 	case "umount":
 		return syscall.Unmount(p.path(rest), 0)
 	case "rearmed":
@@ -269,4 +274,19 @@ func symlink(target, link string) error {
 		return err
 	}
 	return os.Rename(link+".new", link)
+}
+
+// writeMapped writes through a mapping and waits until the file's time tells.
+func writeMapped(path, text string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	memory, err := unix.Mmap(int(f.Fd()), 0, len(text), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	copy(memory, text)
+	return errors.Join(unix.Msync(memory, unix.MS_SYNC), unix.Munmap(memory))
 }
