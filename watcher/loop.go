@@ -155,8 +155,7 @@ func (l *loop) ticked(ctx context.Context) error {
 }
 
 // unannounced deals with a change that no notification has announced: a watch gone dead without a sign, or a
-// file that is changed by a way the kernel does not watch (another host, a layer below an overlay, a bind mount
-// of the file alone).
+// file that is changed in a way the kernel does not announce (from another host, below an overlay, by a mapping).
 func (l *loop) unannounced(ctx context.Context) error {
 	l.suspect = false
 	l.strikes++
@@ -232,7 +231,6 @@ func (l *loop) look(ctx context.Context, final bool) error {
 			l.waiting = true
 			l.debounce.Reset(l.w.opts.Debounce)
 		}
-		l.overwritten()
 		return nil
 	}
 	l.stopWaiting()
