@@ -26,6 +26,9 @@ func (f file) readAt(p []byte, offset int64) (int, error) {
 	return n, err
 }
 
+// awaitWriter does nothing.
+func (f file) awaitWriter() {}
+
 // version returns the version of the open file, and whether it is a regular one.
 func (f file) version() (v version, regular bool, err error) {
 	info, err := f.Stat()

@@ -35,6 +35,13 @@ func (f file) readAt(p []byte, offset int64) (int, error) {
 	}
 }
 
+// awaitWriter waits for a write under way: looking for data takes the lock that a write holds (ext4, btrfs, tmpfs;
+// XFS takes it for reads, too). Where that is not so it does nothing.
+func (f file) awaitWriter() {
+	const seekData = 3 // SEEK_DATA, lseek(2)
+	_, _ = unix.Seek(int(f), 0, seekData)
+}
+
 // version returns the version of the open file, and whether it is a regular one.
 func (f file) version() (v version, regular bool, err error) {
 	var st unix.Stat_t

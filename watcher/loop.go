@@ -33,19 +33,21 @@ type loop struct {
 	watch  *watch
 	ledger ledger
 
-	handled  []byte      // the content given to handle last
-	version  version     // the version of the file that handled was read from; none before the first
-	touched  version     // a later version with the same bytes, seen once
-	seen     version     // the version at the last look; none if there was no file
-	readErr  string      // why the last look failed, "" if it did not
-	debounce *time.Timer // runs while an unfinished content waits
-	waiting  bool        // whether debounce runs
-	tick     *time.Ticker
+	handled    []byte      // the content given to handle last
+	version    version     // the version of the file that handled was read from; none before the first
+	touched    version     // a later version with the same bytes, seen once
+	seen       version     // the version at the last look; none if there was no file
+	readErr    string      // why the last look failed, "" if it did not
+	debounce   *time.Timer // runs while an unfinished content waits
+	waiting    bool        // whether debounce runs
+	unfinished version     // of the content that debounce runs for
+	tick       *time.Ticker
 
-	announced bool // a notification came since the last backstop
-	suspect   bool // the last backstop found a change that nothing had announced
-	strikes   int  // changes that stayed unannounced in a row
-	lastCheck time.Time
+	announced bool      // a notification came since the last backstop
+	suspect   bool      // the last backstop found a change that nothing had announced
+	strikes   int       // changes that stayed unannounced in a row
+	looked    time.Time // when the last look ended
+	lastCheck time.Time // when the watch polls: the last backstop
 }
 
 func newLoop(w *Watcher, handle func(context.Context, []byte) error) *loop {
@@ -99,13 +101,16 @@ func (l *loop) notified(ctx context.Context, ev fsnotify.Event) error {
 	if !l.watch.concerns(ev) {
 		return nil
 	}
-	l.ledger.notified(ev.Op, l.watch.twice)
+	if l.ledger.notified(ev.Op, time.Since(l.looked), l.watch.twice) && !l.watch.twice {
+		l.watch.watchFile()
+	}
 	l.w.update(func(s *Status) { s.Notifications++ })
 	l.announced, l.suspect, l.strikes = true, false, 0
 	if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
-		if l.watch.stale(l.w.file) {
+		switch {
+		case l.watch.stale(l.w.file):
 			l.arm(nil)
-		} else {
+		case l.watch.twice:
 			l.watch.watchFile() // it may be another file now
 		}
 	}
@@ -145,6 +150,7 @@ func (l *loop) ticked(ctx context.Context) error {
 	}
 	if quiet && !l.waiting {
 		l.ledger.reset()
+		l.watch.unwatchFile()
 	}
 	if v, _ := versionOf(l.w.file); v == l.seen {
 		return nil
@@ -159,6 +165,7 @@ func (l *loop) ticked(ctx context.Context) error {
 func (l *loop) unannounced(ctx context.Context) error {
 	l.suspect = false
 	l.strikes++
+	l.watch.always = true
 	if l.strikes >= maxStrikes {
 		l.watch.giveUp()
 	}
@@ -209,10 +216,11 @@ func (l *loop) writtenAgain(seen version, size int) bool {
 	}
 }
 
-// look reads the file and hands its content over if that is new. An unfinished content waits, unless final is
-// set: then it is what the file says.
+// look reads the file and hands its content over if that is new. An unfinished content waits, unless final says that
+// the one before has: if it is still that, it is what the file says.
 func (l *loop) look(ctx context.Context, final bool) error {
-	content, seen, err := l.reader.read(l.w.file, l.handled)
+	defer func() { l.looked = time.Now() }()
+	content, seen, err := l.reader.read(l.w.file, l.handled, l.ledger.several)
 	l.seen = seen
 	l.noteRead(err)
 	if err != nil {
@@ -225,12 +233,8 @@ func (l *loop) look(ctx context.Context, final bool) error {
 		l.overwritten()
 		return nil
 	}
-	if !final && !l.w.opts.Complete(content) {
-		l.version = version{} // whatever comes next was written after this
-		if !l.waiting {
-			l.waiting = true
-			l.debounce.Reset(l.w.opts.Debounce)
-		}
+	if !l.w.opts.Complete(content) && !(final && seen == l.unfinished) {
+		l.wait(seen)
 		return nil
 	}
 	l.stopWaiting()
@@ -239,6 +243,17 @@ func (l *loop) look(ctx context.Context, final bool) error {
 	l.ledger.decided++
 	l.overwritten()
 	return l.handle(ctx, content)
+}
+
+// wait gives an unfinished content until the debounce has passed. If the file has been written meanwhile and is
+// unfinished still, that is another content, which gets its own time.
+func (l *loop) wait(unfinished version) {
+	l.version = version{} // whatever comes next was written after this
+	if l.waiting {
+		return
+	}
+	l.waiting, l.unfinished = true, unfinished
+	l.debounce.Reset(l.w.opts.Debounce)
 }
 
 func (l *loop) stopWaiting() {

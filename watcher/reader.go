@@ -27,8 +27,9 @@ type reader struct {
 
 // read returns the file's content, valid until the next call, and the version it is of, which is given with an
 // error too, if the file is there at all. The version is taken after the content: a write in between makes it newer
-// than the content, never older, and announces itself. known is a content that need not be confirmed.
-func (r *reader) read(path string, known []byte) ([]byte, version, error) {
+// than the content, never older, and announces itself. known is a content that need not be confirmed;
+// several says that several writers are at work.
+func (r *reader) read(path string, known []byte, several bool) ([]byte, version, error) {
 	f, err := openFile(path)
 	if err != nil {
 		v, _ := versionOf(path)
@@ -37,7 +38,7 @@ func (r *reader) read(path string, known []byte) ([]byte, version, error) {
 	defer f.close()
 	content, err := fill(f, &r.buf, r.limit)
 	if err == nil && len(content) > 0 && !bytes.Equal(content, known) {
-		content, err = r.confirm(f, content)
+		content, err = r.confirm(f, content, several)
 	}
 	v, regular, statErr := f.version()
 	switch {
@@ -51,20 +52,23 @@ func (r *reader) read(path string, known []byte) ([]byte, version, error) {
 	return content, v, nil
 }
 
-// confirm returns content, or a newer one, as soon as it can trust it to be what somebody wrote. On most Linux file
-// systems a read does not wait for a write under way and may return part of that over what was there: with several
-// writers, a mixture of two documents that looks whole. A write takes less time than a reading, so what two readings
-// agree on is no mixture; nor is what was read just before the file was emptied, which takes longer.
-//
-// It does not wait for the lock that writes hold: by then the file would often be empty.
-func (r *reader) confirm(f file, content []byte) ([]byte, error) {
+// confirm returns content, or a newer one, as soon as it can trust it to be what somebody wrote; nothing if the file
+// has been emptied meanwhile. On most Linux file systems a read does not wait for a write under way and may return
+// part of that over what was there: a mixture of two documents that looks whole. A write takes less time than two
+// readings, so what these agree on is hardly a mixture; and with several writers, without whom there is none, it waits
+// in between for who is writing, so that it surely is not. A single writer is not waited for, since by then the file
+// would often be empty.
+func (r *reader) confirm(f file, content []byte, several bool) ([]byte, error) {
 	for range maxReads {
+		if several {
+			f.awaitWriter()
+		}
 		second, err := fill(f, &r.second, r.limit)
 		if err != nil {
 			return nil, err
 		}
 		if len(second) == 0 || bytes.Equal(content, second) {
-			return content, nil
+			return second, nil
 		}
 		content = second
 		r.buf, r.second = r.second, r.buf

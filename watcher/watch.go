@@ -29,7 +29,8 @@ type watch struct {
 	route    route
 	dirs     []os.FileInfo // of route.dirs, when they were armed
 	notify   *fsnotify.Watcher
-	twice    bool        // each notification comes twice, by the directory and by the file
+	twice    bool        // the file itself is watched, too, and each notification comes twice
+	always   bool        // it is to be, since its directory does not announce all changes
 	deaf     os.FileInfo // the directory whose notifications cannot be relied on, if one was found out
 	lost     bool        // a watched directory itself was deleted or moved
 }
@@ -39,7 +40,7 @@ type watch struct {
 func armWatch(file string, opts Options, old, keep *watch) *watch {
 	w := &watch{mode: Polling, interval: opts.PollInterval}
 	if old != nil {
-		w.deaf = old.deaf
+		w.deaf, w.always = old.deaf, old.always
 	}
 	if opts.PollInterval > 0 {
 		w.reason = "asked for"
@@ -112,16 +113,22 @@ func (w *watch) subscribe() error {
 			return fmt.Errorf("%s: %w", dir, err)
 		}
 	}
-	w.watchFile()
+	if w.always {
+		w.watchFile()
+	}
 	return nil
 }
 
-// watchFile adds a watch on the file itself, beside that on its directory, so that every notification comes twice,
-// once by each. The kernel merges a notification with an equal one before it that has not been fetched, and writes
-// of several processes at once would go uncounted; alternating ones are never equal. Without it all is seen but less
-// is counted.
-func (w *watch) watchFile() {
-	w.twice = doubleWatch && w.notify.Add(w.route.last) == nil
+// watchFile adds a watch on the file itself, or on the one in its place now, beside that on its directory. Then each
+// notification comes twice, once by each watch.
+func (w *watch) watchFile() { w.twice = doubleWatch && w.notify.Add(w.route.last) == nil }
+
+// unwatchFile takes the watch on the file itself away, unless it is needed always.
+func (w *watch) unwatchFile() {
+	if w.twice && !w.always {
+		w.notify.Remove(w.route.last) // an error means that it is gone already
+		w.twice = false
+	}
 }
 
 // explain names the limits that an operator can raise.

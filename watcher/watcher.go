@@ -18,9 +18,8 @@ import (
 
 // Options for New. The zero value works.
 type Options struct {
-	// Debounce is how long an unfinished content (see Complete) may wait for the next notification before it
-	// counts as all that there will be. It is armed once, by the first unfinished content, and delays nothing
-	// else. Default 50 ms.
+	// Debounce is how long an unfinished content (see Complete) may stay as it is before it counts as all that
+	// there will be. It delays nothing else: a complete content is handed over at once. Default 50 ms.
 	Debounce time.Duration
 
 	// PollInterval makes the watcher poll, at this pace, instead of asking the kernel. Default 0: notifications
