@@ -40,8 +40,8 @@ func TestNoInotifyInstanceLeftMeansPolling(t *testing.T) {
 		}
 		taken = append(taken, fd)
 	}
-	var log strings.Builder
-	p.opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	lines := make(chan string, 100)
+	p.opts.Logger = slog.New(slog.NewTextHandler(lineWriter(lines), nil))
 	if err := p.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +49,8 @@ func TestNoInotifyInstanceLeftMeansPolling(t *testing.T) {
 	if status.Mode != watcher.Polling || !strings.Contains(status.Reason, "fs.inotify.max_user_instances") {
 		t.Errorf("status %+v, want polling for want of instances", status)
 	}
-	if !strings.Contains(log.String(), "mode=polling") || !strings.Contains(log.String(), "max_user_instances") {
-		t.Errorf("the log does not say so:\n%s", log.String())
+	if line := <-lines; !strings.Contains(line, "mode=polling") || !strings.Contains(line, "max_user_instances") {
+		t.Errorf("the log does not say so but %s", line)
 	}
 	for i := range 3 {
 		text := fmt.Sprintf(`{"timestamp":%d}`, i)
@@ -65,6 +65,14 @@ func TestNoInotifyInstanceLeftMeansPolling(t *testing.T) {
 	if err := errors.Join(writeAsPlugin(p.file, `{"timestamp":9}`), p.want(`{"timestamp":9}`)); err != nil {
 		t.Error(err)
 	}
+}
+
+// lineWriter takes a line of the log with each Write.
+type lineWriter chan<- string
+
+func (w lineWriter) Write(line []byte) (int, error) {
+	w <- string(line)
+	return len(line), nil
 }
 
 // held is a watcher whose handle waits: it tells each content on entered, and goes on when told to.

@@ -43,4 +43,4 @@ child=$!
 status=0
 wait "$child" || status=$?
 child=
-exit "$status"
+(exit "$status")
