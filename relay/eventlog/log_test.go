@@ -56,6 +56,23 @@ func documents(l *eventlog.Log) []string {
 	return docs
 }
 
+// written returns a journal of n records, as it is on disk, and what it holds.
+func written(t testing.TB, n int) (content []byte, docs []string) {
+	t.Helper()
+	dir := t.TempDir()
+	l := open(t, dir, eventlog.Options{})
+	for i := range n {
+		l.Append(numbered(t, i))
+	}
+	docs = documents(l)
+	l.Close()
+	content, err := os.ReadFile(filepath.Join(dir, "journal.ndjson"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content, docs
+}
+
 func TestRecordsSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir, eventlog.Options{})
@@ -85,17 +102,7 @@ func TestANewHistoryHasANewEpoch(t *testing.T) {
 // TestEveryPrefixOfAJournalOpens kills the writer at every byte: what is whole is kept, and what comes after is
 // whole again.
 func TestEveryPrefixOfAJournalOpens(t *testing.T) {
-	dir := t.TempDir()
-	l := open(t, dir, eventlog.Options{})
-	for n := range 5 {
-		l.Append(numbered(t, n))
-	}
-	want := documents(l)
-	l.Close()
-	content, err := os.ReadFile(filepath.Join(dir, "journal.ndjson"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	content, want := written(t, 5)
 	for n := range content {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "journal.ndjson"), content[:n], 0o600); err != nil {
@@ -117,17 +124,7 @@ func TestEveryPrefixOfAJournalOpens(t *testing.T) {
 
 // TestEveryDamagedByteIsFound changes each byte of a journal: all other lines are kept, no changed one is.
 func TestEveryDamagedByteIsFound(t *testing.T) {
-	dir := t.TempDir()
-	l := open(t, dir, eventlog.Options{})
-	for n := range 4 {
-		l.Append(numbered(t, n))
-	}
-	want := documents(l)
-	l.Close()
-	content, err := os.ReadFile(filepath.Join(dir, "journal.ndjson"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	content, want := written(t, 4)
 	for n := range content {
 		damaged := bytes.Clone(content)
 		damaged[n] ^= 0x04
@@ -361,14 +358,7 @@ func TestPositionsAreParsedBack(t *testing.T) {
 }
 
 func FuzzJournal(f *testing.F) {
-	dir := f.TempDir()
-	l := open(f, dir, eventlog.Options{})
-	l.Append(numbered(f, 1), numbered(f, 2))
-	l.Close()
-	content, err := os.ReadFile(filepath.Join(dir, "journal.ndjson"))
-	if err != nil {
-		f.Fatal(err)
-	}
+	content, _ := written(f, 2)
 	f.Add(content)
 	f.Add(content[:len(content)-1])
 	f.Fuzz(func(t *testing.T, content []byte) {
