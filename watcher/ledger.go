@@ -50,7 +50,7 @@ func (b *ledger) notified(op fsnotify.Op, pause time.Duration, twice bool) (busy
 	if b.wrote && op == fsnotify.Chmod {
 		b.ended(twice)
 	}
-	b.several = b.several || b.wrote && b.alike > b.most(op, twice)
+	b.several = b.several || b.wrote && b.alike > most(op, twice)
 	return b.several || b.wrote && b.hurried >= manyInARow
 }
 
@@ -68,7 +68,7 @@ func (b *ledger) ended(twice bool) {
 
 // most returns how many notifications of a kind one writer can cause in a row: two Writes (it empties the file and
 // fills it) and one Chmod, or twice that.
-func (b *ledger) most(op fsnotify.Op, twice bool) int {
+func most(op fsnotify.Op, twice bool) int {
 	n := 2
 	if op == fsnotify.Chmod {
 		n = 1

@@ -176,7 +176,7 @@ func (l *loop) unannounced(ctx context.Context) error {
 // arm sets up the watch anew. Given the present one it leaves that in place unless something better can be had.
 func (l *loop) arm(present *watch) {
 	next := armWatch(l.w.file, l.w.opts, l.watch, present)
-	if next == present && present != nil {
+	if next == present {
 		return
 	}
 	if l.watch == nil {
@@ -223,12 +223,7 @@ func (l *loop) look(ctx context.Context, final bool) error {
 	content, seen, err := l.reader.read(l.w.file, l.handled, l.ledger.several)
 	l.seen = seen
 	l.noteRead(err)
-	if err != nil {
-		l.stopWaiting()
-		l.overwritten()
-		return nil
-	}
-	if bytes.Equal(content, l.handled) && !l.writtenAgain(seen, len(content)) {
+	if err != nil || bytes.Equal(content, l.handled) && !l.writtenAgain(seen, len(content)) {
 		l.stopWaiting()
 		l.overwritten()
 		return nil

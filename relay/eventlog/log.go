@@ -164,8 +164,8 @@ func (l *Log) Head() Position {
 }
 
 // Next returns the records after number seq, in order, up to maxBytes of frames but at least one if there is one, in
-// the memory of recs, whose former contents it drops. It does not wait: grown is closed when there are more than these. The error is nil or ErrGone; no
-// position beyond the head is one of this log, and it gets nothing.
+// the memory of recs, whose former contents it drops. It does not wait: grown is closed when there are more than
+// these. The error is nil or ErrGone. No position beyond the head is one of this log, and it gets nothing.
 func (l *Log) Next(recs []*Record, seq uint64, maxBytes int) (_ []*Record, grown <-chan struct{}, err error) {
 	recs = recs[:0]
 	l.mu.Lock()
