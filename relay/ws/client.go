@@ -1,126 +1,189 @@
 package ws
 
 import (
-	"context"
-	"io"
+	"errors"
+	"net"
 	"sync/atomic"
-	"time"
-	"unicode/utf8"
 
 	"github.com/coder/websocket"
 
 	"wpre-relay/relay/eventlog"
 )
 
-const (
-	// catchUpBatch is about how many bytes a lagging client is given at once.
-	catchUpBatch = 64 << 10
+// catchUpBatch is about how many bytes a lagging client is given at once.
+const catchUpBatch = 64 << 10
 
-	// closeTimeout is how long a client has to answer a close frame (RFC 6455 §7.1.1).
-	closeTimeout = 5 * time.Second
-)
-
-// client is one connection and its position in the log.
+// client is one connection and its position in the log. One goroutine reads from it. Another writes: the shard's, or
+// that of catchUp while the client lags.
 type client struct {
 	set    *Clients
 	shard  *shard
-	socket *socket
-	conn   *websocket.Conn // reads, and answers pings and close frames
-	turn   uint32          // decides in which second it is pinged
+	socket socket
 	left   func()
+	turn   uint32 // decides in which second it is pinged
+	ended  atomic.Bool
+	heard  atomic.Bool // something was read since the last ping
 
-	goodbye atomic.Pointer[[]byte] // a close frame for catchUp to send
+	// The goroutine that reads owns these.
+	inbox  inbox
+	failed bool // the client broke the protocol: what it says is dropped, until it hangs up
+	closed bool // the client has sent a close frame: nothing more is read
+
+	// What catchUp has to say besides the events.
+	pong    atomic.Pointer[[]byte]
+	goodbye atomic.Pointer[goodbye]
 
 	// The shard's goroutine owns these, but for pos while the client lags: then catchUp's does.
 	pos     uint64 // number of the last record that was given to the socket; stale while the client is caught up
-	index   int    // in shard.members; -1 when it has left
-	lagging bool   // it is left alone by the shard
+	index   int32  // in shard.members; -1 when it has left, or not come yet
+	lagging bool   // the shard leaves it alone
+	closeBy uint32 // in which of the shard's seconds its time to answer a close frame is over; 0 if it has none
 }
 
-// serve greets the client, hands it to its shard and reads until the connection ends.
-func (c *client) serve(hello [][]byte) {
-	defer c.leave()
-	if len(hello) > 0 && c.socket.send(hello...) != nil {
+// goodbye is the end of what a client is told.
+type goodbye struct {
+	frame  []byte
+	now    bool // not behind all events so far
+	answer bool // to the client's own
+}
+
+var (
+	errClosed   = errors.New("closed by the client")
+	errSilent   = errors.New("no answer to a ping")
+	errUnclosed = errors.New("no answer to a close frame")
+	errStopped  = errors.New("the relay stops")
+)
+
+// end ends the connection at once. It may be called on any goroutine; only the first call counts.
+func (c *client) end(why error) {
+	if c.ended.Swap(true) {
 		return
 	}
-	if !c.shard.post(func() { c.shard.join(c) }) {
-		return
+	c.set.opts.Logger.Debug("client left", "remote", c.socket.conn.RemoteAddr(), "why", why)
+	c.shard.poller.remove(c)
+	if tcp, ok := c.socket.conn.(*net.TCPConn); ok && why != errClosed {
+		tcp.SetLinger(0) // else the kernel keeps for minutes what the client does not take
 	}
+	c.socket.conn.Close()
+	c.shard.post(func() { c.shard.remove(c) })
+	c.left()
+	c.set.count.Add(-1)
+}
+
+// read reads until the connection ends, on a goroutine of its own.
+func (c *client) read() {
+	buf := make([]byte, 512)
 	for {
-		// Not to be cancelled: the end of a context would cut the connection without a close code.
-		_, message, err := c.conn.Reader(context.Background())
-		if err != nil {
-			c.set.opts.Logger.Debug("client left", "remote", c.socket.RemoteAddr(), "why", err)
+		n, err := c.socket.conn.Read(buf)
+		if !c.hear(buf[:n]) {
 			return
 		}
-		if err := c.receive(message); err != nil {
+		if err != nil {
+			c.end(err)
 			return
 		}
 	}
 }
 
-// receive takes one message of the client, whole.
-func (c *client) receive(message io.Reader) error {
-	if !c.set.opts.PeerMessages {
-		_, err := io.Copy(io.Discard, message)
-		return err
+// readSome reads what is there, up to the length of buf, and reports whether there may be more to come.
+func (c *client) readSome(raw *rawIO, buf []byte) (more bool) {
+	n, err := raw.read(c.socket.raw, buf)
+	more = c.hear(buf[:n])
+	if more && err != nil {
+		c.end(err)
+		return false
 	}
-	text, err := io.ReadAll(message)
-	if err == nil && utf8.Valid(text) {
+	return more
+}
+
+// hear takes what the client says, in pieces of any size. It reports false if that was the last: a close frame.
+func (c *client) hear(p []byte) (more bool) {
+	if len(p) == 0 {
+		return true
+	}
+	c.heard.Store(true)
+	if c.failed {
+		return true
+	}
+	err := c.inbox.take(p, c.set.opts.MaxMessage, c)
+	if failure, ok := errors.AsType[websocket.CloseError](err); ok {
+		c.failed, c.inbox = true, inbox{}
+		bye := goodbye{frame: closeFrame(failure.Code, failure.Reason), now: true}
+		c.shard.post(func() { c.shard.sayGoodbye(c, bye) })
+	}
+	return !c.closed
+}
+
+// ping implements listener.
+func (c *client) ping(payload []byte) {
+	pong := controlFrame(opPong, payload)
+	c.shard.post(func() { c.shard.sendPong(c, pong) })
+}
+
+// message implements listener.
+func (c *client) message(text []byte) {
+	if c.set.opts.PeerMessages {
 		c.set.tellPeers(text, c)
 	}
-	return err
 }
 
-func (c *client) leave() {
-	c.conn.CloseNow()
-	c.shard.post(func() { c.shard.remove(c) })
-	c.set.count.Add(-1)
-	c.left()
+// bye implements listener.
+func (c *client) bye(code websocket.StatusCode) {
+	c.closed = true
+	c.shard.post(func() { c.shard.answerClose(c, code) })
 }
 
-// catchUp writes from the log at the client's pace until there is no more, and then gives the client back to its
-// shard. It runs on a goroutine of its own.
-func (c *client) catchUp() {
+// catchUp sends first, and then from the log at the client's pace until there is no more; then it gives the client
+// back to its shard. It runs on a goroutine of its own.
+func (c *client) catchUp(first [][]byte) {
+	if err := c.socket.send(first); err != nil {
+		c.end(err)
+		return
+	}
 	var recs []*eventlog.Record
 	var frames [][]byte
 	for {
+		bye := c.goodbye.Load()
+		if bye != nil && bye.now {
+			c.close(bye)
+			return
+		}
 		var err error
 		if recs, _, err = c.set.log.Next(recs, c.pos, catchUpBatch); err != nil {
-			c.close(tooSlow)
+			c.close(&tooSlow)
 			return
 		}
 		frames = frames[:0]
 		for _, rec := range recs {
 			frames = append(frames, rec.Frame())
+			c.pos = rec.Position.Seq
 		}
-		if c.socket.send(frames...) != nil {
-			c.socket.Close()
+		if pong := c.pong.Swap(nil); pong != nil {
+			frames = append(frames, *pong)
+		}
+		switch {
+		case len(frames) == 0 && bye != nil:
+			c.close(bye)
 			return
-		}
-		if len(recs) == 0 {
-			if frame := c.goodbye.Load(); frame != nil {
-				c.close(*frame)
-				return
-			}
+		case len(frames) == 0:
 			c.shard.post(func() { c.shard.settle(c) })
 			return
 		}
-		c.pos = recs[len(recs)-1].Position.Seq
+		if err := c.socket.send(frames); err != nil {
+			c.end(err)
+			return
+		}
 		c.shard.sent.Add(uint64(len(recs)))
 	}
 }
 
-var tooSlow = closeFrame(websocket.StatusTryAgainLater, "too slow")
+var tooSlow = goodbye{frame: closeFrame(websocket.StatusTryAgainLater, "too slow")}
 
-// close sends a close frame, waiting for the client to take it, and gives it time to answer.
-func (c *client) close(frame []byte) {
-	if c.socket.send(frame) != nil {
-		c.socket.Close()
+// close says goodbye, waiting for the client to take it.
+func (c *client) close(bye *goodbye) {
+	if err := c.socket.send([][]byte{bye.frame}); err != nil {
+		c.end(err)
 		return
 	}
-	c.awaitClose()
+	c.shard.post(func() { c.shard.saidGoodbye(c, bye) })
 }
-
-// awaitClose has the reader give up if the client does not answer the close frame.
-func (c *client) awaitClose() { c.socket.SetReadDeadline(time.Now().Add(closeTimeout)) }

@@ -10,7 +10,6 @@ package ws
 
 import (
 	"context"
-	"encoding/binary"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -30,7 +29,7 @@ type Options struct {
 	PeerMessages bool
 
 	// MaxMessage bounds a client's message, in bytes; one beyond it is closed with 1009. Default 4096.
-	MaxMessage int64
+	MaxMessage int
 
 	// PingInterval is how often a client is pinged; one that is silent for a whole interval after is cut off.
 	// Default 25 s, to a second.
@@ -81,12 +80,17 @@ func New(log *eventlog.Log, opts Options) *Clients {
 // Run delivers what is new in the log to all clients until ctx ends; then it cuts off who is still there and waits
 // until all of them are gone. Drain says goodbye first.
 func (c *Clients) Run(ctx context.Context) {
-	var shards sync.WaitGroup
+	var shards, pollers sync.WaitGroup
 	for _, s := range c.shards {
+		pollers.Go(s.poller.run)
 		shards.Go(func() { s.run(ctx) })
 	}
 	shards.Wait()
 	c.parts.Wait()
+	for _, s := range c.shards {
+		s.poller.close()
+	}
+	pollers.Wait()
 }
 
 // Len returns how many clients are connected.
@@ -112,28 +116,40 @@ type Entry struct {
 // itself if that fails. Who may connect is for the caller to decide, before.
 func (c *Clients) Accept(w http.ResponseWriter, r *http.Request, entry Entry) error {
 	hijacker := &hijacker{ResponseWriter: w}
-	conn, err := websocket.Accept(hijacker, r, &websocket.AcceptOptions{
+	if _, err := websocket.Accept(hijacker, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the origin was checked
 		CompressionMode:    websocket.CompressionDisabled,
-	})
-	if err != nil {
+	}); err != nil {
 		entry.Left()
 		return err
 	}
-	conn.SetReadLimit(c.opts.MaxMessage)
 	turn := c.joins.Add(1)
 	client := &client{
 		set:    c,
 		shard:  c.shards[turn%uint64(len(c.shards))],
-		socket: hijacker.socket,
-		conn:   conn,
-		pos:    entry.After,
-		turn:   uint32(turn / uint64(len(c.shards))),
+		socket: newSocket(hijacker.conn),
 		left:   entry.Left,
+		turn:   uint32(turn / uint64(len(c.shards))),
+		pos:    entry.After,
+		index:  -1,
 	}
-	c.count.Add(1)
-	c.parts.Go(func() { client.serve(entry.Hello) })
+	client.heard.Store(true)
+	c.begin(client, entry.Hello, hijacker.early)
 	return nil
+}
+
+// begin hands the client to its shard and has it read. What it said with the handshake is in early.
+func (c *Clients) begin(client *client, hello [][]byte, early []byte) {
+	c.count.Add(1)
+	more := client.hear(early)
+	s := client.shard
+	if !s.post(func() { s.join(client, hello) }) {
+		client.end(errStopped)
+		return
+	}
+	if more && !s.poller.add(client) {
+		c.parts.Go(client.read)
+	}
 }
 
 // Drain closes all clients with code and reason, evenly spread over at most the given time (a few clients take
@@ -166,11 +182,4 @@ func (c *Clients) tellPeers(text []byte, except *client) {
 	for _, s := range c.shards {
 		s.postPeer(frame, except)
 	}
-}
-
-// closeFrame returns a server's close frame (RFC 6455 §5.5.1). The reason must have at most 123 bytes.
-func closeFrame(code websocket.StatusCode, reason string) []byte {
-	frame := []byte{0x88, byte(2 + len(reason))}
-	frame = binary.BigEndian.AppendUint16(frame, uint16(code))
-	return append(frame, reason...)
 }

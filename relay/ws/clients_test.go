@@ -281,7 +281,7 @@ func TestPeerMessagesReachTheOthers(t *testing.T) {
 		expect(t, conn, 1, 1, 0)
 	}
 	for _, text := range []string{"hello", "\xff", "grüße"} {
-		if err := a.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
+		if err := a.Write(t.Context(), websocket.MessageBinary, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}

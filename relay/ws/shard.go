@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"wpre-relay/relay/eventlog"
 )
 
@@ -19,14 +21,18 @@ const (
 
 	// drainStep is the pace of a drain.
 	drainStep = time.Millisecond
+
+	// closeTimeout is how long a client has to answer a close frame (RFC 6455 §7.1.1), to a second.
+	closeTimeout = 5 * time.Second
 )
 
 // shard serves some of the clients, on one goroutine that never waits for any of them. What others want of it they
 // post as a function, to be run on that goroutine.
 type shard struct {
-	set  *Clients
-	wake chan struct{} // has one element if something was posted
-	sent atomic.Uint64 // messages given to sockets
+	set    *Clients
+	poller *poller
+	wake   chan struct{} // has one element if something was posted
+	sent   atomic.Uint64 // messages given to sockets
 
 	mu      sync.Mutex
 	posted  []func()      // guarded by mu
@@ -38,7 +44,7 @@ type shard struct {
 	members []*client
 	recs    []*eventlog.Record
 	frames  batch
-	writer  *rawWriter
+	raw     *rawIO
 	seconds uint32
 	closing drainState
 }
@@ -62,7 +68,8 @@ func newShard(set *Clients) *shard {
 		set:    set,
 		wake:   make(chan struct{}, 1),
 		pos:    set.log.Head().Seq,
-		writer: newRawWriter(),
+		raw:    newRawIO(),
+		poller: newPoller(),
 	}
 }
 
@@ -190,36 +197,54 @@ func (s *shard) sendAll(recs []*eventlog.Record, except *client) {
 		if c.lagging || c == except {
 			continue
 		}
-		begun, whole, err := c.socket.trySend(s.writer, &s.frames)
+		begun, ok := s.write(c, &s.frames)
 		sent += uint64(begun)
 		switch {
-		case err != nil:
-			c.lagging = true // until its reader finds out
-			c.socket.Close()
-		case !whole && begun > 0 && recs != nil:
+		case ok:
+		case begun > 0 && recs != nil:
 			s.demote(c, recs[begun-1].Position.Seq)
-		case !whole:
+		default:
 			s.demote(c, s.pos)
 		}
 	}
 	s.sent.Add(sent)
 }
 
-// demote leaves c, which has been given everything up to number pos, to a goroutine of its own.
-func (s *shard) demote(c *client, pos uint64) {
-	c.lagging, c.pos = true, pos
-	s.set.parts.Go(c.catchUp)
+// write writes b to c, without waiting, and returns how many frames it has begun. If ok is false the rest is left to
+// catchUp; a client whose connection has failed is on its way out, and ok.
+func (s *shard) write(c *client, b *batch) (begun int, ok bool) {
+	begun, whole, err := c.socket.trySend(s.raw, b)
+	if err != nil {
+		c.lagging = true
+		c.end(err)
+		return 0, true
+	}
+	return begun, whole
 }
 
-// join adds c.
-func (s *shard) join(c *client) {
+// demote leaves c, which has been given everything up to number pos, to a goroutine of its own, which sends first
+// before anything else.
+func (s *shard) demote(c *client, pos uint64, first ...[]byte) {
+	c.lagging, c.pos = true, pos
+	s.set.parts.Go(func() { c.catchUp(first) })
+}
+
+// join adds c, which is greeted with hello.
+func (s *shard) join(c *client, hello [][]byte) {
+	if c.ended.Load() {
+		return
+	}
 	if len(s.members) == 0 {
 		s.pos = s.set.log.Head().Seq
 	}
-	c.index = len(s.members)
+	c.index = int32(len(s.members))
 	s.members = append(s.members, c)
 	if s.closing.frame != nil {
 		s.closing.next = len(s.members) // c came in while a drain is on: begin anew, with c
+	}
+	if len(hello) > 0 {
+		s.demote(c, c.pos, hello...)
+		return
 	}
 	s.settle(c)
 }
@@ -234,7 +259,7 @@ func (s *shard) settle(c *client) {
 		s.deliverAll()
 		c.pos = min(c.pos, s.pos) // no position beyond the head is one of this log
 	}
-	if c.pos < s.pos || c.goodbye.Load() != nil {
+	if c.pos < s.pos || c.goodbye.Load() != nil || c.pong.Load() != nil {
 		s.demote(c, c.pos)
 		return
 	}
@@ -243,9 +268,8 @@ func (s *shard) settle(c *client) {
 
 // remove takes c out.
 func (s *shard) remove(c *client) {
-	if c.index < 0 || c.index >= len(s.members) || s.members[c.index] != c {
-		c.index = -1 // it never joined
-		return
+	if c.index < 0 {
+		return // it never came
 	}
 	last := len(s.members) - 1
 	s.members[c.index] = s.members[last]
@@ -255,26 +279,82 @@ func (s *shard) remove(c *client) {
 	c.index, c.lagging = -1, true
 }
 
-var pingFrame = []byte{0x89, 0} // RFC 6455 §5.5.2
+var pingFrame = controlFrame(opPing, nil)
 
-// ping pings those clients whose second it is, and cuts off those that were silent since they were pinged last.
+// ping pings those clients whose second it is, and cuts off those that were silent since they were pinged last, or
+// have not answered a close frame.
 func (s *shard) ping() {
 	s.seconds++
 	interval := uint32(s.set.opts.PingInterval / time.Second)
 	s.frames.set(pingFrame)
 	for _, c := range s.members {
-		if c.lagging || (c.turn+s.seconds)%interval != 0 {
-			continue
-		}
-		if !c.socket.heard.Swap(false) {
+		switch {
+		case c.closeBy != 0 && s.seconds >= c.closeBy:
+			c.end(errUnclosed)
+		case c.lagging || (c.turn+s.seconds)%interval != 0:
+		case !c.heard.Swap(false):
 			c.lagging = true
-			c.socket.Close()
-			continue
-		}
-		if _, whole, err := c.socket.trySend(s.writer, &s.frames); err == nil && !whole {
-			s.demote(c, s.pos)
+			c.end(errSilent)
+		default:
+			if _, ok := s.write(c, &s.frames); !ok {
+				s.demote(c, s.pos)
+			}
 		}
 	}
+}
+
+// sendPong answers a ping, or has catchUp do it. Of several only the last need be answered (RFC 6455 §5.5.3).
+func (s *shard) sendPong(c *client, pong []byte) {
+	if c.lagging {
+		c.pong.Store(&pong)
+		return
+	}
+	s.frames.set(pong)
+	if begun, ok := s.write(c, &s.frames); !ok {
+		if begun == 0 {
+			c.pong.Store(&pong)
+		}
+		s.demote(c, s.pos)
+	}
+}
+
+// answerClose ends the connection with a client that has sent a close frame, after one in return unless it has had
+// one (RFC 6455 §5.5.1).
+func (s *shard) answerClose(c *client, code websocket.StatusCode) {
+	if c.goodbye.Load() != nil {
+		c.end(errClosed)
+		return
+	}
+	s.sayGoodbye(c, goodbye{frame: closeFrame(code, ""), now: true, answer: true})
+}
+
+// sayGoodbye sends a close frame, or has catchUp do it, and nothing after.
+func (s *shard) sayGoodbye(c *client, bye goodbye) {
+	c.goodbye.Store(&bye)
+	if c.lagging {
+		return
+	}
+	s.frames.set(bye.frame)
+	begun, ok := s.write(c, &s.frames)
+	switch {
+	case ok:
+		s.saidGoodbye(c, &bye)
+	case begun > 0: // what is left of the frame goes out with the next
+		c.goodbye.Store(&goodbye{now: true, answer: bye.answer})
+		fallthrough
+	default:
+		s.demote(c, s.pos)
+	}
+}
+
+// saidGoodbye ends the connection, or gives the client time to answer.
+func (s *shard) saidGoodbye(c *client, bye *goodbye) {
+	c.lagging = true
+	if bye.answer {
+		c.end(errClosed)
+		return
+	}
+	c.closeBy = s.seconds + uint32(closeTimeout/time.Second) + 1
 }
 
 // drain begins to close all clients with frame, spread over at most the given time.
@@ -303,30 +383,18 @@ func (s *shard) drainSome() {
 	s.deliverAll()
 	d := &s.closing
 	d.next = min(d.next, len(s.members))
-	s.frames.set(d.frame)
 	for range min(d.perTick, d.next) {
 		d.next--
-		s.sayGoodbye(s.members[d.next])
+		if c := s.members[d.next]; c.goodbye.Load() == nil {
+			s.sayGoodbye(c, goodbye{frame: d.frame})
+		}
 	}
-}
-
-func (s *shard) sayGoodbye(c *client) {
-	c.goodbye.Store(&s.closing.frame)
-	if c.lagging {
-		return // catchUp sees it
-	}
-	if _, whole, err := c.socket.trySend(s.writer, &s.frames); err == nil && !whole {
-		s.demote(c, s.pos)
-		return
-	}
-	c.lagging = true
-	c.awaitClose()
 }
 
 // cutOff closes all connections without a word.
 func (s *shard) cutOff() {
 	for _, c := range s.members {
 		c.lagging = true
-		c.socket.Close()
+		c.end(errStopped)
 	}
 }
