@@ -116,13 +116,15 @@ type Entry struct {
 // itself if that fails. Who may connect is for the caller to decide, before.
 func (c *Clients) Accept(w http.ResponseWriter, r *http.Request, entry Entry) error {
 	hijacker := &hijacker{ResponseWriter: w}
-	if _, err := websocket.Accept(hijacker, r, &websocket.AcceptOptions{
+	shaken, err := websocket.Accept(hijacker, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the origin was checked
 		CompressionMode:    websocket.CompressionDisabled,
-	}); err != nil {
+	})
+	if err != nil {
 		entry.Left()
 		return err
 	}
+	shaken.CloseNow() // it is not needed any more, and its finalizer would keep it, and 8 KiB of buffers, for ever
 	turn := c.joins.Add(1)
 	client := &client{
 		set:    c,
