@@ -13,3 +13,13 @@ func maxDescriptors() int {
 	}
 	return int(min(limit.Cur, 1<<30))
 }
+
+// boundSendBuffer has the sockets that a listening one accepts hold no more than sendBuffer.
+func boundSendBuffer(_, _ string, listener syscall.RawConn) (err error) {
+	if e := listener.Control(func(fd uintptr) {
+		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, sendBuffer)
+	}); e != nil {
+		return e
+	}
+	return err
+}
