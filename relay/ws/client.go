@@ -2,7 +2,6 @@ package ws
 
 import (
 	"errors"
-	"net"
 	"sync/atomic"
 
 	"github.com/coder/websocket"
@@ -22,7 +21,7 @@ type client struct {
 	left   func()
 	turn   uint32 // decides in which second it is pinged
 	ended  atomic.Bool
-	heard  atomic.Bool // something was read since the last ping
+	alive  atomic.Bool // something was read since the last ping
 
 	// The goroutine that reads owns these.
 	inbox  inbox
@@ -59,49 +58,40 @@ func (c *client) end(why error) {
 	if c.ended.Swap(true) {
 		return
 	}
-	c.set.opts.Logger.Debug("client left", "remote", c.socket.conn.RemoteAddr(), "why", why)
+	c.set.opts.Logger.Debug("client left", "remote", c.socket.RemoteAddr(), "why", why)
 	c.shard.poller.remove(c)
-	if tcp, ok := c.socket.conn.(*net.TCPConn); ok && why != errClosed {
-		tcp.SetLinger(0) // else the kernel keeps for minutes what the client does not take
+	if !c.shard.post(func() { c.shard.remove(c, why) }) {
+		c.socket.abort() // it never joined
 	}
-	c.socket.conn.Close()
-	c.shard.post(func() { c.shard.remove(c) })
 	c.left()
 	c.set.count.Add(-1)
 }
 
-// read reads until the connection ends, on a goroutine of its own.
+// read reads until the connection ends, on a goroutine of its own, where the poller cannot.
 func (c *client) read() {
 	buf := make([]byte, 512)
 	for {
-		n, err := c.socket.conn.Read(buf)
-		if !c.hear(buf[:n]) {
-			return
-		}
-		if err != nil {
-			c.end(err)
+		n, err := c.socket.Read(buf)
+		if !c.heard(buf[:n], err) {
 			return
 		}
 	}
 }
 
-// readSome reads what is there, up to the length of buf, and reports whether there may be more to come.
-func (c *client) readSome(raw *rawIO, buf []byte) (more bool) {
-	n, err := raw.read(c.socket.raw, buf)
-	more = c.hear(buf[:n])
-	if more && err != nil {
-		c.end(err)
+// heard takes what was read from the client, and reports whether there may be more.
+func (c *client) heard(p []byte, err error) (more bool) {
+	if len(p) > 0 && !c.hear(p) {
 		return false
 	}
-	return more
+	if err != nil {
+		c.end(err)
+	}
+	return err == nil
 }
 
 // hear takes what the client says, in pieces of any size. It reports false if that was the last: a close frame.
 func (c *client) hear(p []byte) (more bool) {
-	if len(p) == 0 {
-		return true
-	}
-	c.heard.Store(true)
+	c.alive.Store(true)
 	if c.failed {
 		return true
 	}

@@ -127,30 +127,30 @@ func (c *Clients) Accept(w http.ResponseWriter, r *http.Request, entry Entry) er
 	shaken.CloseNow() // it is not needed any more, and its finalizer would keep it, and 8 KiB of buffers, for ever
 	turn := c.joins.Add(1)
 	client := &client{
-		set:    c,
-		shard:  c.shards[turn%uint64(len(c.shards))],
-		socket: newSocket(hijacker.conn),
-		left:   entry.Left,
-		turn:   uint32(turn / uint64(len(c.shards))),
-		pos:    entry.After,
-		index:  -1,
+		set:     c,
+		shard:   c.shards[turn%uint64(len(c.shards))],
+		socket:  newSocket(hijacker.conn),
+		left:    entry.Left,
+		turn:    uint32(turn / uint64(len(c.shards))),
+		pos:     entry.After,
+		index:   -1,
+		lagging: true,
 	}
-	client.heard.Store(true)
+	client.alive.Store(true)
 	c.begin(client, entry.Hello, hijacker.early)
 	return nil
 }
 
-// begin hands the client to its shard and has it read. What it said with the handshake is in early.
+// begin has the client read and hands it to its shard. What it said with the handshake is in early.
 func (c *Clients) begin(client *client, hello [][]byte, early []byte) {
 	c.count.Add(1)
-	more := client.hear(early)
 	s := client.shard
-	if !s.post(func() { s.join(client, hello) }) {
-		client.end(errStopped)
-		return
-	}
+	more := len(early) == 0 || client.hear(early)
 	if more && !s.poller.add(client) {
 		c.parts.Go(client.read)
+	}
+	if !s.post(func() { s.join(client, hello) }) {
+		client.end(errStopped)
 	}
 }
 

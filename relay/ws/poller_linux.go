@@ -20,9 +20,9 @@ const (
 // is an epoll(7) instance, for which Go's runtime waits as for a socket.
 type poller struct {
 	epoll *os.File
-	conn  syscall.RawConn
+	conn  syscall.RawConn // epoll's
 
-	mu      sync.Mutex
+	mu      sync.Mutex        // held while a descriptor is used: remove comes before its closing
 	clients map[int32]*client // by descriptor; guarded by mu
 }
 
@@ -43,50 +43,37 @@ func newPoller() *poller {
 
 // add has c read from now on. It reports false if that is for another to do.
 func (p *poller) add(c *client) bool {
-	if p == nil || c.socket.raw == nil {
+	if p == nil || c.socket.fd < 0 {
 		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	added := false
-	err := c.socket.raw.Control(func(fd uintptr) {
-		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(fd)}
-		added = p.control(unix.EPOLL_CTL_ADD, int(fd), &event) == nil
-		if added {
-			p.clients[int32(fd)] = c
-		}
-	})
-	return added && err == nil
-}
-
-func (p *poller) control(op, fd int, event *unix.EpollEvent) (err error) {
-	if e := p.conn.Control(func(epoll uintptr) { err = unix.EpollCtl(int(epoll), op, fd, event) }); e != nil {
-		return e
+	fd := int32(c.socket.fd)
+	if p.control(unix.EPOLL_CTL_ADD, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: fd}) != nil {
+		return false
 	}
-	return err
+	p.clients[fd] = c
+	return true
 }
 
 // remove has c no longer read. It must be called before its socket is closed.
 func (p *poller) remove(c *client) {
-	if p == nil || c.socket.raw == nil {
+	if p == nil || c.socket.fd < 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c.socket.raw.Control(func(fd uintptr) {
-		if p.clients[int32(fd)] == c {
-			delete(p.clients, int32(fd))
-			p.control(unix.EPOLL_CTL_DEL, int(fd), nil)
-		}
-	})
+	if fd := int32(c.socket.fd); p.clients[fd] == c {
+		delete(p.clients, fd)
+		p.control(unix.EPOLL_CTL_DEL, &unix.EpollEvent{Fd: fd})
+	}
 }
 
-// client returns who has the descriptor. It may be another than the one that was waited for: then there is nothing
-// to read, or it is read a little sooner.
-func (p *poller) client(fd int32) *client {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.clients[fd]
+func (p *poller) control(op int, event *unix.EpollEvent) (err error) {
+	if e := p.conn.Control(func(fd uintptr) { err = unix.EpollCtl(int(fd), op, int(event.Fd), event) }); e != nil {
+		return e
+	}
+	return err
 }
 
 // run reads until close.
@@ -94,20 +81,31 @@ func (p *poller) run() {
 	if p == nil {
 		return
 	}
-	raw, buf := newRawIO(), make([]byte, readBuffer)
-	events := make([]unix.EpollEvent, pollBatch)
+	events, buf := make([]unix.EpollEvent, pollBatch), make([]byte, readBuffer)
 	n := 0
-	wait := func(epoll uintptr) (done bool) {
-		n, _ = unix.EpollWait(int(epoll), events, 0)
+	wait := func(fd uintptr) (done bool) {
+		n, _ = unix.EpollWait(int(fd), events, 0)
 		return n != 0 // an interrupt is tried again
 	}
 	for p.conn.Read(wait) == nil {
 		for _, event := range events[:max(n, 0)] {
-			if c := p.client(event.Fd); c != nil && !c.readSome(raw, buf) {
+			c, n, err := p.read(event.Fd, buf)
+			if c != nil && !c.heard(buf[:n], err) {
 				p.remove(c)
 			}
 		}
 	}
+}
+
+// read reads from the client that has the descriptor. That may be another than the one that was waited for: then
+// there is nothing to read, or it is read a little sooner.
+func (p *poller) read(fd int32, buf []byte) (c *client, n int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c = p.clients[fd]; c != nil {
+		n, err = readNonblocking(int(fd), buf)
+	}
+	return c, n, err
 }
 
 // close ends run.

@@ -37,16 +37,16 @@ type shard struct {
 	mu      sync.Mutex
 	posted  []func()      // guarded by mu
 	peers   []peerMessage // guarded by mu
-	stopped bool          // run has ended, or is about to; guarded by mu
+	stopped bool          // nothing is posted any more; guarded by mu
 
 	// The rest belongs to run's goroutine.
-	pos     uint64 // number of the last record that the clients that are caught up have been given
-	members []*client
-	recs    []*eventlog.Record
-	frames  batch
-	raw     *rawIO
-	seconds uint32
-	closing drainState
+	pos      uint64 // number of the last record that the clients that are caught up have been given
+	stopping bool   // who joins is cut off
+	members  []*client
+	recs     []*eventlog.Record
+	frames   batch
+	seconds  uint32
+	closing  drainState
 }
 
 // peerMessage is what one client said, for the others.
@@ -68,7 +68,6 @@ func newShard(set *Clients) *shard {
 		set:    set,
 		wake:   make(chan struct{}, 1),
 		pos:    set.log.Head().Seq,
-		raw:    newRawIO(),
 		poller: newPoller(),
 	}
 }
@@ -96,16 +95,25 @@ func (s *shard) run(ctx context.Context) {
 	}
 }
 
-// stop ends the taking of posts and cuts off all members.
+// stop cuts off all members, and who still comes, until nobody is there.
 func (s *shard) stop() {
-	s.mu.Lock()
-	s.stopped = true
-	s.mu.Unlock()
-	s.takePosted()
-	s.cutOff()
 	if s.closing.ticker != nil {
 		s.closing.ticker.Stop()
 	}
+	s.stopping = true
+	s.cutOff()
+	for !s.empty() {
+		<-s.wake
+		s.takePosted()
+	}
+}
+
+// empty ends the taking of posts if nothing is posted and nobody is there.
+func (s *shard) empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = len(s.posted) == 0 && len(s.members) == 0
+	return s.stopped
 }
 
 // post has f run on the shard's goroutine, after what was posted before. It reports false, and f is never run, if
@@ -213,7 +221,7 @@ func (s *shard) sendAll(recs []*eventlog.Record, except *client) {
 // write writes b to c, without waiting, and returns how many frames it has begun. If ok is false the rest is left to
 // catchUp; a client whose connection has failed is on its way out, and ok.
 func (s *shard) write(c *client, b *batch) (begun int, ok bool) {
-	begun, whole, err := c.socket.trySend(s.raw, b)
+	begun, whole, err := c.socket.trySend(b)
 	if err != nil {
 		c.lagging = true
 		c.end(err)
@@ -231,10 +239,13 @@ func (s *shard) demote(c *client, pos uint64, first ...[]byte) {
 
 // join adds c, which is greeted with hello.
 func (s *shard) join(c *client, hello [][]byte) {
-	if c.ended.Load() {
+	switch {
+	case c.ended.Load():
 		return
-	}
-	if len(s.members) == 0 {
+	case s.stopping:
+		c.end(errStopped)
+		return
+	case len(s.members) == 0:
 		s.pos = s.set.log.Head().Seq
 	}
 	c.index = int32(len(s.members))
@@ -251,10 +262,9 @@ func (s *shard) join(c *client, hello [][]byte) {
 
 // settle takes c back if it is where the caught-up clients are, and has it catch up if it is behind.
 func (s *shard) settle(c *client) {
-	if c.index < 0 {
-		return // it has left
+	if c.ended.Load() {
+		return
 	}
-	c.lagging = true
 	if c.pos > s.pos {
 		s.deliverAll()
 		c.pos = min(c.pos, s.pos) // no position beyond the head is one of this log
@@ -266,8 +276,14 @@ func (s *shard) settle(c *client) {
 	c.lagging = false
 }
 
-// remove takes c out.
-func (s *shard) remove(c *client) {
+// remove takes c out and closes its socket, for which nothing else may be writing: it is done here alone. What was
+// written last is still sent if why is errClosed.
+func (s *shard) remove(c *client, why error) {
+	if why == errClosed {
+		c.socket.Close()
+	} else {
+		c.socket.abort()
+	}
 	if c.index < 0 {
 		return // it never came
 	}
@@ -292,7 +308,7 @@ func (s *shard) ping() {
 		case c.closeBy != 0 && s.seconds >= c.closeBy:
 			c.end(errUnclosed)
 		case c.lagging || (c.turn+s.seconds)%interval != 0:
-		case !c.heard.Swap(false):
+		case !c.alive.Swap(false):
 			c.lagging = true
 			c.end(errSilent)
 		default:

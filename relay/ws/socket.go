@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"syscall"
 	"time"
 
 	"wpre-relay/relay/eventlog"
@@ -18,9 +17,9 @@ const stallTimeout = 30 * time.Second
 
 // socket is the connection below one client. One goroutine at a time writes to it.
 type socket struct {
-	conn net.Conn
-	raw  syscall.RawConn // nil where bytes must not go straight to the descriptor, as under TLS
-	rest []byte          // of a frame that is begun, to be finished first; shared with other clients, only read
+	fd   int    // for trySend; good until Close; -1 if bytes must not go straight to it, as under TLS
+	rest []byte // of a frame that is begun, to be finished first; shared with other clients, only read
+	net.Conn
 }
 
 // batch is one or more whole frames that go to many clients. It is only read.
@@ -53,11 +52,21 @@ func (b *batch) setRecords(recs []*eventlog.Record) {
 }
 
 func newSocket(conn net.Conn) socket {
-	s := socket{conn: conn}
+	s := socket{Conn: conn, fd: -1}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		s.raw, _ = tcp.SyscallConn()
+		if raw, err := tcp.SyscallConn(); err == nil {
+			raw.Control(func(fd uintptr) { s.fd = int(fd) })
+		}
 	}
 	return s
+}
+
+// abort closes the connection and drops what the client has not taken. The kernel would keep it for minutes.
+func (s *socket) abort() {
+	if tcp, ok := s.Conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	s.Close()
 }
 
 // send writes frames in their order and waits until the kernel has taken them. It fails if the client takes nothing
@@ -70,10 +79,10 @@ func (s *socket) send(frames [][]byte) error {
 	}
 	buffers = append(buffers, frames...)
 	for len(buffers) > 0 {
-		if err := s.conn.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
+		if err := s.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
 			return err
 		}
-		n, err := buffers.WriteTo(s.conn)
+		n, err := buffers.WriteTo(s.Conn)
 		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
@@ -82,12 +91,13 @@ func (s *socket) send(frames [][]byte) error {
 }
 
 // trySend writes what of b the kernel takes at once. It returns how many frames it has begun and whether all of them
-// are written whole; if not, send must be next: it finishes the one that is begun.
-func (s *socket) trySend(raw *rawIO, b *batch) (begun int, whole bool, err error) {
-	if s.raw == nil {
+// are written whole; if not, send must be next: it finishes the one that is begun. Nobody may close the socket
+// meanwhile.
+func (s *socket) trySend(b *batch) (begun int, whole bool, err error) {
+	if s.fd < 0 {
 		return 0, false, nil
 	}
-	n, err := raw.write(s.raw, b.joined)
+	n, err := writeNonblocking(s.fd, b.joined)
 	if err != nil || n == len(b.joined) {
 		return len(b.frames), err == nil, err
 	}
@@ -102,45 +112,6 @@ func (s *socket) trySend(raw *rawIO, b *batch) (begun int, whole bool, err error
 		n -= len(frame)
 	}
 	return begun, false, nil
-}
-
-// rawIO reads from and writes to sockets without waiting. It belongs to one goroutine and allocates nothing.
-type rawIO struct {
-	p                 []byte
-	n                 int
-	err               error
-	tryRead, tryWrite func(fd uintptr) (done bool)
-}
-
-func newRawIO() *rawIO {
-	r := &rawIO{}
-	r.tryRead = func(fd uintptr) bool {
-		r.n, r.err = readNonblocking(fd, r.p)
-		return true
-	}
-	r.tryWrite = func(fd uintptr) bool {
-		r.n, r.err = writeNonblocking(fd, r.p)
-		return true
-	}
-	return r
-}
-
-// read reads what is there, which may be nothing. The error is io.EOF at the end.
-func (r *rawIO) read(conn syscall.RawConn, p []byte) (int, error) {
-	r.p, r.n, r.err = p, 0, nil
-	if err := conn.Read(r.tryRead); err != nil {
-		return 0, err
-	}
-	return r.n, r.err
-}
-
-// write writes what the kernel takes, which may be nothing.
-func (r *rawIO) write(conn syscall.RawConn, p []byte) (int, error) {
-	r.p, r.n, r.err = p, 0, nil
-	if err := conn.Write(r.tryWrite); err != nil {
-		return 0, err
-	}
-	return r.n, r.err
 }
 
 // hijacker lets the WebSocket library make the handshake and takes the connection for itself: the library gets a
