@@ -31,6 +31,7 @@ go test -race -count=1 ./...
 step "fuzzing, a few seconds each"
 go test -run '^$' -fuzz '^FuzzDecode$' -fuzztime "${FUZZTIME:-10s}" ./schema
 go test -run '^$' -fuzz '^FuzzJournal$' -fuzztime "${FUZZTIME:-10s}" ./relay/eventlog
+go test -run '^$' -fuzz '^FuzzReader$' -fuzztime "${FUZZTIME:-10s}" ./relay/bench/wire
 
 step "real PHP writers, and a client of another's making"
 scripts/phpwriter/run.sh
