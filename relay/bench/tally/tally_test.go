@@ -1,0 +1,155 @@
+package tally_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"wpre-relay/relay/bench/tally"
+)
+
+func TestQuantileIsTheNearestRank(t *testing.T) {
+	var hundred []time.Duration
+	for n := range 100 {
+		hundred = append(hundred, time.Duration(n+1))
+	}
+	for _, tc := range []struct {
+		times []time.Duration
+		q     float64
+		want  time.Duration
+	}{
+		{nil, 0.5, 0},
+		{hundred[:1], 0.5, 1},
+		{hundred[:1], 0.99, 1},
+		{hundred[:2], 0.5, 1},
+		{hundred[:3], 0.5, 2},
+		{hundred[:2], 0.99, 2},
+		{hundred, 0, 1},
+		{hundred, 0.5, 50},
+		{hundred, 0.99, 99},
+		{hundred, 1, 100},
+	} {
+		if got := tally.Quantile(tc.times, tc.q); got != tc.want {
+			t.Errorf("the quantile %v of %v: got %d, want %d", tc.q, tc.times, got, tc.want)
+		}
+	}
+}
+
+func TestAnEventIsAwaitedUntilAllHaveItOrAreGone(t *testing.T) {
+	var (
+		counts  tally.Tally
+		clients [3]tally.Window
+	)
+	if counts.Awaits() {
+		t.Error("something is awaited before anything is written")
+	}
+	counts.Write(0, len(clients))
+	counts.Arrive(&clients[0], 1, 1)
+	counts.Leave(&clients[1])
+	if !counts.Awaits() {
+		t.Error("one client's delivery is not awaited")
+	}
+	counts.Arrive(&clients[2], 1, 2)
+	counts.Leave(&clients[0]) // it had got the event
+	if counts.Awaits() {
+		t.Error("more is awaited than can come")
+	}
+	if got := counts.Summary(); got.Deliveries != 2 || got.Lost != 1 {
+		t.Errorf("got %+v, want 2 deliveries and 1 lost", got)
+	}
+}
+
+func TestForeignEventsAreNotCounted(t *testing.T) {
+	var (
+		counts tally.Tally
+		client tally.Window
+	)
+	counts.Write(0, 1)
+	counts.Arrive(&client, 0, 1)
+	counts.Arrive(&client, 2, 1)
+	if got := counts.Summary(); got.Deliveries != 0 || got.Repeated != 0 || got.Lost != 1 {
+		t.Errorf("got %+v, want nothing but 1 lost", got)
+	}
+}
+
+// TestEveryDeliveryIsCountedOnce has events come in any order within the window, some of them several times, and
+// compares with what a set of those that have come says.
+func TestEveryDeliveryIsCountedOnce(t *testing.T) {
+	const events, reach = 500, 60
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		var (
+			counts                     tally.Tally
+			client                     tally.Window
+			deliveries, late, repeated uint64
+			newest                     int
+			come                       = make(map[int]bool)
+		)
+		for range events {
+			counts.Write(0, 1)
+		}
+		for range 2 * events {
+			n := min(events, max(1, newest-reach+random.IntN(reach+3)))
+			switch {
+			case come[n]:
+				repeated++
+			case n < newest:
+				late++
+				deliveries++
+			default:
+				deliveries++
+			}
+			come[n] = true
+			newest = max(newest, n)
+			counts.Arrive(&client, uint32(n), 1)
+		}
+		got := counts.Summary()
+		if got.Deliveries != deliveries || got.OutOfOrder != late || got.Repeated != repeated || got.Lost != events-deliveries {
+			t.Errorf("seed %d: got %+v, want %d deliveries, %d out of order, %d repeated", seed, got, deliveries, late, repeated)
+		}
+	}
+}
+
+func TestTimesCountFromTheWriteAndOverlapOnce(t *testing.T) {
+	var (
+		counts tally.Tally
+		a, b   tally.Window
+	)
+	counts.Write(100, 2)
+	counts.Arrive(&a, 1, 110)
+	counts.Write(120, 2)
+	counts.Arrive(&b, 1, 150)
+	counts.Arrive(&a, 2, 160)
+	counts.Arrive(&b, 2, 170)
+	counts.Write(1000, 2) // nobody gets it
+	counts.Write(2000, 2)
+	counts.Arrive(&a, 4, 2005)
+	got := counts.Summary()
+	if got.Busy != 70+5 || got.Events != 4 || got.Captured != 3 || got.Lost != 3 {
+		t.Errorf("got %+v, want busy for 75, 3 captured of 4, 3 lost", got)
+	}
+	for name, times := range map[string][2][]time.Duration{
+		"first":  {got.First, {5, 10, 40}},
+		"last":   {got.Last, {5, 50, 50}},
+		"spread": {got.Spread, {0, 10, 40}},
+	} {
+		if !slices.Equal(times[0], times[1]) {
+			t.Errorf("%s: got %v, want %v", name, times[0], times[1])
+		}
+	}
+}
+
+func TestWhatIsOverheardCountsByItsOrder(t *testing.T) {
+	var (
+		counts tally.Tally
+		a, b   tally.Window
+	)
+	counts.Overhear(&a, 10, 2)
+	counts.Overhear(&a, 20, 2)
+	counts.Overhear(&b, 25, 2)
+	got := counts.Summary()
+	if got.Events != 2 || got.Deliveries != 3 || got.Lost != 1 || !slices.Equal(got.Spread, []time.Duration{0, 15}) {
+		t.Errorf("got %+v, want 3 deliveries of 2 events, 1 lost", got)
+	}
+}
