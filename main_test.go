@@ -631,6 +631,7 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"relay/demo":     {},
 		"relay/tail":     {},
 
+		"relay/bench":       {"relay/bench/tally", "relay/bench/wire"},
 		"relay/bench/tally": {},
 		"relay/bench/wire":  {},
 	}

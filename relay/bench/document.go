@@ -1,0 +1,44 @@
+package bench
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// post is the plugin's event for a saved post, in its order of fields.
+type post struct {
+	Timestamp int64  `json:"timestamp"`
+	Type      string `json:"type"`
+	PostID    int    `json:"post_id"`
+	PostTitle string `json:"post_title"`
+	Status    string `json:"status"`
+	IsUpdate  bool   `json:"is_update"`
+}
+
+// document returns event n as the plugin writes it, with a title that makes it size bytes long, if it is not without.
+func document(n, size int) ([]byte, error) {
+	event := post{Timestamp: time.Now().Unix(), Type: "post_saved", PostID: n, Status: "publish", IsUpdate: true}
+	doc, err := json.MarshalIndent(event, "", "    ")
+	if err != nil {
+		return nil, fmt.Errorf("encode an event: %w", err)
+	}
+	event.PostTitle = strings.Repeat("x", max(0, size-len(doc)))
+	return json.MarshalIndent(event, "", "    ")
+}
+
+// save writes doc to path as PHP does: the file is emptied, written with one write, and its mode is set.
+func save(path string, doc []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return fmt.Errorf("write an event: %w; --write must name the event file, in a directory that may be written to", err)
+	}
+	_, err = file.Write(doc)
+	if err := errors.Join(err, file.Close(), os.Chmod(path, 0o644)); err != nil {
+		return fmt.Errorf("write an event: %w", err)
+	}
+	return nil
+}

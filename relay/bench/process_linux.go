@@ -1,0 +1,65 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a process that is measured, by its id.
+type process int
+
+// cpuTime returns what all threads of p have used so far, those that have ended included, to the nanosecond.
+func (p process) cpuTime() (time.Duration, error) {
+	const clockSched = 2 // clock_getcpuclockid(3) makes a clock of a process id in this way
+	var used unix.Timespec
+	if err := unix.ClockGettime(int32(^int(p)<<3|clockSched), &used); err != nil {
+		return 0, fmt.Errorf("CPU time of process %d: %w", p, err)
+	}
+	return time.Duration(used.Nano()), nil
+}
+
+// memory returns the resident memory of p, in bytes: what it is, and the most that it was since p began.
+func (p process) memory() (resident, peak int64, err error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
+	if err != nil {
+		return 0, 0, fmt.Errorf("memory of process %d: %w", p, err)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(status))
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		var kib int64
+		fmt.Sscan(value, &kib)
+		switch name {
+		case "VmRSS":
+			resident = kib << 10
+		case "VmHWM":
+			peak = kib << 10
+		}
+	}
+	if resident == 0 {
+		return 0, 0, fmt.Errorf("memory of process %d: it has ended", p)
+	}
+	return resident, peak, nil
+}
+
+// tcpMemory returns what the kernel holds for all TCP sockets of the machine, in bytes: on loopback, for both ends.
+func tcpMemory() (int64, error) {
+	stat, err := os.ReadFile("/proc/net/sockstat")
+	if err != nil {
+		return 0, fmt.Errorf("memory of TCP: %w", err)
+	}
+	_, tcp, _ := strings.Cut(string(stat), "\nTCP:")
+	_, pages, ok := strings.Cut(tcp, " mem ")
+	var n int64
+	if _, err := fmt.Sscan(pages, &n); err != nil || !ok {
+		return 0, errors.New("memory of TCP: /proc/net/sockstat has no line 'TCP: … mem N'")
+	}
+	return n * int64(os.Getpagesize()), nil
+}

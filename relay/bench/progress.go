@@ -1,0 +1,43 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// progress says how far a run is.
+type progress struct {
+	out     io.Writer
+	rewrite bool // say it in one line, on a terminal
+	every   time.Duration
+	next    time.Duration // when something is to be said again
+}
+
+func newProgress(out io.Writer, rewrite bool) progress {
+	every := time.Second
+	if rewrite {
+		every = 200 * time.Millisecond
+	}
+	return progress{out: out, rewrite: rewrite, every: every, next: every}
+}
+
+// say says what text returns, if it is time to.
+func (p *progress) say(now time.Duration, text func() string) {
+	switch {
+	case now < p.next:
+		return
+	case p.rewrite:
+		fmt.Fprintf(p.out, "\r%s\x1b[K", text())
+	default:
+		fmt.Fprintln(p.out, text())
+	}
+	p.next = now + p.every
+}
+
+// end takes the line away.
+func (p *progress) end() {
+	if p.rewrite {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}

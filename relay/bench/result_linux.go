@@ -1,0 +1,84 @@
+package bench
+
+import (
+	"time"
+
+	"wpre-relay/relay/bench/tally"
+)
+
+// result returns what the run comes to so far.
+func (r *run) result() *Result {
+	census, sum := &r.swarm.census, r.swarm.tally.Summary()
+	result := &Result{
+		URL:              r.opts.URL.String(),
+		Clients:          r.opts.Clients,
+		Stalled:          r.opts.Stalled,
+		Connected:        census.connected,
+		Refused:          census.refused,
+		ConnectPerSecond: rate(uint64(census.connected), r.connecting),
+		Events:           sum.Events,
+		Captured:         sum.Captured,
+		Deliveries:       sum.Deliveries,
+		Lost:             sum.Lost,
+		Errors:           census.errors,
+		Ended:            census.ended,
+
+		DeliveriesPerSecond: rate(sum.Deliveries, sum.Busy),
+		CPUPerDelivery:      microseconds(share(growth(r.idle.cpu, r.after.cpu), sum.Deliveries)),
+		BenchCPUPerDelivery: microseconds(share(growth(r.idle.own, r.after.own), sum.Deliveries)),
+		Spread:              quantiles(sum.Spread),
+
+		Resident:  Memory{Before: r.empty.resident, Idle: r.idle.resident, Peak: r.after.peak},
+		PerClient: r.growthPerClient(),
+		TCP:       TCPMemory{Before: r.empty.tcp, After: r.after.tcp},
+	}
+	if !r.opts.listens() {
+		result.Size = &r.opts.Size
+		result.Repeated, result.OutOfOrder = &sum.Repeated, &sum.OutOfOrder
+		result.First, result.Last = quantiles(sum.First), quantiles(sum.Last)
+	}
+	if census.refusal != nil {
+		result.FirstRefusal = census.refusal.Error()
+	}
+	if census.violation != nil {
+		result.FirstError = census.violation.Error()
+	}
+	return result
+}
+
+// growthPerClient returns by how much the server's memory has grown, divided by the clients.
+func (r *run) growthPerClient() Growth {
+	per := func(then *int64) *int64 {
+		grown := share(growth(r.empty.resident, then), uint64(r.swarm.census.connected))
+		if grown == nil {
+			return nil
+		}
+		return new(int64(*grown))
+	}
+	return Growth{Idle: per(r.idle.resident), Peak: per(r.after.peak)}
+}
+
+// rate returns how many of n came in a second, nil if there was no time.
+func rate(n uint64, in time.Duration) *float64 {
+	if n == 0 || in <= 0 {
+		return nil
+	}
+	return new(float64(n) / in.Seconds())
+}
+
+// microseconds turns nanoseconds into microseconds.
+func microseconds(ns *float64) *float64 {
+	if ns == nil {
+		return nil
+	}
+	return new(*ns / 1000)
+}
+
+// quantiles returns those of times in ascending order, nil if there are none.
+func quantiles(times []time.Duration) *Quantiles {
+	if len(times) == 0 {
+		return nil
+	}
+	in := func(q float64) float64 { return float64(tally.Quantile(times, q)) / 1000 }
+	return &Quantiles{P50: in(0.5), P99: in(0.99)}
+}

@@ -1,0 +1,71 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// WriteTable writes the result as a table to read.
+func (r *Result) WriteTable(out io.Writer) error {
+	var table strings.Builder
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(&table, "%-21s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("server", "%s", r.URL)
+	row("clients", "%d of %d connected (%s), %d refused, %d stalled", r.Connected, r.Clients,
+		or("-", r.ConnectPerSecond, "%.0f/s"), r.Refused, r.Stalled)
+	row("events", "%d%s, %d captured", r.Events, or("", r.Size, " of %d bytes"), r.Captured)
+	row("deliveries", "%d, %d lost, %s repeated, %s out of order", r.Deliveries, r.Lost,
+		or("-", r.Repeated, "%d"), or("-", r.OutOfOrder, "%d"))
+	row("deliveries a second", "%s", or("-", r.DeliveriesPerSecond, "%.0f"))
+	row("CPU a delivery", "%s in the server, %s in bench", or("-", r.CPUPerDelivery, "%.2f µs"),
+		or("-", r.BenchCPUPerDelivery, "%.2f µs"))
+	row("first client after", "%s", r.First)
+	row("last client after", "%s", r.Last)
+	row("first to last client", "%s", r.Spread)
+	row("memory", "%s without clients, %s idle, %s at peak", size(r.Resident.Before), size(r.Resident.Idle), size(r.Resident.Peak))
+	row("memory a connection", "%s idle, %s at peak", size(r.PerClient.Idle), size(r.PerClient.Peak))
+	row("TCP in the kernel", "%s before, %s after (the whole machine, on loopback both ends)", size(r.TCP.Before), size(r.TCP.After))
+	row("ended by the server", "%s", endings(r.Ended, r.Errors))
+	if r.FirstRefusal != "" {
+		row("first refusal", "%s", r.FirstRefusal)
+	}
+	if r.FirstError != "" {
+		row("first error", "%s", r.FirstError)
+	}
+	_, err := io.WriteString(out, table.String())
+	return err
+}
+
+// String returns the quantiles as times.
+func (q *Quantiles) String() string {
+	if q == nil {
+		return "-"
+	}
+	in := func(us float64) time.Duration {
+		return time.Duration(us * float64(time.Microsecond)).Round(100 * time.Nanosecond)
+	}
+	return fmt.Sprintf("p50 %v, p99 %v", in(q.P50), in(q.P99))
+}
+
+// or returns the figure in the given format, and none where it was not measured.
+func or[T any](none string, figure *T, format string) string {
+	if figure == nil {
+		return none
+	}
+	return fmt.Sprintf(format, *figure)
+}
+
+// size returns a number of bytes with its unit.
+func size(n *int64) string {
+	switch {
+	case n == nil:
+		return "-"
+	case max(*n, -*n) < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(*n)/(1<<10))
+	default:
+		return fmt.Sprintf("%.1f MiB", float64(*n)/(1<<20))
+	}
+}
