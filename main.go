@@ -19,6 +19,7 @@ import (
 	"github.com/coder/websocket"
 
 	"wpre-relay/relay"
+	"wpre-relay/relay/bench"
 	"wpre-relay/relay/cli"
 	"wpre-relay/relay/demo"
 	"wpre-relay/relay/eventlog"
@@ -52,6 +53,8 @@ func main() {
 		err = runDemo(ctx, settings.Demo, logger)
 	case "tail":
 		err = tail.Run(ctx, settings.Tail.URL, os.Stdout, logger)
+	case "bench":
+		err = runBench(ctx, settings.Bench)
 	case "healthcheck":
 		err = relay.CheckLive(ctx, settings.Healthcheck.Listen)
 	}
@@ -262,4 +265,32 @@ Ctrl-C ends it.
 	err = demo.Run(ctx, file, url, d.Every, d.Count, os.Stdout)
 	cancel(nil)
 	return errors.Join(err, onPurpose(ctx))
+}
+
+// runBench measures a server and prints what that found out.
+func runBench(ctx context.Context, b cli.Bench) error {
+	result, err := bench.Run(ctx, bench.Options{
+		URL:      b.URL,
+		File:     b.Write,
+		Process:  b.PID,
+		Clients:  b.Clients,
+		Stalled:  b.Stalled,
+		Churn:    b.Churn,
+		Events:   b.Events,
+		Size:     int(b.Size),
+		Every:    b.Every,
+		NoWait:   b.NoWait,
+		Settle:   b.Settle,
+		Duration: b.Duration,
+		Progress: os.Stderr,
+		Rewrite:  cli.IsTerminal(os.Stderr),
+	})
+	switch {
+	case result == nil:
+		return err
+	case b.JSON:
+		return errors.Join(err, result.WriteJSON(os.Stdout))
+	default:
+		return errors.Join(err, result.WriteTable(os.Stdout))
+	}
 }

@@ -409,6 +409,18 @@ func TestMistakesAreExplained(t *testing.T) {
 		{args: []string{"--watch", s.root, "--state-dir", filepath.Join(file, "state")}, status: 1, want: "--state-dir"},
 		{args: []string{"tail", "127.0.0.1:1"}, status: 1, want: "connect to ws://127.0.0.1:1"},
 		{args: []string{"healthcheck", "--listen", "127.0.0.1:1"}, status: 1, want: "refused"},
+		{args: []string{"bench", "--url", "wss://example.com/"}, status: 2, want: "speaks no TLS"},
+		{args: []string{"bench", "--url", "localhost:8080"}, status: 2, want: "ws://host:port/path"},
+		{args: []string{"bench", "--write", file}, status: 2, want: "--url, which is missing"},
+		{args: []string{"bench", "--size", "100"}, status: 2, want: "at least 154"},
+		{args: []string{"bench", "--clients", "0"}, status: 2, want: "at least 1"},
+		{args: []string{"bench", "--stalled", "1001"}, status: 2, want: "--stalled"},
+		{args: []string{"bench", "--churn=-1"}, status: 2, want: "--churn"},
+		{args: []string{"bench", "--every=-1s"}, status: 2, want: "negative"},
+		{args: []string{"bench", "--clients", "1000000000"}, status: 1, want: "ulimit -n"},
+		{args: []string{"bench", "--url", "ws://" + taken.Addr().String(), "--pid", "4194304"}, status: 1, want: "--pid"},
+		{args: []string{"bench", "--url", "ws://127.0.0.1:1"}, status: 1, want: "connection refused"},
+		{args: []string{"bench", "--clients", "1"}, env: "WPRE_RELAY_REQUIRE_ORIGIN=true", status: 1, want: "403 Forbidden"},
 	} {
 		cmd := command(t, tc.args...)
 		if tc.env != "" {
@@ -581,6 +593,76 @@ func TestTheDemoShowsEvents(t *testing.T) {
 	}
 }
 
+// measured is what bench --json prints, as far as it is tested here.
+type measured struct {
+	Connected   int
+	Deliveries  int
+	Lost        *int
+	Repeated    *int
+	CPU         *float64                    `json:"cpu_per_delivery_us"`
+	ClientBytes struct{ Idle, Peak *int64 } `json:"client_bytes"`
+}
+
+// benchmark runs the program's bench and returns what it found out.
+func benchmark(t *testing.T, args ...string) (m measured) {
+	t.Helper()
+	cmd := command(t, append([]string{"bench", "--json", "--settle", "0", "--every", "1ms"}, args...)...)
+	var progress bytes.Buffer
+	cmd.Stderr = &progress
+	out, err := cmd.Output()
+	if err := errors.Join(err, json.Unmarshal(out, &m)); err != nil {
+		t.Fatalf("%v\n%s%s", err, out, progress.String())
+	}
+	return m
+}
+
+func TestBenchMeasuresARelayOfItsOwn(t *testing.T) {
+	m := benchmark(t, "--clients", "50", "--events", "20")
+	if m.Connected != 50 || m.Deliveries != 50*20 || *m.Lost != 0 || *m.Repeated != 0 || *m.CPU <= 0 || m.ClientBytes.Peak == nil {
+		t.Errorf("got %+v", m)
+	}
+}
+
+func TestBenchMeasuresAnyServer(t *testing.T) {
+	s := newSite(t)
+	s.write(1_000_000_000)
+	p := s.start() // whose clients get this first, which is none of bench's events
+	m := benchmark(t, "--clients", "20", "--events", "10", "--size", "200KiB", "--url", "ws://"+p.address+"/x", "--write", s.file)
+	if m.Deliveries != 20*10 || *m.Lost != 0 || *m.Repeated != 0 || m.CPU != nil {
+		t.Errorf("without --pid: got %+v", m)
+	}
+	m = benchmark(t, "--clients", "20", "--events", "10", "--url", "ws://"+p.address, "--write", s.file, "--pid", fmt.Sprint(p.cmd.Process.Pid))
+	if m.Deliveries != 20*10 || *m.Lost != 0 || *m.Repeated != 0 || *m.CPU <= 0 {
+		t.Errorf("with --pid: got %+v", m)
+	}
+}
+
+// TestBenchEndsWithATableWhenInterrupted interrupts it when it says that events are under way.
+func TestBenchEndsWithATableWhenInterrupted(t *testing.T) {
+	cmd := command(t, "bench", "--clients", "10", "--events", "1000000", "--every", "1ms", "--settle", "0")
+	var table bytes.Buffer
+	cmd.Stdout = &table
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	said, err := bufio.NewReader(stderr).ReadString('\n')
+	if err != nil || !strings.Contains(said, "10 clients, event ") {
+		t.Errorf("got %q, %v", said, err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	rest, _ := io.ReadAll(stderr)
+	if err := cmd.Wait(); err != nil || !strings.Contains(table.String(), ", 0 lost, 0 repeated") {
+		t.Errorf("%v\n%s%s", err, rest, table.String())
+	}
+}
+
 func TestTheREADMEShowsTheHelp(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
@@ -594,7 +676,7 @@ func TestTheREADMEShowsTheHelp(t *testing.T) {
 
 // TestHelpFitsATerminal wants no line over 80 columns, for any command.
 func TestHelpFitsATerminal(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"demo", "--help"}, {"tail", "--help"}, {"healthcheck", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"demo", "--help"}, {"tail", "--help"}, {"bench", "--help"}, {"healthcheck", "--help"}} {
 		help, status := output(t, command(t, args...))
 		if status != 0 || !strings.HasPrefix(help, "Usage: wpre-relay") {
 			t.Errorf("%v: exit status %d:\n%s", args, status, help)

@@ -20,6 +20,7 @@ type CLI struct {
 	Serve       Serve       `cmd:"" default:"withargs" help:"Relay the plugin's events to all browsers (the default)."`
 	Demo        Demo        `cmd:"" help:"See it work without WordPress."`
 	Tail        Tail        `cmd:"" help:"Connect as a browser does and print each event as a line."`
+	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
 	Healthcheck Healthcheck `cmd:"" help:"Ask the relay here whether it serves: exit status 0 or 1."`
 
 	Config    kong.ConfigFlag  `group:"general" placeholder:"FILE" help:"YAML file of these settings, by their names without dashes in front: 'listen: :8080'."`
@@ -129,7 +130,7 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 		kong.DefaultEnvars(envPrefix),
 		kong.Configuration(loadConfig),
 		kong.Vars{"version": "wpre-relay " + version},
-		kong.Groups{"capture": "Watching:", "clients": "Serving:", "general": "General:"},
+		kong.Groups{"capture": "Watching:", "clients": "Serving:", "server": "The server:", "load": "The load:", "result": "The result:", "general": "General:"},
 		kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }), // the environment is explained once
