@@ -1,7 +1,6 @@
 package ws_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -338,44 +337,13 @@ func TestDrainTellsALaggingClientToo(t *testing.T) {
 // TestPipelinedFramesAreRead sends frames in one segment with the handshake.
 func TestPipelinedFramesAreRead(t *testing.T) {
 	h := open(t, eventlog.Options{}, ws.Options{})
-	conn, err := net.Dial("tcp", h.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ping := "\x89\x82\x00\x00\x00\x00hi"
-	hello := "\x81\x85\x00\x00\x00\x00hello"
-	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"+hello+ping); err != nil {
-		t.Fatal(err)
-	}
-	conn.SetReadDeadline(time.Now().Add(patience))
-	r := bufio.NewReader(conn)
-	if _, err := http.ReadResponse(r, nil); err != nil {
-		t.Fatal(err)
-	}
-	pong := make([]byte, 4)
-	if _, err := io.ReadFull(r, pong); err != nil || string(pong) != "\x8a\x02hi" {
-		t.Errorf("got % x, %v, want a pong", pong, err)
-	}
+	_, r := h.dial(t, masked(text, "hello")+masked(pingOp, "hi"))
+	expectFrames(t, r, "\x8a\x02hi")
 }
 
 func TestASilentClientIsPingedAndThenCutOff(t *testing.T) {
 	h := open(t, eventlog.Options{}, ws.Options{PingInterval: time.Second})
-	conn, err := net.Dial("tcp", h.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	conn.SetReadDeadline(time.Now().Add(patience))
-	r := bufio.NewReader(conn)
-	if _, err := http.ReadResponse(r, nil); err != nil {
-		t.Fatal(err)
-	}
+	_, r := h.dial(t, "")
 	rest, err := io.ReadAll(r)
 	if !strings.HasPrefix(string(rest), "\x89\x00") || err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
 		t.Errorf("got % x, %v, want a ping and then the end", rest, err)
