@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # All checks of the project, in the order of their price:
 #   scripts/test.sh
-# It needs Go. The test against real PHP needs php and node as well: as root on Debian it installs PHP, elsewhere it
-# says what it skips, and with CI=true a skip is a failure.
+# It needs Go. The test against real PHP needs php and node as well, and some benchmarks need node: as root on Debian it
+# installs PHP, elsewhere it says what it skips, and with CI=true a skip is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 step() { printf '\n== %s\n' "$*"; }
+
+in_modules() { # in_modules COMMAND...: in the program's module and in the benchmark's peers'.
+	"$@"
+	(cd scripts/bench/peers && "$@")
+}
 
 step "gofmt"
 unformatted=$(gofmt -l .)
@@ -16,14 +21,14 @@ if [ -n "$unformatted" ]; then
 fi
 
 step "go mod tidy"
-go mod tidy -diff
+in_modules go mod tidy -diff
 
 step "go vet, for every system it runs on"
-go vet ./...
-for os in darwin windows; do GOOS=$os go vet ./...; done
+in_modules go vet ./...
+for os in darwin windows; do GOOS=$os in_modules go vet ./...; done
 
 step "staticcheck, all checks"
-go tool -modfile=scripts/tools.mod staticcheck -checks all ./...
+in_modules go tool -modfile="$PWD/scripts/tools.mod" staticcheck -checks all ./...
 
 step "go test -race"
 go test -race -count=1 ./...
@@ -32,6 +37,9 @@ step "fuzzing, a few seconds each"
 go test -run '^$' -fuzz '^FuzzDecode$' -fuzztime "${FUZZTIME:-10s}" ./schema
 go test -run '^$' -fuzz '^FuzzJournal$' -fuzztime "${FUZZTIME:-10s}" ./relay/eventlog
 go test -run '^$' -fuzz '^FuzzReader$' -fuzztime "${FUZZTIME:-10s}" ./relay/bench/wire
+
+step "every benchmark runs"
+scripts/bench.sh --smoke
 
 step "real PHP writers, and a client of another's making"
 scripts/phpwriter/run.sh
