@@ -25,7 +25,7 @@ var (
 	idleMemory   = column{head: "idle memory a client", of: func(r *result) *float64 { return r.PerClient.Idle }, format: size}
 	peakMemory   = column{head: "peak memory a client", of: func(r *result) *float64 { return r.PerClient.Peak }, format: size}
 	peakRSS      = column{head: "peak memory", of: func(r *result) *float64 { return r.RSS.Peak }, format: size}
-	kernelMemory = column{head: "kernel's memory for TCP", of: func(r *result) *float64 { return r.TCP.After }, format: size}
+	kernelMemory = column{head: "kernel's memory for TCP", of: (*result).kernelGrowth, format: size, plain: true}
 	captured     = column{head: "captured", of: (*result).capturedShare, format: percent}
 	lost         = column{head: "lost", of: (*result).lostShare, format: percent, plain: true}
 )
@@ -47,6 +47,14 @@ func (q *quantiles) p99() *float64 {
 func (r *result) capturedShare() *float64 { return share(float64(r.Captured), float64(r.Events)) }
 
 func (r *result) lostShare() *float64 { return share(float64(r.Lost), float64(r.Lost+r.Deliveries)) }
+
+// kernelGrowth leaves out what others' connections hold all the while.
+func (r *result) kernelGrowth() *float64 {
+	if r.TCP.Before == nil || r.TCP.After == nil {
+		return nil
+	}
+	return new(*r.TCP.After - *r.TCP.Before)
+}
 
 func share(part, whole float64) *float64 {
 	if whole == 0 {
@@ -80,13 +88,15 @@ func percent(share float64) string {
 
 // number writes v with three significant digits, two of them behind the point at most.
 func number(v float64) string {
-	switch magnitude := math.Abs(v); {
-	case magnitude < 9.995:
+	switch {
+	case v < 0:
+		return "-" + number(-v)
+	case v < 9.995:
 		return fmt.Sprintf("%.2f", v)
-	case magnitude < 99.95:
+	case v < 99.95:
 		return fmt.Sprintf("%.1f", v)
 	default:
-		unit := math.Pow(10, math.Floor(math.Log10(magnitude))-2)
+		unit := math.Pow(10, math.Floor(math.Log10(v))-2)
 		return grouped(strconv.FormatFloat(math.Round(v/unit)*unit, 'f', 0, 64))
 	}
 }

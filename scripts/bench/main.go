@@ -97,7 +97,7 @@ func choose[T fmt.Stringer](all []T, wanted []string) ([]T, error) {
 
 // run prints the heading and plays the scenarios. It fails if anything did.
 func (o options) run(ctx context.Context) error {
-	c := conductor{bin: o.bin, rounds: o.rounds, settle: time.Second}
+	c := conductor{bin: o.bin, rounds: o.rounds, settle: 500 * time.Millisecond}
 	if o.smoke {
 		c.rounds, c.settle = 1, 100*time.Millisecond
 	}

@@ -31,7 +31,7 @@ type result struct {
 	RSS        memory         `json:"rss_bytes"`
 	PerClient  memory         `json:"client_bytes"`
 	TCP        struct {
-		After *float64 `json:"after"`
+		Before, After *float64
 	} `json:"tcp_kernel_bytes"`
 }
 

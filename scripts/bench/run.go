@@ -65,11 +65,11 @@ func (c *conductor) run(ctx context.Context, v server, l load) run {
 	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("not done within %s", runTimeout))
 	defer cancel()
 	err := c.measure(ctx, v, &r)
-	if r.result != nil {
+	if err == nil {
 		err = r.result.check(l)
-		if err == nil && v.name == "relay" {
-			err = r.result.checkRelay(l)
-		}
+	}
+	if err == nil && v.name == "relay" {
+		err = r.result.checkRelay(l)
 	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -95,14 +95,12 @@ func (c *conductor) measure(ctx context.Context, v server, r *run) (err error) {
 	cmd := command(ctx, append([]string{filepath.Join(c.bin, "wpre-relay")}, c.arguments(p, r.Load)...)...)
 	var said strings.Builder
 	cmd.Stderr = &said
-	r.Figures, err = cmd.Output()
+	figures, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("%w: %s %s", err, complaint(said.String()), s.complaint())
 	}
-	if err := json.Unmarshal(r.Figures, &r.result); err != nil {
-		return fmt.Errorf("result: %w", err)
-	}
-	return nil
+	r.Figures, r.result = figures, new(result)
+	return json.Unmarshal(figures, r.result)
 }
 
 // arguments returns those of "wpre-relay bench" for load l on p.
