@@ -1,0 +1,58 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// TestFailuresAreSeen takes results as "wpre-relay bench" writes them, of a relay that is loaded by two clients that
+// read and one that does not.
+func TestFailuresAreSeen(t *testing.T) {
+	tests := []struct {
+		name, change string // change counts over what all went well with
+		noWait       bool
+		want         string // part of the failure, "" for none
+	}{
+		{name: "all is well"},
+		{name: "a client is refused", change: `"refused": 1, "first_refusal": "503"`, want: "503"},
+		{name: "a client is missing", change: `"connected": 2`, want: "2 of 3"},
+		{name: "the protocol is broken", change: `"errors": 1, "first_error": "masked"`, want: "masked"},
+		{name: "the stalled client is closed", change: `"ended": {"1013": 1}`},
+		{name: "another is closed, too", change: `"ended": {"1013": 1, "1006": 1}`, want: "2 connections"},
+		{name: "nothing comes", change: `"deliveries": 0`, want: "nothing"},
+		{name: "nothing comes, and nothing was waited for", change: `"deliveries": 0, "captured": 0, "lost": 20`, noWait: true},
+		{name: "a delivery is lost", change: `"lost": 1`, want: "1 deliveries were lost"},
+		{name: "an event is overwritten", change: `"captured": 9, "lost": 2`, noWait: true},
+		{name: "more is lost than was overwritten", change: `"captured": 9, "lost": 3`, noWait: true, want: "1 deliveries were lost"},
+		{name: "an event comes twice", change: `"repeated": 1`, want: "repeated"},
+		{name: "an event comes late", change: `"out_of_order": 1`, want: "out of order"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := &result{Clients: 3, Connected: 3, Stalled: 1, Events: 10, Captured: 10, Deliveries: 20}
+			if err := json.Unmarshal([]byte("{"+test.change+"}"), r); err != nil {
+				t.Fatal(err)
+			}
+			l := load{NoWait: test.noWait}
+			err := r.check(l)
+			if err == nil {
+				err = r.checkRelay(l)
+			}
+			if (err != nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("with %s: %v, want %q", test.change, err, test.want)
+			}
+		})
+	}
+}
+
+func TestNumbersHaveThreeDigits(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0.00", 0.004: "0.00", 9.994: "9.99", 9.996: "10.0", 99.94: "99.9", 99.96: "100", 999.6: "1,000",
+		12345: "12,300", 1234567: "1,230,000", -376.4: "-376",
+	} {
+		if got := number(v); got != want {
+			t.Errorf("%v: %q, want %q", v, got, want)
+		}
+	}
+}
