@@ -361,3 +361,75 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	})
 	until(t, "end of all goroutines", func() bool { return runtime.NumGoroutine() <= before })
 }
+
+// audience is clients that all get each event before the next one.
+type audience struct {
+	h   *house
+	got sync.WaitGroup
+}
+
+// newAudience connects clients, each of which reads frames of the given length.
+func newAudience(t testing.TB, clients, length int) *audience {
+	a := &audience{h: open(t, eventlog.Options{}, ws.Options{})}
+	for range clients {
+		conn, r := a.h.dial(t, "")
+		conn.SetDeadline(time.Time{})
+		go func() {
+			for buf := make([]byte, length); ; a.got.Done() {
+				if _, err := io.ReadFull(r, buf); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	until(t, "clients", func() bool { return a.h.clients.Len() == clients })
+	return a
+}
+
+// tell appends ev and waits until all have it.
+func (a *audience) tell(ev schema.Event) {
+	a.got.Add(a.h.clients.Len())
+	a.h.log.Append(ev)
+	a.got.Wait()
+}
+
+// mallocs returns how many allocations the telling of events costs.
+func (a *audience) mallocs(ev schema.Event, events int) uint64 {
+	a.tell(ev) // what is allocated once
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range events {
+		a.tell(ev)
+	}
+	runtime.ReadMemStats(&after)
+	return after.Mallocs - before.Mallocs
+}
+
+func TestADeliveryAllocatesNothing(t *testing.T) {
+	const events, few, many = 200, 1, 101
+	ev := event(t, 1_000_000_000, 100)
+	length := len(eventlog.TextFrame(ev.Document))
+	one := newAudience(t, few, length).mallocs(ev, events)
+	all := newAudience(t, many, length).mallocs(ev, events)
+	if more := float64(all) - float64(one); more > events*(many-few)/20 {
+		t.Errorf("%.2f allocations a delivery", more/(events*(many-few)))
+	}
+}
+
+// BenchmarkDeliver appends one event after another, each when all clients have the last one. Its time is of both
+// ends, in one process; the cost of the relay's alone is for wpre-relay bench.
+func BenchmarkDeliver(b *testing.B) {
+	for _, clients := range []int{1, 100, 1000} {
+		for _, size := range []int{160, 16 << 10} {
+			b.Run(fmt.Sprintf("clients=%d/bytes=%d", clients, size), func(b *testing.B) {
+				ev := event(b, 1_000_000_000, size)
+				a := newAudience(b, clients, len(eventlog.TextFrame(ev.Document)))
+				b.ReportAllocs()
+				for b.Loop() {
+					a.tell(ev)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*clients), "ns/delivery")
+			})
+		}
+	}
+}
