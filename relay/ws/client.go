@@ -28,7 +28,7 @@ type client struct {
 	failed bool // the client broke the protocol: what it says is dropped, until it hangs up
 	closed bool // the client has sent a close frame: nothing more is read
 
-	// What catchUp has to say besides the events.
+	// What the client is to be told besides the events.
 	pong    atomic.Pointer[[]byte]
 	goodbye atomic.Pointer[goodbye]
 
@@ -104,10 +104,13 @@ func (c *client) hear(p []byte) (more bool) {
 	return !c.closed
 }
 
-// ping implements listener.
+// ping implements listener. Of several pings only the last need be answered (RFC 6455 §5.5.3), so a flood of them
+// costs no more than one.
 func (c *client) ping(payload []byte) {
 	pong := controlFrame(opPong, payload)
-	c.shard.post(func() { c.shard.sendPong(c, pong) })
+	if c.pong.Swap(&pong) == nil {
+		c.shard.post(func() { c.shard.sendPong(c) })
+	}
 }
 
 // message implements listener.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -186,6 +187,35 @@ func TestACloseFrameIsAnsweredWithItsCode(t *testing.T) {
 		t.Errorf("with the handshake: got % x, %v", got, err)
 	}
 	until(t, "end of all", func() bool { return h.clients.Len() == 0 })
+}
+
+// TestAFloodOfPingsCostsNoMemory sends many while it reads no answer, and expects the last to be answered.
+func TestAFloodOfPingsCostsNoMemory(t *testing.T) {
+	h := open(t, eventlog.Options{}, ws.Options{})
+	conn, r := h.dial(t, "")
+	before := heapFromSystem()
+	flood := strings.Repeat(masked(pingOp, ""), 10_000)
+	for range 100 {
+		if _, err := io.WriteString(conn, flood); err != nil {
+			t.Fatal(err)
+		}
+	}
+	io.WriteString(conn, masked(pingOp, "last"))
+	for pong := make([]byte, 2); pong[1] != 4; {
+		if _, err := io.ReadFull(r, pong); err != nil || pong[0] != pongOp {
+			t.Fatalf("got % x, %v, want a pong", pong, err)
+		}
+	}
+	if grown := heapFromSystem() - before; grown > 32<<20 { // one answer each would be 70 MB
+		t.Errorf("the heap grew by %d MB", grown>>20)
+	}
+}
+
+// heapFromSystem returns the most that the heap has ever been, in bytes.
+func heapFromSystem() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapSys
 }
 
 // TestALaggingClientIsAnsweredToo has a client that pings and closes while it does not read.

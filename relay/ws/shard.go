@@ -319,18 +319,22 @@ func (s *shard) ping() {
 	}
 }
 
-// sendPong answers a ping, or has catchUp do it. Of several only the last need be answered (RFC 6455 §5.5.3).
-func (s *shard) sendPong(c *client, pong []byte) {
+// sendPong answers the last ping, unless catchUp does it.
+func (s *shard) sendPong(c *client) {
 	if c.lagging {
-		c.pong.Store(&pong)
 		return
 	}
-	s.frames.set(pong)
-	if begun, ok := s.write(c, &s.frames); !ok {
-		if begun == 0 {
-			c.pong.Store(&pong)
-		}
+	pong := c.pong.Swap(nil)
+	if pong == nil {
+		return
+	}
+	s.frames.set(*pong)
+	switch begun, ok := s.write(c, &s.frames); {
+	case ok:
+	case begun > 0:
 		s.demote(c, s.pos)
+	default:
+		s.demote(c, s.pos, *pong)
 	}
 }
 
