@@ -1,11 +1,16 @@
 // Package ws serves the log to WebSocket clients (RFC 6455).
 //
-// There is no queue per client. A client is a connection and a position in the log, and it belongs to one of a few
-// shards. A shard's goroutine takes what is new in the log, joins it to one piece of bytes and writes that to all
-// of its clients that are caught up, without waiting for any. A client that cannot take it all at once lags: a
-// goroutine of its own pulls from the log and writes, at the client's pace, until it has caught up and is given
-// back to the shard, or has fallen behind what the log keeps and is closed. So a slow client delays nobody and
-// costs a goroutine but no memory of its own. A second goroutine per client reads, mostly nothing.
+// There is no queue per client, and no goroutine. A client is a connection and a position in the log, and it belongs
+// to one of a few shards. A shard's goroutine takes what is new in the log, joins it to one piece of bytes and writes
+// that to all of its clients that are caught up, straight to their descriptors, without waiting for any. A client that
+// cannot take it all at once lags: a goroutine of its own pulls from the log and writes, at the client's pace, until
+// it has caught up and is given back to the shard, or has fallen behind what the log keeps and is closed. So a slow
+// client delays nobody and costs a goroutine but no memory of its own. What clients say is read by one more goroutine
+// a shard, which the kernel tells who has said something (on Linux; elsewhere each client has one that reads, and is
+// always written to as if it lagged).
+//
+// The WebSocket library makes the handshake. The frames are our own: what is sent is one and the same for all clients,
+// and a connection of the library's would weigh ten times as much as one here.
 package ws
 
 import (
