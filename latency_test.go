@@ -21,9 +21,9 @@ import (
 	"wpre-relay/relay/eventlog"
 )
 
-// BenchmarkWriteToClient measures from the plugin's write to a client's read, through the built program, and through
-// the floor: a loop that reads the file on every notification and writes it to a socket, with no decisions at all.
-// Compare the two of one run.
+// BenchmarkWriteToClient measures from the plugin's write to a client's read, one event right after the other, through
+// the built program, and through a floor: a loop on the same library's notifications that reads the file at each and
+// writes it to a socket, with no decisions at all. The ratio of the two is what deciding and remembering cost.
 func BenchmarkWriteToClient(b *testing.B) {
 	b.Run("relay", func(b *testing.B) {
 		s := newSite(b)

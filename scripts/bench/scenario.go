@@ -29,8 +29,7 @@ type load struct {
 }
 
 const (
-	usual = 160 // bytes of an event, as most of the plugin's
-	least = 152 // of one without a title
+	usual = 160 // bytes of an event, as most of the plugin's; one without a title has a few less
 	kib   = 1 << 10
 )
 
