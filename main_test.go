@@ -705,10 +705,10 @@ func TestImportsFollowTheFlow(t *testing.T) {
 	allowed := map[string][]string{
 		"schema":         {},
 		"watcher":        {},
-		"relay":          {"schema", "relay/eventlog", "relay/origin", "relay/ws"},
+		"relay":          {"schema", "relay/eventlog", "relay/origin", "relay/fanout"},
 		"relay/eventlog": {"schema"},
 		"relay/origin":   {},
-		"relay/ws":       {"relay/eventlog"},
+		"relay/fanout":   {"relay/eventlog"},
 		"relay/cli":      {"relay/origin"},
 		"relay/demo":     {},
 		"relay/tail":     {},

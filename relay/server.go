@@ -14,8 +14,8 @@ import (
 	"github.com/coder/websocket"
 
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fanout"
 	"wpre-relay/relay/origin"
-	"wpre-relay/relay/ws"
 )
 
 // ServerOptions for NewServer. The zero value works.
@@ -50,7 +50,7 @@ type ServerOptions struct {
 type Server struct {
 	log       *eventlog.Log
 	opts      ServerOptions
-	clients   *ws.Clients
+	clients   *fanout.Clients
 	admission admission
 	welcome   [][]byte
 	found     [][]byte  // frames of the events found at the start
@@ -71,7 +71,7 @@ func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
 	s := &Server{
 		log:       log,
 		opts:      opts,
-		clients:   ws.New(log, ws.Options{PeerMessages: opts.PeerMessages, Logger: opts.Logger}),
+		clients:   fanout.New(log, fanout.Options{PeerMessages: opts.PeerMessages, Logger: opts.Logger}),
 		admission: admission{maxClients: opts.MaxClients, maxPerIP: opts.MaxClientsPerIP},
 		foundTill: time.Now().Add(opts.CatchUp),
 		rejected:  make(map[string]uint64),
@@ -145,7 +145,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		s.reject(w, r, http.StatusTooManyRequests, refusal, "as many clients as --max-clients-per-ip allows are connected from this address")
 		return
 	}
-	entry := ws.Entry{After: s.log.Head().Seq, Hello: s.hello(), Left: leave}
+	entry := fanout.Entry{After: s.log.Head().Seq, Hello: s.hello(), Left: leave}
 	if err := s.clients.Accept(w, r, entry); err != nil {
 		s.count("handshake")
 		s.opts.Logger.Debug("handshake failed", "remote", r.RemoteAddr, "error", err)

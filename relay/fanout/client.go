@@ -1,4 +1,4 @@
-package ws
+package fanout
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package ws_test
+package fanout_test
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 	"github.com/coder/websocket"
 
 	"wpre-relay/relay/eventlog"
-	"wpre-relay/relay/ws"
+	"wpre-relay/relay/fanout"
 	"wpre-relay/schema"
 )
 
@@ -40,21 +40,21 @@ func event(t testing.TB, n int, padding int) schema.Event {
 // house is a log and its clients, behind a listener.
 type house struct {
 	log     *eventlog.Log
-	clients *ws.Clients
+	clients *fanout.Clients
 	url     string
 	left    atomic.Int64
 }
 
-func open(t testing.TB, logOpts eventlog.Options, opts ws.Options, hello ...[]byte) *house {
+func open(t testing.TB, logOpts eventlog.Options, opts fanout.Options, hello ...[]byte) *house {
 	t.Helper()
 	logOpts.Logger, opts.Logger = quiet, quiet
 	log, err := eventlog.Open(t.TempDir(), logOpts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{log: log, clients: ws.New(log, opts)}
+	h := &house{log: log, clients: fanout.New(log, opts)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.clients.Accept(w, r, ws.Entry{After: log.Head().Seq, Hello: hello, Left: func() { h.left.Add(1) }})
+		h.clients.Accept(w, r, fanout.Entry{After: log.Head().Seq, Hello: hello, Left: func() { h.left.Add(1) }})
 	}))
 	h.url = server.Listener.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -135,7 +135,7 @@ func closeStatus(t testing.TB, conn *websocket.Conn) websocket.StatusCode {
 }
 
 func TestEveryClientGetsEveryEventInOrder(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	var conns []*websocket.Conn
 	for range 20 {
 		conns = append(conns, h.client(t))
@@ -155,7 +155,7 @@ func TestEveryClientGetsEveryEventInOrder(t *testing.T) {
 }
 
 func TestHelloComesFirstAndNothingBeforeTheStart(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{}, eventlog.TextFrame([]byte("welcome")), eventlog.TextFrame([]byte("again")))
+	h := open(t, eventlog.Options{}, fanout.Options{}, eventlog.TextFrame([]byte("welcome")), eventlog.TextFrame([]byte("again")))
 	h.log.Append(event(t, 1, 0))
 	conn := h.client(t)
 	h.log.Append(event(t, 2, 0))
@@ -168,7 +168,7 @@ func TestHelloComesFirstAndNothingBeforeTheStart(t *testing.T) {
 // TestNoEventIsMissedOrRepeatedWhileClientsCome connects while events are appended: what each gets is without a
 // gap, from the first one on.
 func TestNoEventIsMissedOrRepeatedWhileClientsCome(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	const events = 2000
 	appended := make(chan struct{})
 	go func() {
@@ -201,7 +201,7 @@ func TestNoEventIsMissedOrRepeatedWhileClientsCome(t *testing.T) {
 
 // TestALaggingClientDelaysNobodyAndCatchesUp has a client that does not read while much is sent, and then does.
 func TestALaggingClientDelaysNobodyAndCatchesUp(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	const events, padding = 400, 50_000 // 20 MB, more than the kernel's buffers take
 	slow, fast := h.client(t), h.client(t)
 	for n := 1; n <= events; n++ {
@@ -215,7 +215,7 @@ func TestALaggingClientDelaysNobodyAndCatchesUp(t *testing.T) {
 }
 
 func TestAClientBeyondItsBoundIsClosed(t *testing.T) {
-	h := open(t, eventlog.Options{Records: 20}, ws.Options{})
+	h := open(t, eventlog.Options{Records: 20}, fanout.Options{})
 	const events, padding = 400, 50_000
 	slow, fast := h.client(t), h.client(t)
 	for n := 1; n <= events; n++ {
@@ -230,7 +230,7 @@ func TestAClientBeyondItsBoundIsClosed(t *testing.T) {
 
 // TestStalledClientsCostNoMemory has clients that never read: what waits for them is the log, once.
 func TestStalledClientsCostNoMemory(t *testing.T) {
-	h := open(t, eventlog.Options{Bytes: 1 << 20}, ws.Options{})
+	h := open(t, eventlog.Options{Bytes: 1 << 20}, fanout.Options{})
 	const stalled, events, padding = 50, 1000, 20_000 // 20 MB for each of them
 	for range stalled {
 		h.client(t)
@@ -249,7 +249,7 @@ func TestStalledClientsCostNoMemory(t *testing.T) {
 }
 
 func TestClientsMessagesAreDropped(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	talker, other := h.client(t), h.client(t)
 	for range 100 {
 		if err := talker.Write(t.Context(), websocket.MessageText, []byte("Hello from WordPress frontend!")); err != nil {
@@ -262,7 +262,7 @@ func TestClientsMessagesAreDropped(t *testing.T) {
 }
 
 func TestATooLargeMessageIsClosedWith1009(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	conn := h.client(t)
 	if err := conn.Write(t.Context(), websocket.MessageText, make([]byte, 5000)); err != nil {
 		t.Fatal(err)
@@ -273,7 +273,7 @@ func TestATooLargeMessageIsClosedWith1009(t *testing.T) {
 }
 
 func TestPeerMessagesReachTheOthers(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{PeerMessages: true})
+	h := open(t, eventlog.Options{}, fanout.Options{PeerMessages: true})
 	a, b, c := h.client(t), h.client(t), h.client(t)
 	h.log.Append(event(t, 1, 0)) // then all have joined
 	for _, conn := range []*websocket.Conn{a, b, c} {
@@ -296,7 +296,7 @@ func TestPeerMessagesReachTheOthers(t *testing.T) {
 }
 
 func TestDrainTellsClientsWhy(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	var conns []*websocket.Conn
 	for range 50 {
 		conns = append(conns, h.client(t))
@@ -317,7 +317,7 @@ func TestDrainTellsClientsWhy(t *testing.T) {
 }
 
 func TestDrainTellsALaggingClientToo(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	const events, padding = 400, 50_000
 	slow := h.client(t)
 	for n := 1; n <= events; n++ {
@@ -336,13 +336,13 @@ func TestDrainTellsALaggingClientToo(t *testing.T) {
 
 // TestPipelinedFramesAreRead sends frames in one segment with the handshake.
 func TestPipelinedFramesAreRead(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	_, r := h.dial(t, masked(text, "hello")+masked(pingOp, "hi"))
 	expectFrames(t, r, "\x8a\x02hi")
 }
 
 func TestASilentClientIsPingedAndThenCutOff(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{PingInterval: time.Second})
+	h := open(t, eventlog.Options{}, fanout.Options{PingInterval: time.Second})
 	_, r := h.dial(t, "")
 	rest, err := io.ReadAll(r)
 	if !strings.HasPrefix(string(rest), "\x89\x00") || err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
@@ -353,7 +353,7 @@ func TestASilentClientIsPingedAndThenCutOff(t *testing.T) {
 func TestNoGoroutineIsLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("", func(t *testing.T) {
-		h := open(t, eventlog.Options{}, ws.Options{})
+		h := open(t, eventlog.Options{}, fanout.Options{})
 		for range 20 {
 			h.client(t)
 		}
@@ -370,7 +370,7 @@ type audience struct {
 
 // newAudience connects clients, each of which reads frames of the given length.
 func newAudience(t testing.TB, clients, length int) *audience {
-	a := &audience{h: open(t, eventlog.Options{}, ws.Options{})}
+	a := &audience{h: open(t, eventlog.Options{}, fanout.Options{})}
 	for range clients {
 		conn, r := a.h.dial(t, "")
 		conn.SetDeadline(time.Time{})

@@ -1,4 +1,4 @@
-package ws_test
+package fanout_test
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/eventlog"
-	"wpre-relay/relay/ws"
+	"wpre-relay/relay/fanout"
 )
 
 // masked returns one frame of a client (RFC 6455 §5.2). first is its first byte.
@@ -80,7 +80,7 @@ const (
 // TestAConnectionIsFailedAsTheStandardSays sends what a client may not, after RFC 6455, and expects a close frame
 // with the code for it, and then the end.
 func TestAConnectionIsFailedAsTheStandardSays(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	for _, c := range []struct {
 		name, frames string
 		code         uint16
@@ -137,7 +137,7 @@ func TestAConnectionIsFailedAsTheStandardSays(t *testing.T) {
 // TestWhatTheStandardAllowsIsTaken sends frames of every length at a boundary, whole and cut into bytes, and expects
 // that the connection lives on: a ping behind them is answered.
 func TestWhatTheStandardAllowsIsTaken(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	frames := []string{
 		masked(pongOp, ""),
 		masked(pongOp, strings.Repeat("x", 125)),
@@ -168,7 +168,7 @@ func TestWhatTheStandardAllowsIsTaken(t *testing.T) {
 // TestACloseFrameIsAnsweredWithItsCode also when the client hangs up its half at once, when it comes with the
 // handshake, and when it lags.
 func TestACloseFrameIsAnsweredWithItsCode(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	for payload, answer := range map[string]string{
 		"":                                   "\x88\x00",
 		closing(1000, ""):                    "\x88\x02\x03\xe8",
@@ -191,7 +191,7 @@ func TestACloseFrameIsAnsweredWithItsCode(t *testing.T) {
 
 // TestAFloodOfPingsCostsNoMemory sends many while it reads no answer, and expects the last to be answered.
 func TestAFloodOfPingsCostsNoMemory(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	conn, r := h.dial(t, "")
 	before := heapFromSystem()
 	flood := strings.Repeat(masked(pingOp, ""), 10_000)
@@ -220,7 +220,7 @@ func heapFromSystem() uint64 {
 
 // TestALaggingClientIsAnsweredToo has a client that pings and closes while it does not read.
 func TestALaggingClientIsAnsweredToo(t *testing.T) {
-	h := open(t, eventlog.Options{}, ws.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{})
 	conn, r := h.dial(t, "")
 	until(t, "client", func() bool { return h.clients.Len() == 1 })
 	const events, padding = 400, 50_000 // more than the kernel's buffers take

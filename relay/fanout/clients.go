@@ -1,4 +1,4 @@
-// Package ws serves the log to WebSocket clients (RFC 6455).
+// Package fanout serves the log to WebSocket clients (RFC 6455).
 //
 // There is no queue per client, and no goroutine. A client is a connection and a position in the log, and it belongs
 // to one of a few shards. A shard's goroutine takes what is new in the log, joins it to one piece of bytes and writes
@@ -11,7 +11,7 @@
 //
 // The WebSocket library makes the handshake. The frames are our own: what is sent is one and the same for all clients,
 // and a connection of the library's would weigh ten times as much as one here.
-package ws
+package fanout
 
 import (
 	"context"

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package ws
+package fanout
 
 // poller is for systems with epoll. Elsewhere it takes no client, and each is read by a goroutine of its own.
 type poller struct{}
