@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -139,7 +140,7 @@ func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
 	if rel.Flush(ctx) != nil {
 		return onPurpose(ctx)
 	}
-	server := relay.NewServer(log, before.Seq, serverOptions(s, logger))
+	server := relay.NewServer(log, before.Seq, serverOptions(s, log.Dir(), logger))
 	defer start(server.Run)()
 	if admin != nil {
 		health := relay.Health{
@@ -191,7 +192,7 @@ func open(s cli.Serve, logger *slog.Logger) (*eventlog.Log, *watcher.Watcher, er
 	if err != nil {
 		return nil, nil, err
 	}
-	log, err := eventlog.Open(state, eventlog.Options{Records: s.History, Logger: logger})
+	log, err := eventlog.Open(state, eventlog.Options{Records: s.History, Age: s.HistoryAge, Logger: logger})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -213,8 +214,8 @@ func listen(s cli.Serve) (public, admin net.Listener, err error) {
 	return public, admin, nil
 }
 
-func serverOptions(s cli.Serve, logger *slog.Logger) relay.ServerOptions {
-	return relay.ServerOptions{
+func serverOptions(s cli.Serve, state string, logger *slog.Logger) relay.ServerOptions {
+	options := relay.ServerOptions{
 		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
 		MaxClients:      s.MaxClients,
 		MaxClientsPerIP: s.MaxClientsPerIP,
@@ -223,6 +224,10 @@ func serverOptions(s cli.Serve, logger *slog.Logger) relay.ServerOptions {
 		PeerMessages:    s.PeerMessages,
 		Logger:          logger,
 	}
+	if s.ResumeCookie {
+		options.ResumeFile = filepath.Join(state, "resume.json")
+	}
+	return options
 }
 
 // onPurpose returns why ctx ended, nil if a signal or the end of its work did it.

@@ -35,6 +35,10 @@ type ServerOptions struct {
 	// Default 0: never.
 	CatchUp time.Duration
 
+	// ResumeFile is where a graceful restart keeps what browsers had been sent. With it, plain clients get a cookie on
+	// the upgrade, and one that comes back gets what came meanwhile. Default "": no cookie.
+	ResumeFile string
+
 	// Welcome is a text that every client gets first. Default: none. The plugin's page logs an error for a text
 	// that is not JSON.
 	Welcome string
@@ -46,15 +50,15 @@ type ServerOptions struct {
 	Logger *slog.Logger
 }
 
-// Server is the public HTTP handler: every path upgrades to a WebSocket. Use NewServer.
+// Server is the public HTTP handler: every path upgrades to a WebSocket; /events is an event stream, /history is the
+// past as JSON, /client.js and /client.mjs are a client for browsers. Use NewServer.
 type Server struct {
 	log       *eventlog.Log
 	opts      ServerOptions
 	clients   *fanout.Clients
 	admission admission
-	welcome   [][]byte
-	found     [][]byte  // frames of the events found at the start
-	foundTill time.Time // until when they are sent
+	found     *found
+	returns   *returns // nil without ResumeFile
 
 	mu       sync.Mutex
 	rejected map[string]uint64 // by reason; guarded by mu
@@ -73,16 +77,11 @@ func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
 		opts:      opts,
 		clients:   fanout.New(log, fanout.Options{PeerMessages: opts.PeerMessages, Logger: opts.Logger}),
 		admission: admission{maxClients: opts.MaxClients, maxPerIP: opts.MaxClientsPerIP},
-		foundTill: time.Now().Add(opts.CatchUp),
+		found:     newFound(log, found, opts.CatchUp),
 		rejected:  make(map[string]uint64),
 	}
-	if opts.Welcome != "" {
-		s.welcome = [][]byte{eventlog.TextFrame([]byte(opts.Welcome))}
-	}
-	const all = 1 << 30
-	recs, _, _ := log.Next(nil, found, all) // gone are only those that nobody can get any more
-	for _, rec := range recs {
-		s.found = append(s.found, rec.Frame())
+	if opts.ResumeFile != "" {
+		s.returns = loadReturns(opts.ResumeFile, log.Head(), opts.Logger)
 	}
 	return s
 }
@@ -90,19 +89,31 @@ func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
 // Run serves the clients that ServeHTTP accepts, until ctx ends.
 func (s *Server) Run(ctx context.Context) { s.clients.Run(ctx) }
 
-// Drain closes all clients with code and reason, spread over at most the given time, and waits until they are gone.
-// The listeners must be closed.
+// Drain closes all clients with code and reason, spread over at most the given time, waits until they are gone, and
+// notes for the next start what they had been sent. The listeners must be closed.
 func (s *Server) Drain(code websocket.StatusCode, reason string, over time.Duration) {
 	s.clients.Drain(code, reason, over)
+	if s.returns == nil {
+		return
+	}
+	if err := s.returns.save(s.log.Epoch()); err != nil {
+		s.opts.Logger.Error("what browsers had been sent is not kept; they may miss what happens until they are back", "error", err)
+	}
 }
 
-// ServeHTTP upgrades WebSocket handshakes on any path. Anything else gets 426 with a line that helps, but for
-// /livez, which says that the process serves.
+// ServeHTTP upgrades WebSocket handshakes on any path, and serves the paths that Server names and /livez, which says
+// that the process serves. Anything else gets 426 with a line that helps.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case wantsUpgrade(r):
+	if wantsUpgrade(r) {
 		s.upgrade(w, r)
-	case r.URL.Path == "/livez":
+		return
+	}
+	switch r.URL.Path {
+	case "/events":
+		s.get(w, r, s.stream)
+	case "/history":
+		s.get(w, r, s.history)
+	case "/livez":
 		io.WriteString(w, "ok\n")
 	default:
 		w.Header().Set("Connection", "Upgrade")
@@ -126,14 +137,32 @@ func notAWebSocket(r *http.Request) string {
 	if r.Header.Get("Sec-WebSocket-Key") != "" {
 		return "wpre-relay: this handshake has lost its Upgrade header; a proxy in front must pass Upgrade and Connection on"
 	}
-	return "wpre-relay: events come over WebSocket, at ws://" + r.Host + "/"
+	return "wpre-relay: events come over WebSocket, at ws://" + r.Host + "/, or as an event stream, at http://" + r.Host + "/events"
 }
 
+// upgrade makes a WebSocket of the request.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	if err := s.opts.Origins.Check(r); err != nil {
 		s.reject(w, r, http.StatusForbidden, "origin", err.Error())
 		return
 	}
+	entry := fanout.Entry{Greeting: s.opts.Welcome}
+	switch {
+	case fanout.Offers(r, fanout.Subprotocol):
+		entry.Format = fanout.Enveloped
+	case s.returns != nil && !knowsItsPlace(r):
+		entry.Format = fanout.Confirmed
+	}
+	s.accept(w, r, entry, s.clients.AcceptWebSocket)
+}
+
+// stream answers the request with an event stream.
+func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
+	s.accept(w, r, fanout.Entry{Format: fanout.EventStream, Tell: true}, s.clients.AcceptEventStream)
+}
+
+// accept lets the client in, if there is a place for it, at the place that it asks for.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request, entry fanout.Entry, accept func(http.ResponseWriter, *http.Request, fanout.Entry) error) {
 	leave, refusal := s.admission.admit(r.RemoteAddr)
 	switch refusal {
 	case "max_clients":
@@ -145,19 +174,16 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		s.reject(w, r, http.StatusTooManyRequests, refusal, "as many clients as --max-clients-per-ip allows are connected from this address")
 		return
 	}
-	entry := fanout.Entry{After: s.log.Head().Seq, Hello: s.hello(), Left: leave}
-	if err := s.clients.Accept(w, r, entry); err != nil {
+	entry.Left = func(fanout.End) { leave() }
+	if err := s.begin(w, r, &entry); err != nil {
+		leave()
+		s.reject(w, r, http.StatusBadRequest, "position", err.Error())
+		return
+	}
+	if err := accept(w, r, entry); err != nil {
 		s.count("handshake")
 		s.opts.Logger.Debug("handshake failed", "remote", r.RemoteAddr, "error", err)
 	}
-}
-
-// hello returns what a client gets first. It must be asked for after the position that the client begins at.
-func (s *Server) hello() [][]byte {
-	if len(s.found) == 0 || !time.Now().Before(s.foundTill) {
-		return s.welcome
-	}
-	return append(s.welcome[:len(s.welcome):len(s.welcome)], s.found...)
 }
 
 // reject answers a handshake that is not to be.
@@ -181,6 +207,7 @@ func (s *Server) count(reason string) uint64 {
 // ServerStatus says how a server stands. The counts of refusals and messages only grow.
 type ServerStatus struct {
 	Clients      int               `json:"clients"`
+	EventStreams int               `json:"event_streams"` // of the clients
 	MessagesSent uint64            `json:"messages_sent"`
 	Rejected     map[string]uint64 `json:"rejected"`
 }
@@ -189,5 +216,10 @@ type ServerStatus struct {
 func (s *Server) Status() ServerStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return ServerStatus{Clients: s.clients.Len(), MessagesSent: s.clients.Sent(), Rejected: maps.Clone(s.rejected)}
+	return ServerStatus{
+		Clients:      s.clients.Len(),
+		EventStreams: s.clients.EventStreams(),
+		MessagesSent: s.clients.Sent(),
+		Rejected:     maps.Clone(s.rejected),
+	}
 }

@@ -34,6 +34,7 @@ type Serve struct {
 	Watch        string        `group:"capture" placeholder:"PATH" help:"What to watch: WordPress's root, wp-content, realtime-events or the event file itself; it need not exist yet. Required."`
 	StateDir     string        `group:"capture" placeholder:"DIR" help:"Where to remember what was sent, across restarts (default: $$STATE_DIRECTORY, else wpre-relay in $$XDG_STATE_HOME or ~/.local/state)."`
 	History      int           `group:"capture" placeholder:"N" default:"10000" help:"How many events to remember (default: ${default})."`
+	HistoryAge   time.Duration `group:"capture" placeholder:"TIME" default:"0" help:"For how long to give them to clients that resume; they go from the disk within twice that, but for the newest (default: 0, no limit)."`
 	Debounce     time.Duration `group:"capture" placeholder:"TIME" default:"50ms" help:"How long a half-written file may wait for its rest before it counts as invalid; whole ones never wait (default: ${default})."`
 	PollInterval time.Duration `group:"capture" placeholder:"TIME" default:"0" help:"Read the file at this pace instead of being notified by the kernel (default: 0, only where notifications cannot work, every 100ms)."`
 	MaxEventSize Size          `group:"capture" placeholder:"SIZE" default:"1MiB" help:"Largest event, in bytes, KiB or MiB (default: ${default})."`
@@ -44,6 +45,7 @@ type Serve struct {
 	MaxClients      int              `group:"clients" placeholder:"N" default:"0" help:"Most clients at once (default: 0, as many as the limit of open files allows)."`
 	MaxClientsPerIP int              `group:"clients" name:"max-clients-per-ip" placeholder:"N" default:"0" help:"Most clients at once from one address; behind a proxy all may have the same (default: 0, no limit)."`
 	CatchUp         time.Duration    `group:"clients" placeholder:"TIME" default:"10s" help:"For how long after a start a page that connects first gets what happened while the relay was down (default: ${default}; 0: never)."`
+	ResumeCookie    bool             `group:"clients" help:"Give the plugin's page a session cookie, and when it comes back, within 2 minutes, what happened meanwhile."`
 	Drain           time.Duration    `group:"clients" placeholder:"TIME" default:"3s" help:"Spread the closing of many connections over this time when stopping (default: ${default})."`
 	Welcome         string           `group:"clients" placeholder:"TEXT" help:"Greet each client with this text, as the recipe's Node server does (default: none; the plugin's page logs an error for it)."`
 	PeerMessages    bool             `group:"clients" help:"Send each client's messages to all others as 'Broadcast: …', as the recipe's Node server does."`
@@ -75,7 +77,7 @@ func (s *Serve) Validate() error {
 		return errors.New("--watch is missing: give the path to WordPress, to its wp-content or to the event file (to see the relay work without WordPress: wpre-relay demo)")
 	case s.History < 1:
 		return errors.New("--history must be at least 1")
-	case s.Debounce < 0 || s.PollInterval < 0 || s.CatchUp < 0 || s.Drain < 0:
+	case s.Debounce < 0 || s.PollInterval < 0 || s.CatchUp < 0 || s.Drain < 0 || s.HistoryAge < 0:
 		return errors.New("a time must not be negative")
 	case s.MaxClients < 0 || s.MaxClientsPerIP < 0:
 		return errors.New("a limit must not be negative; 0 is no limit")

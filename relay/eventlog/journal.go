@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,40 +24,66 @@ const (
 )
 
 // journal is the history on disk: a text file that only grows, and is renamed and begun anew when it is full, so
-// that between one and two times the history's bound is kept.
+// that between one and two times the history's bound is on the disk.
 type journal struct {
 	dir    string
 	opts   Options
 	logger *slog.Logger
 	lock   *flock.Flock
 
-	mu         sync.Mutex
-	file       *os.File   // guarded by mu
-	former     []*os.File // rotated away, not yet synced and closed; guarded by mu
-	size       int64      // of the whole lines in file; guarded by mu
-	lines      int        // in file; guarded by mu
-	unsynced   bool       // file was written after the last sync began; guarded by mu
-	unwritten  []byte     // lines that could not be written yet; guarded by mu
-	lost       int        // records that no longer fitted into unwritten; guarded by mu
+	mu         sync.Mutex // held while the disk is written
+	marker     marker     // as on the disk; guarded by mu
+	pending    pending    // guarded by mu
+	full       []*segment // rotated away and not yet synced; guarded by mu
+	dropped    []*segment // to be closed; guarded by mu
+	unsynced   bool       // current was written after the last sync began; guarded by mu
+	lost       int        // records that no longer fitted into pending; guarded by mu
 	failure    error      // why the last write failed; guarded by mu
 	complained time.Time  // when failure was logged last; guarded by mu
-	buf        []byte     // guarded by mu
+
+	// Held for moments only, never while the disk is waited for; to change the segments one needs mu as well.
+	placing sync.Mutex
+	current *segment // guarded by placing
+	former  *segment // nil if there is none; guarded by placing
 }
 
-// openJournal opens the journal in dir for this process alone and returns the records that it holds.
-func openJournal(dir string, opts Options) (*journal, []*Record, error) {
+// pending is what is to be written next: mostly what comes in, and what could not be written before.
+type pending struct {
+	text  []byte
+	lines []place // in text
+}
+
+func (p *pending) add(rec *Record) {
+	p.text = appendLine(p.text, rec)
+	p.lines = append(p.lines, place{rec.Position.Seq, rec.Time.UnixMicro(), int64(len(p.text))})
+}
+
+// cut drops what was added after the first n lines.
+func (p *pending) cut(n int) {
+	end := int64(0)
+	if n > 0 {
+		end = p.lines[n-1].end
+	}
+	p.text, p.lines = p.text[:end], p.lines[:n]
+	if n == 0 && cap(p.text) > 1<<20 {
+		p.text = nil // a large event must not hold memory for ever
+	}
+}
+
+// openJournal opens the journal in dir for this process alone. It returns the position of the record to come.
+func openJournal(dir string, opts Options) (j *journal, next Position, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("make the state folder: %w (give another with --state-dir)", err)
+		return nil, next, fmt.Errorf("make the state folder: %w (give another with --state-dir)", err)
 	}
-	j := &journal{dir: dir, opts: opts, logger: opts.Logger.With("journal", filepath.Join(dir, journalName))}
+	j = &journal{dir: dir, opts: opts, logger: opts.Logger.With("journal", filepath.Join(dir, journalName))}
 	if err := j.takeLock(); err != nil {
-		return nil, nil, err
+		return nil, next, err
 	}
-	recs, err := j.load()
+	next, err = j.load()
 	if err != nil {
-		return nil, nil, errors.Join(err, j.lock.Unlock())
+		return nil, next, errors.Join(err, j.lock.Unlock())
 	}
-	return j, recs, nil
+	return j, next, nil
 }
 
 // takeLock keeps a second relay out. The lock goes with the process, however that ends.
@@ -78,98 +105,153 @@ func (j *journal) takeLock() error {
 	return nil
 }
 
-// load reads what former runs left, cuts a line off that was not finished, and opens the journal for more.
-func (j *journal) load() ([]*Record, error) {
-	former, _, err := j.read(formerName)
+// load indexes what former runs left, cuts a line off that was not finished, and opens the journal for more.
+func (j *journal) load() (next Position, err error) {
+	noted, err := readMarker(j.dir)
 	if err != nil {
-		return nil, err
+		return next, fmt.Errorf("read the state: %w", err)
 	}
-	recs, end, err := j.read(journalName)
-	if err != nil {
-		return nil, err
-	}
-	j.lines, j.size = len(recs), int64(end)
-	if err := j.reopen(); err != nil {
-		return nil, err
-	}
-	recs = append(former, recs...)
-	return recs[max(0, len(recs)-j.opts.Records):], nil
-}
-
-// read returns the records in one of the files, which need not exist, and where its last whole line ends.
-func (j *journal) read(name string) (recs []*Record, end int, err error) {
-	content, err := os.ReadFile(filepath.Join(j.dir, name))
+	former, last, _, err := j.open(formerName, os.O_RDONLY, Position{})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, fmt.Errorf("read the journal: %w", err)
+		return next, err
 	}
-	recs, end, damaged := parseLines(content)
-	if damaged > 0 || end < len(content) {
-		j.logger.Warn("the journal is damaged; what is whole is kept", "file", name,
-			"kept", len(recs), "damaged_lines", damaged, "unfinished_bytes", len(content)-end)
+	epoch := last.Epoch
+	current, last, found, err := j.open(journalName, os.O_RDWR|os.O_CREATE|os.O_APPEND, last)
+	if err != nil {
+		return next, err
 	}
-	return recs, end, nil
+	if former != nil && epoch != last.Epoch {
+		former.lines = nil
+	}
+	j.current, j.former = current, former
+	if err := current.file.Truncate(current.size); err != nil {
+		return next, fmt.Errorf("cut the journal back to its last whole line: %w", err)
+	}
+	return j.number(noted, last, found.last), nil
 }
 
-// reopen opens the file for appending at size, and cuts off what is beyond.
-func (j *journal) reopen() error {
-	if j.file != nil {
-		j.file.Close()
+// number returns the position of the record to come, which was not given to any other, and notes it.
+func (j *journal) number(noted marker, last Position, damaged bool) (next Position) {
+	next = Position{last.Epoch, last.Seq + 1}
+	if noted.Next.Epoch != "" && (next.Epoch == "" || next.Epoch == noted.Next.Epoch) {
+		next = Position{noted.Next.Epoch, max(next.Seq, noted.Next.Seq)}
 	}
-	file, err := os.OpenFile(filepath.Join(j.dir, journalName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	switch {
+	case next.Epoch == "":
+		next.Epoch = strings.ToLower(rand.Text()[:8])
+	case damaged || noted.unsure():
+		next.Seq += skipped
+		j.logger.Warn("what was sent last may not be in the journal; numbers are passed over, and clients that resume are told of a gap",
+			"until", last, "next", next)
+	}
+	j.mark(marker{Next: next, Boot: bootID()})
+	return next
+}
+
+// open opens and indexes one of the files, whose records come after a position. It returns the last one's.
+func (j *journal) open(name string, flags int, after Position) (s *segment, last Position, found damage, err error) {
+	file, err := os.OpenFile(filepath.Join(j.dir, name), flags, 0o600)
 	if err != nil {
-		j.file = nil
-		return fmt.Errorf("open the journal: %w (give another folder with --state-dir)", err)
+		return nil, after, found, fmt.Errorf("open the journal: %w (give another folder with --state-dir)", err)
 	}
-	j.file = file
-	if err := file.Truncate(j.size); err != nil {
-		return fmt.Errorf("cut the journal back to its last whole line: %w", err)
+	s = &segment{name: name, file: file}
+	epoch, found, err := s.index(file, after)
+	if err != nil {
+		return nil, after, found, errors.Join(fmt.Errorf("read the journal: %w", err), file.Close())
 	}
-	return nil
+	last = Position{epoch, after.Seq}
+	if n := len(s.lines); n > 0 {
+		last.Seq = s.lines[n-1].seq
+	}
+	if found.lines > 0 || found.tail > 0 {
+		j.logger.Warn("the journal is damaged; what is whole is kept", "file", name, "kept", len(s.lines), "until", last,
+			"damaged_lines", found.lines, "damaged_bytes", found.bytes, "first_damaged_line", found.first, "unfinished_bytes", found.tail)
+	}
+	return s, last, found, nil
+}
+
+// mark notes m beside the journal. If that cannot be written, then the journal as a rule cannot either, which is
+// complained of.
+func (j *journal) mark(m marker) {
+	if m == j.marker {
+		return
+	}
+	if err := m.write(j.dir); err != nil {
+		j.logger.Debug("the state cannot be noted", "error", err)
+		return
+	}
+	j.marker = m
 }
 
 // append writes recs with one write(2), after what could not be written before.
 func (j *journal) append(recs []*Record) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.buf = append(j.buf[:0], j.unwritten...)
+	before := len(j.pending.lines)
 	for _, rec := range recs {
-		j.buf = appendLine(j.buf, rec)
+		j.pending.add(rec)
 	}
-	j.write(j.buf, len(recs))
-	if cap(j.buf) > 1<<20 {
-		j.buf = nil // a large event must not hold memory for ever
+	j.write()
+	if len(j.pending.text) > maxUnwritten {
+		j.lost += len(recs)
+		j.pending.cut(before)
 	}
 }
 
-// write writes lines, of which added are not counted yet. On failure it keeps them and cuts off what got written
-// of them; j.mu is held.
-func (j *journal) write(lines []byte, added int) {
-	if err := j.tryWrite(lines); err != nil {
-		j.fail(err, lines, added)
+// write writes what is pending. On failure that stays so; j.mu is held.
+func (j *journal) write() {
+	if err := j.tryWrite(j.pending.text); err != nil {
+		j.fail(err)
 		return
 	}
+	j.placing.Lock()
+	j.current.add(j.pending.lines)
+	j.placing.Unlock()
+	j.pending.cut(0)
+	j.unsynced = true
 	if j.failure != nil {
 		j.logger.Info("the journal can be written again", "records_lost", j.lost)
+		j.failure, j.lost = nil, 0
+		j.mark(marker{Next: j.marker.Next, Boot: j.marker.Boot})
 	}
-	j.failure, j.unwritten, j.lost = nil, nil, 0
-	j.size += int64(len(lines))
-	j.lines += added
-	j.unsynced = true
 }
 
-func (j *journal) tryWrite(lines []byte) error {
-	if j.file == nil || j.failure != nil {
+func (j *journal) tryWrite(text []byte) error {
+	if j.failure != nil {
 		if err := j.reopen(); err != nil {
 			return err
 		}
 	}
-	if j.lines > 0 && (j.lines >= j.opts.Records || j.size+int64(len(lines)) > int64(j.opts.Bytes)) {
+	s := j.current
+	if len(s.lines) > 0 && (len(s.lines) >= j.opts.Records || s.size+int64(len(text)) > int64(j.opts.Bytes)) {
 		if err := j.rotate(); err != nil {
 			return err
 		}
 	}
-	_, err := j.file.Write(lines)
+	_, err := j.current.file.Write(text)
 	return err
+}
+
+// reopen opens the file anew, whatever became of it, and cuts off what got written of lines that failed.
+func (j *journal) reopen() error {
+	s := j.current
+	file, err := os.OpenFile(filepath.Join(j.dir, journalName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the journal: %w (give another folder with --state-dir)", err)
+	}
+	if info, err := file.Stat(); err == nil && info.Size() < s.size { // somebody cut or removed it
+		j.placing.Lock()
+		s.lines, s.size = nil, info.Size()
+		j.placing.Unlock()
+	}
+	if err := file.Truncate(s.size); err != nil {
+		return errors.Join(fmt.Errorf("cut the journal back to its last whole line: %w", err), file.Close())
+	}
+	s.using.Lock()
+	defer s.using.Unlock()
+	s.file.Close() // what it says of a failed write is known
+	s.file = file
+	return nil
 }
 
 // rotate begins a new file; the one before the former is dropped.
@@ -177,46 +259,172 @@ func (j *journal) rotate() error {
 	if err := os.Rename(filepath.Join(j.dir, journalName), filepath.Join(j.dir, formerName)); err != nil {
 		return err
 	}
-	j.former = append(j.former, j.file)
-	j.file, j.size, j.lines = nil, 0, 0
-	return j.reopen()
+	j.placing.Lock()
+	if j.former != nil {
+		j.dropped = append(j.dropped, j.former)
+	}
+	j.full = append(j.full, j.current)
+	j.former, j.current = j.current, &segment{name: journalName}
+	j.placing.Unlock()
+	file, err := os.OpenFile(filepath.Join(j.dir, journalName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	j.current.file = file
+	return err
 }
 
-// fail keeps lines for the next try, and complains.
-func (j *journal) fail(err error, lines []byte, added int) {
-	if len(lines) <= maxUnwritten {
-		j.unwritten = append([]byte(nil), lines...)
-		j.lines += added
-	} else {
-		j.lost += added
-	}
+// fail notes and complains that what is pending cannot be written.
+func (j *journal) fail(err error) {
 	if j.failure == nil || time.Since(j.complained) > complainEach {
 		j.complained = time.Now()
 		j.logger.Error("THE JOURNAL CANNOT BE WRITTEN: clients still get every event, but after a restart they may get these again or miss them; free space on the disk or mend the folder's permissions",
-			"error", err, "unwritten_bytes", len(j.unwritten), "records_lost", j.lost)
+			"error", err, "unwritten_bytes", len(j.pending.text), "records_lost", j.lost)
 	}
 	j.failure = err
+	j.mark(marker{Next: j.marker.Next, Boot: j.marker.Boot, Unwritten: true})
 }
 
-// sync retries what could not be written, and flushes what was.
+// sync retries what could not be written, flushes what was, and lets go of what is too old.
 func (j *journal) sync() {
 	j.mu.Lock()
 	if j.failure != nil {
-		j.write(j.unwritten, 0)
+		j.write()
+	} else {
+		j.expire()
 	}
-	file, former, unsynced := j.file, j.former, j.unsynced
-	j.former, j.unsynced = nil, false
+	current, full, dropped, unsynced := j.current, j.full, j.dropped, j.unsynced
+	j.full, j.dropped, j.unsynced = nil, nil, false
 	j.mu.Unlock()
 	// Without the lock: a slow disk must not hold up append.
 	var err error
-	for _, f := range former {
-		err = errors.Join(err, f.Sync(), f.Close())
+	for _, s := range full {
+		err = errors.Join(err, s.sync())
 	}
-	if unsynced && file != nil {
-		err = errors.Join(err, file.Sync())
+	for _, s := range dropped {
+		err = errors.Join(err, s.closeFile())
 	}
-	if err != nil && !errors.Is(err, os.ErrClosed) { // closed: reopened after a failure, and unsynced again
+	if unsynced {
+		err = errors.Join(err, current.sync())
+	}
+	if err != nil {
 		j.logger.Error("the journal cannot be written through to the disk", "error", err)
+	}
+}
+
+// expire takes from the disk what is beyond the history's age, a file at a time: so for up to twice that age it may
+// still be there. The newest record stays, since that tells what was sent last; j.mu is held.
+func (j *journal) expire() {
+	if j.opts.Age <= 0 {
+		return
+	}
+	limit := time.Now().Add(-j.opts.Age)
+	if s := j.former; s != nil && s.expired(limit) == len(s.lines) && len(j.current.lines) > 0 {
+		if err := os.Remove(filepath.Join(j.dir, formerName)); err != nil {
+			j.logger.Error("what is too old cannot be removed", "error", err)
+			return
+		}
+		j.placing.Lock()
+		j.former, j.dropped = nil, append(j.dropped, s)
+		j.placing.Unlock()
+	}
+	s := j.current
+	n := len(s.lines)
+	if j.former != nil || n < 2 || s.expired(limit) == 0 {
+		return
+	}
+	from, to, _ := s.stretch(n-1, 0)
+	newest, err := s.read(nil, 0, from, to)
+	if err == nil && len(newest) == 0 {
+		err = errDamaged
+	}
+	if err == nil {
+		err = j.rotate()
+	}
+	if err != nil {
+		j.logger.Error("what is too old cannot be removed", "error", err)
+		return
+	}
+	j.placing.Lock()
+	s.lines = s.lines[:n-1]
+	j.placing.Unlock()
+	j.pending.add(newest[0])
+	j.write()
+}
+
+// find returns where the first record is that is kept, was not written before limit and has a number beyond seq; s is
+// nil if there is none. j.placing is held.
+func (j *journal) find(seq uint64, limit time.Time) (s *segment, i int) {
+	surplus := j.count() - j.opts.Records
+	for _, s := range j.segments() {
+		if i := max(s.after(seq), s.expired(limit), surplus); i < len(s.lines) {
+			return s, i
+		}
+		surplus -= len(s.lines)
+	}
+	return nil, 0
+}
+
+// segments returns the files, the older one first; j.placing is held.
+func (j *journal) segments() []*segment {
+	if j.former == nil {
+		return []*segment{j.current}
+	}
+	return []*segment{j.former, j.current}
+}
+
+// count returns how many records are on the disk; j.placing is held.
+func (j *journal) count() (n int) {
+	for _, s := range j.segments() {
+		n += len(s.lines)
+	}
+	return n
+}
+
+// first returns the number of the first record that is kept, was not written before limit and is beyond seq; ok is
+// false if there is none.
+func (j *journal) first(seq uint64, limit time.Time) (n uint64, ok bool) {
+	j.placing.Lock()
+	defer j.placing.Unlock()
+	s, i := j.find(seq, limit)
+	if s == nil {
+		return 0, false
+	}
+	return s.lines[i].seq, true
+}
+
+// newest returns the number of the oldest of the newest n records; ok is false if there are not as many.
+func (j *journal) newest(n int) (seq uint64, ok bool) {
+	j.placing.Lock()
+	defer j.placing.Unlock()
+	i := j.count() - n
+	if i < 0 || n < 1 {
+		return 0, false
+	}
+	for _, s := range j.segments() {
+		if i < len(s.lines) {
+			return s.lines[i].seq, true
+		}
+		i -= len(s.lines)
+	}
+	return 0, false
+}
+
+// read appends to recs records that find would find after number seq, in order, up to maxBytes of lines but at least
+// one if there is one.
+func (j *journal) read(recs []*Record, seq uint64, limit time.Time, maxBytes int) ([]*Record, error) {
+	for {
+		j.placing.Lock()
+		s, i := j.find(seq, limit)
+		if s == nil {
+			j.placing.Unlock()
+			return recs, nil
+		}
+		from, to, last := s.stretch(i, int64(maxBytes))
+		j.placing.Unlock()
+		had := len(recs)
+		recs, err := s.read(recs, seq, from, to)
+		if err != nil || len(recs) > had {
+			return recs, err
+		}
+		seq = last // all of it is damaged by now
 	}
 }
 
@@ -226,14 +434,18 @@ func (j *journal) err() error {
 	return j.failure
 }
 
-func (j *journal) close() error {
+// close writes what there is to write, and notes that next is the position of the record to come.
+func (j *journal) close(next Position) error {
 	j.sync()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	err := j.failure
-	if j.file != nil {
-		err = errors.Join(err, j.file.Close())
-		j.file = nil
+	if err == nil {
+		j.mark(marker{Next: next}) // the system may go down now
+	}
+	err = errors.Join(err, j.current.closeFile())
+	if j.former != nil {
+		err = errors.Join(err, j.former.closeFile())
 	}
 	return errors.Join(err, j.lock.Unlock())
 }

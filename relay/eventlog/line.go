@@ -2,85 +2,83 @@ package eventlog
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"hash/crc32"
+	"strconv"
 	"time"
 
 	"wpre-relay/schema"
 )
 
-// The journal is JSON Lines: one record a line, as {"id":POSITION,"at":TIME,"sum":CHECKSUM,"event":DOCUMENT}.
+// The journal is JSON Lines: one record a line, as {"id":POSITION,"at":TIME,"sum":CHECKSUM,"event":DOCUMENT}. Lines
+// are read only as they are written, to the byte.
 
 const timeFormat = "2006-01-02T15:04:05.000000Z07:00"
 
+const (
+	beforeID    = `{"id":"`
+	beforeTime  = `","at":"`
+	beforeSum   = `","sum":"`
+	beforeEvent = `","event":`
+	lineEnd     = "}\n"
+)
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum guards a line against what is still valid JSON but not what was written: CRC-32C of the position, the
-// time and the document, each as in the line.
-func checksum(id, at string, document []byte) string {
-	sum := crc32.Checksum([]byte(id+at), castagnoli)
-	return fmt.Sprintf("%08x", crc32.Update(sum, castagnoli, document))
+// appendChecksum appends what guards a line against being taken for what was not written: CRC-32C of the position, the
+// time and the document, each as in the line, in eight hexadecimal digits.
+func appendChecksum(dst, id, at, document []byte) []byte {
+	sum := crc32.Update(crc32.Update(crc32.Checksum(id, castagnoli), castagnoli, at), castagnoli, document)
+	return append(dst, strconv.FormatUint(1<<32|uint64(sum), 16)[1:]...)
 }
 
 // appendLine appends rec as a line of the journal.
 func appendLine(dst []byte, rec *Record) []byte {
-	id, at := rec.Position.String(), rec.Time.Format(timeFormat)
-	dst = append(dst, `{"id":"`...)
-	dst = append(dst, id...)
-	dst = append(dst, `","at":"`...)
-	dst = append(dst, at...)
-	dst = append(dst, `","sum":"`...)
-	dst = append(dst, checksum(id, at, rec.Event.Document)...)
-	dst = append(dst, `","event":`...)
-	dst = append(dst, rec.Event.Document...)
-	return append(dst, "}\n"...)
+	id, at := rec.Position.Append(nil), rec.Time.AppendFormat(nil, timeFormat)
+	dst = append(append(dst, beforeID...), id...)
+	dst = append(append(dst, beforeTime...), at...)
+	dst = appendChecksum(append(dst, beforeSum...), id, at, rec.Event.Document)
+	dst = append(append(dst, beforeEvent...), rec.Event.Document...)
+	return append(dst, lineEnd...)
 }
 
-// parseLine is the inverse of appendLine, without the line's end.
+// entry is what a line says besides the document.
+type entry struct {
+	at       Position
+	written  time.Time
+	document []byte
+}
+
+// errDamaged is all that can be said of a line that is not as it was written.
+var errDamaged = errors.New("the line is damaged")
+
+// parseEntry takes a line, with its end, apart. The document shares its memory.
+func parseEntry(line []byte) (e entry, err error) {
+	rest, ok1 := bytes.CutPrefix(line, []byte(beforeID))
+	id, rest, ok2 := bytes.Cut(rest, []byte(beforeTime))
+	at, rest, ok3 := bytes.Cut(rest, []byte(beforeSum))
+	sum, rest, ok4 := bytes.Cut(rest, []byte(beforeEvent))
+	document, ok5 := bytes.CutSuffix(rest, []byte(lineEnd))
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !bytes.Equal(sum, appendChecksum(nil, id, at, document)) {
+		return e, errDamaged
+	}
+	if e.at, err = ParsePosition(string(id)); err != nil {
+		return e, err
+	}
+	e.written, err = time.Parse(timeFormat, string(at))
+	e.document = document
+	return e, err
+}
+
+// parseLine is the inverse of appendLine.
 func parseLine(line []byte) (*Record, error) {
-	var fields struct {
-		ID    string          `json:"id"`
-		At    string          `json:"at"`
-		Sum   string          `json:"sum"`
-		Event json.RawMessage `json:"event"`
-	}
-	if err := json.Unmarshal(line, &fields); err != nil {
-		return nil, err
-	}
-	if fields.Sum != checksum(fields.ID, fields.At, fields.Event) {
-		return nil, errors.New("the checksum does not match")
-	}
-	at, err := ParsePosition(fields.ID)
+	e, err := parseEntry(line)
 	if err != nil {
 		return nil, err
 	}
-	written, err := time.Parse(timeFormat, fields.At)
+	ev, _, err := schema.Decode(e.document, len(e.document))
 	if err != nil {
 		return nil, err
 	}
-	ev, _, err := schema.Decode(fields.Event, 0)
-	if err != nil {
-		return nil, err
-	}
-	return newRecord(at, written, ev), nil
-}
-
-// parseLines returns the records of a journal's content up to its last whole line, whose end it returns, and how
-// many lines it passed over as damaged.
-func parseLines(content []byte) (recs []*Record, end, damaged int) {
-	for {
-		n := bytes.IndexByte(content[end:], '\n')
-		if n < 0 {
-			return recs, end, damaged
-		}
-		rec, err := parseLine(content[end : end+n])
-		if err != nil {
-			damaged++
-		} else {
-			recs = append(recs, rec)
-		}
-		end += n + 1
-	}
+	return newRecord(e.at, e.written, ev), nil
 }

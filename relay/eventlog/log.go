@@ -8,26 +8,32 @@ package eventlog
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
 	"wpre-relay/schema"
 )
 
-// ErrGone is returned for a position whose successor is no longer kept in memory.
-var ErrGone = errors.New("the record after this position is no longer kept")
+// ErrGone is returned for a position whose successors are no longer in memory, but still kept.
+var ErrGone = errors.New("the records after this position are no longer in memory")
 
 // Options for Open. The zero value works.
 type Options struct {
-	// Records bounds the history, in memory and in the journal. Default 10,000.
+	// Records bounds the history. Default 10,000.
 	Records int
 
-	// Bytes bounds the records in memory, and each of the journal's two files. Default 64 MiB.
+	// Age bounds the history: what is older is not given to anyone, but for Records. It goes from the disk a file at
+	// a time, and may stay there for twice as long. Default 0: no bound.
+	Age time.Duration
+
+	// Bytes bounds each of the journal's two files. Default 256 MiB.
 	Bytes int
+
+	// MemoryRecords and MemoryBytes bound the newest records, which are kept in memory as well. Default 10,000, but
+	// no more than Records, and 64 MiB.
+	MemoryRecords, MemoryBytes int
 
 	// Logger is told what of a damaged journal is dropped, and when the journal cannot be written. Default:
 	// slog.Default().
@@ -39,7 +45,14 @@ func (o Options) withDefaults() Options {
 		o.Records = 10_000
 	}
 	if o.Bytes <= 0 {
-		o.Bytes = 64 << 20
+		o.Bytes = 256 << 20
+	}
+	if o.MemoryRecords <= 0 {
+		o.MemoryRecords = 10_000
+	}
+	o.MemoryRecords = min(o.MemoryRecords, o.Records)
+	if o.MemoryBytes <= 0 {
+		o.MemoryBytes = 64 << 20
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -54,40 +67,63 @@ type Log struct {
 	journal *journal
 
 	appending sync.Mutex // held by Append from numbering to publishing, which keeps the order
+	next      uint64     // Seq of the record to come, from 1; guarded by appending
 
 	mu    sync.Mutex
-	ring  []*Record     // the record with Seq n is at n % len, nil where it was lost; guarded by mu
-	first uint64        // Seq of the oldest record kept; guarded by mu
-	next  uint64        // Seq of the record to come, from 1; guarded by mu
-	bytes int           // frames kept; guarded by mu
+	ring  ring          // guarded by mu
+	head  uint64        // Seq before that of the record to come; guarded by mu
 	grown chan struct{} // closed and replaced by publish; guarded by mu
 }
 
 // Open returns the log whose journal is in dir, with the records of former runs. It makes dir if need be. It
 // fails if another process has the log open, or if the journal cannot be read or written; a damaged journal is
 // not an error: what is whole is kept.
+//
+// A number that may have been given to a record before is never given to another, even if the journal is damaged or
+// the system went down before it was on the disk: where that is not known, numbers are passed over.
 func Open(dir string, opts Options) (*Log, error) {
 	opts = opts.withDefaults()
-	l := &Log{
-		opts:  opts,
-		ring:  make([]*Record, opts.Records),
-		first: 1,
-		next:  1,
-		grown: make(chan struct{}),
-	}
-	journal, kept, err := openJournal(dir, opts)
+	journal, next, err := openJournal(dir, opts)
 	if err != nil {
 		return nil, err
 	}
-	l.journal = journal
-	for _, rec := range kept {
-		l.restore(rec)
+	l := &Log{
+		epoch:   next.Epoch,
+		opts:    opts,
+		journal: journal,
+		next:    next.Seq,
+		ring:    newRing(opts.MemoryRecords, opts.MemoryBytes),
+		head:    next.Seq - 1,
+		grown:   make(chan struct{}),
 	}
-	if l.epoch == "" {
-		l.epoch = strings.ToLower(rand.Text()[:8])
+	if err := l.fill(); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
+
+// fill brings the newest records of former runs back into memory.
+func (l *Log) fill() error {
+	seq := uint64(0)
+	if first, ok := l.journal.newest(l.opts.MemoryRecords); ok {
+		seq = first - 1
+	}
+	var recs []*Record
+	for seq < l.head {
+		var err error
+		if recs, err = l.journal.read(recs[:0], seq, time.Time{}, fillBatch); err != nil || len(recs) == 0 {
+			return err
+		}
+		for _, rec := range recs {
+			l.ring.push(rec)
+		}
+		seq = recs[len(recs)-1].Position.Seq
+	}
+	return nil
+}
+
+// fillBatch bounds, in bytes, what is read of the journal at once.
+const fillBatch = 1 << 20
 
 // Append writes the events to the journal, adds them to the log in their order and wakes all who wait for more. It
 // returns their records. It never waits for a client, but it may wait for the disk. If the journal cannot be
@@ -96,33 +132,14 @@ func (l *Log) Append(events ...schema.Event) []*Record {
 	l.appending.Lock()
 	defer l.appending.Unlock()
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	seq := l.Head().Seq
 	recs := make([]*Record, len(events))
 	for i, ev := range events {
-		seq++
-		recs[i] = newRecord(Position{l.epoch, seq}, now, ev)
+		recs[i] = newRecord(Position{l.epoch, l.next}, now, ev)
+		l.next++
 	}
 	l.journal.append(recs)
 	l.publish(recs)
 	return recs
-}
-
-// restore puts a record of a former run into the ring. Where records before it were damaged or lost, holes are left.
-func (l *Log) restore(rec *Record) {
-	at := rec.Position
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case at.Epoch != l.epoch || at.Seq >= l.next+uint64(len(l.ring)):
-		clear(l.ring)
-		l.epoch, l.first, l.next, l.bytes = at.Epoch, at.Seq, at.Seq, 0
-	case at.Seq < l.next:
-		return // a line that stands twice
-	}
-	for l.next < at.Seq {
-		l.keep(nil)
-	}
-	l.keep(rec)
 }
 
 // publish lets the readers see recs, which come next.
@@ -130,86 +147,155 @@ func (l *Log) publish(recs []*Record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, rec := range recs {
-		l.keep(rec)
+		l.ring.push(rec)
+		l.head = rec.Position.Seq
 	}
 	close(l.grown)
 	l.grown = make(chan struct{})
 }
 
-// keep puts rec, which comes next, into the ring and drops what is beyond the bounds; l.mu is held.
-func (l *Log) keep(rec *Record) {
-	if l.next-l.first == uint64(len(l.ring)) {
-		l.dropOldest()
-	}
-	l.ring[l.next%uint64(len(l.ring))] = rec
-	l.next++
-	l.bytes += rec.size()
-	for l.bytes > l.opts.Bytes && l.next-l.first > 1 {
-		l.dropOldest()
-	}
-}
-
-func (l *Log) dropOldest() {
-	slot := &l.ring[l.first%uint64(len(l.ring))]
-	l.bytes -= (*slot).size()
-	*slot = nil
-	l.first++
-}
-
-// Head returns the position of the newest record; its Seq is 0 before the first.
+// Head returns the position before the record to come: that of the newest record, as a rule; its Seq is 0 before the
+// first.
 func (l *Log) Head() Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Position{l.epoch, l.next - 1}
+	return Position{l.epoch, l.head}
+}
+
+// Epoch returns the epoch of all positions of the log.
+func (l *Log) Epoch() string { return l.epoch }
+
+// Dir returns the folder that the journal is in.
+func (l *Log) Dir() string { return l.journal.dir }
+
+// Start returns the position before the oldest record that is kept; that of the head if none is.
+func (l *Log) Start() Position {
+	limit := l.limit()
+	first, ok := l.journal.first(0, limit)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := l.ring.expired(limit); i < l.ring.count && (!ok || l.ring.at(i).Position.Seq < first) {
+		first, ok = l.ring.at(i).Position.Seq, true
+	}
+	if !ok {
+		return Position{l.epoch, l.head}
+	}
+	return Position{l.epoch, first - 1}
+}
+
+// Before returns the position before the newest n records, whether all of them are kept or not; that before the first if
+// there were never so many.
+func (l *Log) Before(n int) Position {
+	start := l.Start()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := Position{l.epoch, l.head}
+	if n <= 0 {
+		return at
+	}
+	if n <= l.ring.count {
+		at.Seq = l.ring.at(l.ring.count-n).Position.Seq - 1
+	} else if seq, ok := l.journal.newest(n); ok {
+		at.Seq = seq - 1
+	} else {
+		at.Seq = min(l.head-min(uint64(n), l.head), start.Seq)
+	}
+	return at
+}
+
+// limit returns the time before which nothing is kept.
+func (l *Log) limit() time.Time {
+	if l.opts.Age <= 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(-l.opts.Age)
 }
 
 // Next returns the records after number seq, in order, up to maxBytes of frames but at least one if there is one, in
-// the memory of recs, whose former contents it drops. It does not wait: grown is closed when there are more than
-// these. The error is nil or ErrGone. No position beyond the head is one of this log, and it gets nothing.
-func (l *Log) Next(recs []*Record, seq uint64, maxBytes int) (_ []*Record, grown <-chan struct{}, err error) {
+// the memory of recs, whose former contents it drops; and where that leads: the number to go on from, which is beyond
+// the last record's if what follows is lost. It waits for nothing: grown is closed when there are more than these. The
+// error is nil or ErrGone, on which Read has more. No position beyond the head is one of this log, and it gets nothing.
+func (l *Log) Next(recs []*Record, seq uint64, maxBytes int) (_ []*Record, upTo uint64, grown <-chan struct{}, err error) {
 	recs = recs[:0]
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if seq+1 < l.first {
-		return recs, nil, ErrGone
+	i := l.ring.after(seq)
+	if l.opts.Age > 0 && i < l.ring.count {
+		i = max(i, l.ring.expired(l.limit()))
+	}
+	if i == 0 && l.inJournal(seq) {
+		return recs, seq, nil, ErrGone
 	}
 	size := 0
-	for n := seq + 1; n < l.next; n++ {
-		rec := l.ring[n%uint64(len(l.ring))]
-		if size += rec.size(); size > maxBytes && len(recs) > 0 {
-			return recs, closedChan, nil
+	for ; i < l.ring.count; i++ {
+		rec := l.ring.at(i)
+		if size += len(rec.frame); size > maxBytes && len(recs) > 0 {
+			return recs, recs[len(recs)-1].Position.Seq, closedChan, nil
 		}
-		if rec != nil {
-			recs = append(recs, rec)
-		}
+		recs = append(recs, rec)
 	}
-	return recs, l.grown, nil
+	return recs, max(seq, l.head), l.grown, nil
+}
+
+// inJournal reports whether the journal has records after number seq that memory has not; l.mu is held.
+func (l *Log) inJournal(seq uint64) bool {
+	oldest := l.oldestInMemory()
+	if seq+1 >= oldest {
+		return false
+	}
+	first, ok := l.journal.first(seq, l.limit())
+	return ok && first < oldest
+}
+
+// oldestInMemory returns the number of the oldest record in memory, that behind the head if there is none; l.mu is held.
+func (l *Log) oldestInMemory() uint64 {
+	if l.ring.count == 0 {
+		return l.head + 1
+	}
+	return l.ring.at(0).Position.Seq
 }
 
 // closedChan stands for "there is more already".
 var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// Records returns all records kept in memory, oldest first.
+// Read is Next for all that is kept: what is no longer in memory it reads from the journal, and may wait for the disk.
+// The error is one of reading that.
+func (l *Log) Read(recs []*Record, seq uint64, maxBytes int) (_ []*Record, upTo uint64, grown <-chan struct{}, err error) {
+	recs, upTo, grown, err = l.Next(recs, seq, maxBytes)
+	if err == nil {
+		return recs, upTo, grown, nil
+	}
+	if recs, err = l.journal.read(recs[:0], seq, l.limit(), maxBytes); err != nil {
+		return recs, seq, nil, err
+	}
+	if len(recs) > 0 {
+		return recs, recs[len(recs)-1].Position.Seq, closedChan, nil
+	}
+	l.mu.Lock() // it has just gone, or been damaged
+	upTo = max(seq, l.oldestInMemory()-1)
+	l.mu.Unlock()
+	return recs, upTo, closedChan, nil
+}
+
+// Records returns all records in memory, however old, oldest first.
 func (l *Log) Records() []*Record {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	recs := make([]*Record, 0, l.next-l.first)
-	for n := l.first; n < l.next; n++ {
-		if rec := l.ring[n%uint64(len(l.ring))]; rec != nil {
-			recs = append(recs, rec)
-		}
+	recs := make([]*Record, l.ring.count)
+	for i := range recs {
+		recs[i] = l.ring.at(i)
 	}
 	return recs
 }
 
-// Capacity returns how many records the log keeps at most.
-func (l *Log) Capacity() int { return l.opts.Records }
+// Capacity returns how many records the log keeps in memory at most.
+func (l *Log) Capacity() int { return l.opts.MemoryRecords }
 
 // JournalError returns why the journal does not hold all records now, nil if it does.
 func (l *Log) JournalError() error { return l.journal.err() }
 
-// KeepSynced writes the journal through to the disk about once a second while it grows, and tries again what could
-// not be written, until ctx ends.
+// KeepSynced writes the journal through to the disk about once a second while it grows, tries again what could not be
+// written, and takes from the disk what is too old, until ctx ends.
 func (l *Log) KeepSynced(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -223,5 +309,10 @@ func (l *Log) KeepSynced(ctx context.Context) {
 	}
 }
 
-// Close writes the journal through to the disk and lets another process have it. The records stay readable.
-func (l *Log) Close() error { return l.journal.close() }
+// Close writes the journal through to the disk and lets another process have it. The records in memory stay readable.
+// Nothing may be appended any more.
+func (l *Log) Close() error {
+	l.appending.Lock()
+	defer l.appending.Unlock()
+	return l.journal.close(Position{l.epoch, l.next})
+}

@@ -20,14 +20,6 @@ type Record struct {
 // §5.2), the same for every client, built once. Do not change it.
 func (r *Record) Frame() []byte { return r.frame }
 
-// size is what the record weighs against the log's bound; nil weighs nothing.
-func (r *Record) size() int {
-	if r == nil {
-		return 0
-	}
-	return len(r.frame)
-}
-
 // newRecord builds the frame and lets the event share its memory.
 func newRecord(at Position, now time.Time, ev schema.Event) *Record {
 	frame := TextFrame(ev.Document)

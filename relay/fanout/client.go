@@ -2,11 +2,11 @@ package fanout
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/coder/websocket"
-
-	"wpre-relay/relay/eventlog"
 )
 
 // catchUpBatch is about how many bytes a lagging client is given at once.
@@ -18,8 +18,9 @@ type client struct {
 	set    *Clients
 	shard  *shard
 	socket socket
-	left   func()
+	left   func(End)
 	turn   uint32 // decides in which second it is pinged
+	format Format
 	ended  atomic.Bool
 	alive  atomic.Bool // something was read since the last ping
 
@@ -28,26 +29,30 @@ type client struct {
 	failed bool // the client broke the protocol: what it says is dropped, until it hangs up
 	closed bool // the client has sent a close frame: nothing more is read
 
+	receipt *receipt // nil unless the client is Confirmed
+
 	// What the client is to be told besides the events.
-	pong    atomic.Pointer[[]byte]
+	answer  atomic.Pointer[[]byte] // to its last ping
 	goodbye atomic.Pointer[goodbye]
 
 	// The shard's goroutine owns these, but for pos while the client lags: then catchUp's does.
 	pos     uint64 // number of the last record that was given to the socket; stale while the client is caught up
 	index   int32  // in shard.members; -1 when it has left, or not come yet
 	lagging bool   // the shard leaves it alone
+	begun   bool   // it has got a piece of the log; catchUp's while the client lags
 	closeBy uint32 // in which of the shard's seconds its time to answer a close frame is over; 0 if it has none
 }
 
 // goodbye is the end of what a client is told.
 type goodbye struct {
-	frame  []byte
-	now    bool // not behind all events so far
-	answer bool // to the client's own
+	frame []byte
+	now   bool  // not behind all events so far
+	end   error // the connection ends behind it for this reason; nil if the client is to answer first
 }
 
 var (
 	errClosed   = errors.New("closed by the client")
+	errToldOff  = errors.New("closed by the relay")
 	errSilent   = errors.New("no answer to a ping")
 	errUnclosed = errors.New("no answer to a close frame")
 	errStopped  = errors.New("the relay stops")
@@ -62,9 +67,18 @@ func (c *client) end(why error) {
 	c.shard.poller.remove(c)
 	if !c.shard.post(func() { c.shard.remove(c, why) }) {
 		c.socket.abort() // it never joined
+		c.gone(why)
 	}
-	c.left()
-	c.set.count.Add(-1)
+}
+
+// gone tells who let the client in.
+func (c *client) gone(why error) {
+	c.set.count[c.format].Add(-1)
+	end := End{Own: why == errClosed}
+	if c.receipt != nil {
+		end.Had = c.receipt.had(why == errToldOff, time.Now())
+	}
+	c.left(end)
 }
 
 // read reads until the connection ends, on a goroutine of its own, where the poller cannot.
@@ -92,7 +106,7 @@ func (c *client) heard(p []byte, err error) (more bool) {
 // hear takes what the client says, in pieces of any size. It reports false if that was the last: a close frame.
 func (c *client) hear(p []byte) (more bool) {
 	c.alive.Store(true)
-	if c.failed {
+	if c.failed || c.format == EventStream { // who has asked for a stream has said all
 		return true
 	}
 	err := c.inbox.take(p, c.set.opts.MaxMessage, c)
@@ -108,8 +122,15 @@ func (c *client) hear(p []byte) (more bool) {
 // costs no more than one.
 func (c *client) ping(payload []byte) {
 	pong := controlFrame(opPong, payload)
-	if c.pong.Swap(&pong) == nil {
+	if c.answer.Swap(&pong) == nil {
 		c.shard.post(func() { c.shard.sendPong(c) })
+	}
+}
+
+// pong implements listener.
+func (c *client) pong(payload []byte) {
+	if c.receipt != nil {
+		c.receipt.confirm(payload, time.Now())
 	}
 }
 
@@ -126,57 +147,79 @@ func (c *client) bye(code websocket.StatusCode) {
 	c.shard.post(func() { c.shard.answerClose(c, code) })
 }
 
-// catchUp sends first, and then from the log at the client's pace until there is no more; then it gives the client
+// catchUp sends hello, and then from the log at the client's pace until there is no more; then it gives the client
 // back to its shard. It runs on a goroutine of its own.
-func (c *client) catchUp(first [][]byte) {
-	if err := c.socket.send(first); err != nil {
+func (c *client) catchUp(hello []byte) {
+	if err := c.socket.send(hello, c.set.turns); err != nil {
 		c.end(err)
 		return
 	}
-	var recs []*eventlog.Record
-	var frames [][]byte
 	for {
 		bye := c.goodbye.Load()
 		if bye != nil && bye.now {
-			c.close(bye)
+			c.close(*bye)
 			return
 		}
-		var err error
-		if recs, _, err = c.set.log.Next(recs, c.pos, catchUpBatch); err != nil {
-			c.close(&tooSlow)
-			return
-		}
-		frames = frames[:0]
-		for _, rec := range recs {
-			frames = append(frames, rec.Frame())
-			c.pos = rec.Position.Seq
-		}
-		if pong := c.pong.Swap(nil); pong != nil {
-			frames = append(frames, *pong)
-		}
+		n, lost, err := c.catchUpSome()
 		switch {
-		case len(frames) == 0 && bye != nil:
-			c.close(bye)
+		case err != nil:
+			c.end(err)
 			return
-		case len(frames) == 0:
+		case lost:
+			c.close(c.format.goodbye(websocket.StatusTryAgainLater, "too slow"))
+			return
+		case n > 0:
+		case bye != nil:
+			c.close(*bye)
+			return
+		default:
 			c.shard.post(func() { c.shard.settle(c) })
 			return
 		}
-		if err := c.socket.send(frames); err != nil {
-			c.end(err)
-			return
-		}
-		c.shard.sent.Add(uint64(len(recs)))
 	}
 }
 
-var tooSlow = goodbye{frame: closeFrame(websocket.StatusTryAgainLater, "too slow")}
+// pieces are batches for catchUp, used again.
+var pieces = sync.Pool{New: func() any { return &batch{alone: true} }}
+
+// catchUpSome sends the next piece of the log, and a pong that is due, and returns how many bytes that is. It reports
+// lost if there are records that are no longer kept, and the client cannot be told.
+func (c *client) catchUpSome() (n int, lost bool, err error) {
+	b := pieces.Get().(*batch)
+	defer pieces.Put(b)
+	c.set.turns.take()
+	recs, upTo, _, err := c.set.log.Read(b.recs, c.pos, catchUpBatch)
+	b.recs = recs
+	defer clear(recs) // the log decides what is kept
+	if err == nil {
+		b.fill(c.format, c.set.log.Epoch(), stretch{recs, c.pos, upTo})
+		if pong := c.answer.Swap(nil); pong != nil {
+			b.joined = append(b.joined, *pong...)
+		}
+	}
+	c.set.turns.give()
+	switch {
+	case err != nil:
+		return 0, false, err
+	case c.begun && !c.format.positions() && upTo-c.pos > uint64(len(recs)):
+		return 0, true, nil
+	}
+	if err := c.socket.send(b.joined, c.set.turns); err != nil {
+		return 0, false, err
+	}
+	c.begun, c.pos = true, upTo
+	if c.receipt != nil {
+		c.receipt.send(upTo, time.Now())
+	}
+	c.shard.sent.Add(uint64(len(recs)))
+	return len(b.joined), false, nil
+}
 
 // close says goodbye, waiting for the client to take it.
-func (c *client) close(bye *goodbye) {
-	if err := c.socket.send([][]byte{bye.frame}); err != nil {
+func (c *client) close(bye goodbye) {
+	if err := c.socket.send(bye.frame, c.set.turns); err != nil {
 		c.end(err)
 		return
 	}
-	c.shard.post(func() { c.shard.saidGoodbye(c, bye) })
+	c.shard.post(func() { c.shard.saidGoodbye(c, &bye) })
 }

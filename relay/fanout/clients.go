@@ -1,13 +1,14 @@
-// Package fanout serves the log to WebSocket clients (RFC 6455).
+// Package fanout serves the log to clients: over WebSocket (RFC 6455) and as Server-Sent Events (HTML standard §9.2).
 //
 // There is no queue per client, and no goroutine. A client is a connection and a position in the log, and it belongs
-// to one of a few shards. A shard's goroutine takes what is new in the log, joins it to one piece of bytes and writes
-// that to all of its clients that are caught up, straight to their descriptors, without waiting for any. A client that
-// cannot take it all at once lags: a goroutine of its own pulls from the log and writes, at the client's pace, until
-// it has caught up and is given back to the shard, or has fallen behind what the log keeps and is closed. So a slow
-// client delays nobody and costs a goroutine but no memory of its own. What clients say is read by one more goroutine
-// a shard, which the kernel tells who has said something (on Linux; elsewhere each client has one that reads, and is
-// always written to as if it lagged).
+// to one of a few shards. A shard's goroutine takes what is new in the log, joins it to one piece of bytes for each
+// format that its clients have, and writes that to all of them that are caught up, straight to their descriptors,
+// without waiting for any. A client that cannot take it all at once lags, and so does one that begins further back: a
+// goroutine of its own pulls from the log and writes, at the client's pace, until it has caught up and is given back
+// to the shard, or has fallen behind what is kept and is told, or closed. So a slow client delays nobody and costs a
+// goroutine but no memory of its own; and however many catch up at once, they take turns, which leaves the processors
+// to those that are caught up. What clients say is read by one more goroutine a shard, which the kernel tells who has
+// said something (on Linux; elsewhere each client has one that reads, and is always written to as if it lagged).
 //
 // The WebSocket library makes the handshake. The frames are our own: what is sent is one and the same for all clients,
 // and a connection of the library's would weigh ten times as much as one here.
@@ -16,7 +17,6 @@ package fanout
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -68,14 +68,15 @@ type Clients struct {
 	log    *eventlog.Log
 	opts   Options
 	shards []*shard
-	joins  atomic.Uint64  // deals clients out to shards, and pings to seconds
-	count  atomic.Int64   // clients connected
+	joins  atomic.Uint64 // deals clients out to shards, and pings to seconds
+	count  [formats]atomic.Int64
+	turns  turns
 	parts  sync.WaitGroup // goroutines of clients
 }
 
 // New returns the set of clients of log, empty. Run serves them.
 func New(log *eventlog.Log, opts Options) *Clients {
-	c := &Clients{log: log, opts: opts.withDefaults()}
+	c := &Clients{log: log, opts: opts.withDefaults(), turns: make(turns, 1)}
 	for range c.opts.Shards {
 		c.shards = append(c.shards, newShard(c))
 	}
@@ -99,7 +100,15 @@ func (c *Clients) Run(ctx context.Context) {
 }
 
 // Len returns how many clients are connected.
-func (c *Clients) Len() int { return int(c.count.Load()) }
+func (c *Clients) Len() int { return c.WebSockets() + c.EventStreams() }
+
+// WebSockets returns how many of the clients are connected by WebSocket.
+func (c *Clients) WebSockets() int {
+	return int(c.count[Plain].Load() + c.count[Confirmed].Load() + c.count[Enveloped].Load())
+}
+
+// EventStreams returns how many of the clients have an event stream.
+func (c *Clients) EventStreams() int { return int(c.count[EventStream].Load()) }
 
 // Sent returns how many messages were given to clients' sockets so far.
 func (c *Clients) Sent() uint64 {
@@ -112,45 +121,60 @@ func (c *Clients) Sent() uint64 {
 
 // Entry is how one client begins.
 type Entry struct {
-	Hello [][]byte // frames that it gets before anything else
-	After uint64   // number of the record after which it reads the log
-	Left  func()   // called once, when the client is gone
+	Format   Format
+	Greeting string             // text that it gets first, if it is one of plain WebSocket
+	Found    []*eventlog.Record // what it gets before anything else; of those after After it gets none twice
+	Position eventlog.Position  // it is told that it is here, if Tell is set
+	Tell     bool
+	Gap      *eventlog.Gap // what it is told is lost, nil if nothing
+	After    uint64        // number of the record after which it reads the log
+	Left     func(End)     // called once, when the client is gone
 }
 
-// Accept upgrades the request and adds the client. It returns when the handshake is done, and answers the request
-// itself if that fails. Who may connect is for the caller to decide, before.
-func (c *Clients) Accept(w http.ResponseWriter, r *http.Request, entry Entry) error {
-	hijacker := &hijacker{ResponseWriter: w}
-	shaken, err := websocket.Accept(hijacker, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true, // the origin was checked
-		CompressionMode:    websocket.CompressionDisabled,
-	})
-	if err != nil {
-		entry.Left()
-		return err
+// End is how a client's connection came to its end.
+type End struct {
+	Own bool   // the client closed it
+	Had uint64 // number up to which a client that is Confirmed has got everything, as far as is known
+}
+
+// hello appends what the client gets first.
+func (e Entry) hello(dst []byte) []byte {
+	if e.Greeting != "" && !e.Format.positions() {
+		dst = append(dst, eventlog.TextFrame([]byte(e.Greeting))...)
 	}
-	shaken.CloseNow() // it is not needed any more, and its finalizer would keep it, and 8 KiB of buffers, for ever
+	for _, rec := range e.Found {
+		dst = e.Format.appendRecord(dst, rec)
+	}
+	if e.Gap != nil {
+		dst = e.Format.appendGap(dst, *e.Gap)
+	}
+	if e.Tell {
+		dst = e.Format.appendPosition(dst, e.Position)
+	}
+	return dst
+}
+
+// begin adds the client whose connection was taken over, and sends it hello.
+func (c *Clients) begin(taken *hijacker, entry Entry, hello []byte) {
 	turn := c.joins.Add(1)
 	client := &client{
 		set:     c,
 		shard:   c.shards[turn%uint64(len(c.shards))],
-		socket:  newSocket(hijacker.conn),
+		socket:  newSocket(taken.conn),
 		left:    entry.Left,
 		turn:    uint32(turn / uint64(len(c.shards))),
+		format:  entry.Format,
 		pos:     entry.After,
 		index:   -1,
 		lagging: true,
 	}
+	if entry.Format == Confirmed {
+		client.receipt = newReceipt(entry.After)
+	}
 	client.alive.Store(true)
-	c.begin(client, entry.Hello, hijacker.early)
-	return nil
-}
-
-// begin has the client read and hands it to its shard. What it said with the handshake is in early.
-func (c *Clients) begin(client *client, hello [][]byte, early []byte) {
-	c.count.Add(1)
+	c.count[entry.Format].Add(1)
 	s := client.shard
-	more := len(early) == 0 || client.hear(early)
+	more := len(taken.early) == 0 || client.hear(taken.early)
 	if more && !s.poller.add(client) {
 		c.parts.Go(client.read)
 	}
@@ -163,9 +187,8 @@ func (c *Clients) begin(client *client, hello [][]byte, early []byte) {
 // less: they need not be a millisecond apart), waits until they are gone, and cuts off who does not answer. Events
 // still go to those that are not closed yet. The caller must have ended the coming of new clients.
 func (c *Clients) Drain(code websocket.StatusCode, reason string, over time.Duration) {
-	frame := closeFrame(code, reason)
 	for _, s := range c.shards {
-		s.post(func() { s.drain(frame, over) })
+		s.post(func() { s.drain(code, reason, over) })
 	}
 	patience := time.NewTimer(over + closeTimeout)
 	defer patience.Stop()
@@ -183,7 +206,7 @@ func (c *Clients) Drain(code websocket.StatusCode, reason string, over time.Dura
 	}
 }
 
-// tellPeers passes text on to all clients but one.
+// tellPeers passes text on to all plain clients but one.
 func (c *Clients) tellPeers(text []byte, except *client) {
 	frame := eventlog.TextFrame(append([]byte("Broadcast: "), text...))
 	for _, s := range c.shards {

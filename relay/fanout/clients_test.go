@@ -43,18 +43,29 @@ type house struct {
 	clients *fanout.Clients
 	url     string
 	left    atomic.Int64
+	ends    chan fanout.End
+	begin   func(*fanout.Entry) // may change how clients begin; set before any comes
 }
 
-func open(t testing.TB, logOpts eventlog.Options, opts fanout.Options, hello ...[]byte) *house {
+func open(t testing.TB, logOpts eventlog.Options, opts fanout.Options) *house {
 	t.Helper()
 	logOpts.Logger, opts.Logger = quiet, quiet
 	log, err := eventlog.Open(t.TempDir(), logOpts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{log: log, clients: fanout.New(log, opts)}
+	h := &house{log: log, clients: fanout.New(log, opts), ends: make(chan fanout.End, 1<<16)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.clients.Accept(w, r, fanout.Entry{After: log.Head().Seq, Hello: hello, Left: func() { h.left.Add(1) }})
+		entry := fanout.Entry{After: log.Head().Seq}
+		if h.begin != nil {
+			h.begin(&entry)
+		}
+		entry.Left = func(end fanout.End) { h.left.Add(1); h.ends <- end }
+		if entry.Format == fanout.EventStream {
+			h.clients.AcceptEventStream(w, r, entry)
+		} else {
+			h.clients.AcceptWebSocket(w, r, entry)
+		}
 	}))
 	h.url = server.Listener.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -155,13 +166,16 @@ func TestEveryClientGetsEveryEventInOrder(t *testing.T) {
 }
 
 func TestHelloComesFirstAndNothingBeforeTheStart(t *testing.T) {
-	h := open(t, eventlog.Options{}, fanout.Options{}, eventlog.TextFrame([]byte("welcome")), eventlog.TextFrame([]byte("again")))
+	h := open(t, eventlog.Options{}, fanout.Options{})
+	found := h.log.Append(event(t, 1, 0))
+	h.begin = func(entry *fanout.Entry) { entry.Greeting, entry.Found = "welcome", found }
 	h.log.Append(event(t, 1, 0))
 	conn := h.client(t)
 	h.log.Append(event(t, 2, 0))
-	if a, b := read(t, conn), read(t, conn); a != "welcome" || b != "again" {
-		t.Errorf("greeted with %q and %q", a, b)
+	if got := read(t, conn); got != "welcome" {
+		t.Errorf("greeted with %q", got)
 	}
+	expect(t, conn, 1, 1, 0)
 	expect(t, conn, 2, 2, 0)
 }
 
@@ -230,7 +244,7 @@ func TestAClientBeyondItsBoundIsClosed(t *testing.T) {
 
 // TestStalledClientsCostNoMemory has clients that never read: what waits for them is the log, once.
 func TestStalledClientsCostNoMemory(t *testing.T) {
-	h := open(t, eventlog.Options{Bytes: 1 << 20}, fanout.Options{})
+	h := open(t, eventlog.Options{Records: 60, MemoryBytes: 1 << 20}, fanout.Options{})
 	const stalled, events, padding = 50, 1000, 20_000 // 20 MB for each of them
 	for range stalled {
 		h.client(t)

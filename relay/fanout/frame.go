@@ -128,6 +128,18 @@ func closeFrame(code websocket.StatusCode, reason string) []byte {
 	return controlFrame(opClose, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
 }
 
+// appendHeader appends the header of a server's frame that is a whole message of n bytes (RFC 6455 §5.2).
+func appendHeader(dst []byte, op opcode, n int) []byte {
+	switch {
+	case n < 126:
+		return append(dst, finalBit|byte(op), byte(n))
+	case n <= 0xffff:
+		return binary.BigEndian.AppendUint16(append(dst, finalBit|byte(op), 126), uint16(n))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, finalBit|byte(op), 127), uint64(n))
+	}
+}
+
 // controlFrame returns a server's control frame. The payload must have at most 125 bytes (RFC 6455 §5.5).
 func controlFrame(op opcode, payload []byte) []byte {
 	return append([]byte{finalBit | byte(op), byte(len(payload))}, payload...)

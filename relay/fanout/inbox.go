@@ -18,6 +18,7 @@ type inbox struct {
 // listener is told what a client says.
 type listener interface {
 	ping(payload []byte)
+	pong(payload []byte)
 	message(text []byte) // valid UTF-8
 	bye(code websocket.StatusCode)
 }
@@ -42,7 +43,8 @@ func (in *inbox) take(p []byte, limit int, to listener) error {
 		switch f.op {
 		case opPing:
 			to.ping(f.payload)
-		case opPong: // that something was read is all that counts
+		case opPong:
+			to.pong(f.payload)
 		case opClose:
 			code, err := closeCode(f.payload)
 			if err == nil {

@@ -44,7 +44,8 @@ type shard struct {
 	stopping bool   // who joins is cut off
 	members  []*client
 	recs     []*eventlog.Record
-	frames   batch
+	batches  [formats]batch // what is new, for each format that it was asked for
+	single   batch          // one frame, or a few
 	seconds  uint32
 	closing  drainState
 }
@@ -57,7 +58,8 @@ type peerMessage struct {
 
 // drainState is how far a drain has come.
 type drainState struct {
-	frame   []byte       // nil while there is none
+	code    websocket.StatusCode
+	reason  string
 	ticker  *time.Ticker // nil while there is none
 	perTick int
 	next    int // members from here on have been told
@@ -155,26 +157,24 @@ func (s *shard) takePosted() {
 		f()
 	}
 	for _, message := range peers {
-		s.frames.set(message.frame)
-		s.sendAll(nil, message.from)
+		s.single.set(message.frame, s.pos)
+		s.sendPeers(message.from)
 	}
 }
 
 // deliver gives all that is new in the log to the clients that are caught up, and returns what is closed when there
 // is more.
 func (s *shard) deliver() (grown <-chan struct{}) {
-	recs, grown, err := s.set.log.Next(s.recs, s.pos, maxBatch)
+	recs, upTo, grown, err := s.set.log.Next(s.recs, s.pos, maxBatch)
+	s.recs = recs
 	if err != nil {
 		s.fallBehind()
 		return s.deliver()
 	}
-	s.recs = recs
-	if len(recs) == 0 {
-		return grown
+	if fresh := (stretch{recs, s.pos, upTo}); !fresh.empty() {
+		s.sendAll(fresh)
+		s.pos = upTo
 	}
-	s.frames.setRecords(recs)
-	s.sendAll(recs, nil)
-	s.pos = recs[len(recs)-1].Position.Seq
 	clear(recs) // the log decides what is kept
 	return grown
 }
@@ -192,30 +192,51 @@ func (s *shard) deliverAll() {
 func (s *shard) fallBehind() {
 	for _, c := range s.members {
 		if !c.lagging {
-			s.demote(c, s.pos)
+			s.demote(c, s.pos, nil)
 		}
 	}
 	s.pos = s.set.log.Head().Seq
 }
 
-// sendAll writes s.frames, which are those of recs if there are any, to all clients that are caught up but one.
-func (s *shard) sendAll(recs []*eventlog.Record, except *client) {
-	sent := uint64(0)
+// sendAll writes what is new to all clients that are caught up.
+func (s *shard) sendAll(fresh stretch) {
+	var filled [formats]bool
+	now, sent := time.Now(), 0
 	for _, c := range s.members {
-		if c.lagging || c == except {
+		if c.lagging {
 			continue
 		}
-		begun, ok := s.write(c, &s.frames)
-		sent += uint64(begun)
-		switch {
-		case ok:
-		case begun > 0 && recs != nil:
-			s.demote(c, recs[begun-1].Position.Seq)
-		default:
-			s.demote(c, s.pos)
+		b := &s.batches[c.format]
+		if !filled[c.format] {
+			b.fill(c.format, s.set.log.Epoch(), fresh)
+			filled[c.format] = true
+		}
+		begun, ok := s.write(c, b)
+		upTo := fresh.from
+		if begun > 0 {
+			upTo = b.frames[begun-1].upTo
+			sent += fresh.count(upTo)
+		}
+		if c.receipt != nil && upTo > fresh.from {
+			c.receipt.send(upTo, now)
+		}
+		if !ok {
+			s.demote(c, upTo, nil)
 		}
 	}
-	s.sent.Add(sent)
+	s.sent.Add(uint64(sent))
+}
+
+// sendPeers writes s.single to all plain clients that are caught up but one.
+func (s *shard) sendPeers(except *client) {
+	for _, c := range s.members {
+		if c.lagging || c == except || c.format.positions() {
+			continue
+		}
+		if _, ok := s.write(c, &s.single); !ok {
+			s.demote(c, s.pos, nil)
+		}
+	}
 }
 
 // write writes b to c, without waiting, and returns how many frames it has begun. If ok is false the rest is left to
@@ -232,13 +253,13 @@ func (s *shard) write(c *client, b *batch) (begun int, ok bool) {
 
 // demote leaves c, which has been given everything up to number pos, to a goroutine of its own, which sends first
 // before anything else.
-func (s *shard) demote(c *client, pos uint64, first ...[]byte) {
+func (s *shard) demote(c *client, pos uint64, first []byte) {
 	c.lagging, c.pos = true, pos
 	s.set.parts.Go(func() { c.catchUp(first) })
 }
 
 // join adds c, which is greeted with hello.
-func (s *shard) join(c *client, hello [][]byte) {
+func (s *shard) join(c *client, hello []byte) {
 	switch {
 	case c.ended.Load():
 		return
@@ -250,11 +271,11 @@ func (s *shard) join(c *client, hello [][]byte) {
 	}
 	c.index = int32(len(s.members))
 	s.members = append(s.members, c)
-	if s.closing.frame != nil {
+	if s.closing.ticker != nil {
 		s.closing.next = len(s.members) // c came in while a drain is on: begin anew, with c
 	}
 	if len(hello) > 0 {
-		s.demote(c, c.pos, hello...)
+		s.demote(c, c.pos, hello)
 		return
 	}
 	s.settle(c)
@@ -269,21 +290,22 @@ func (s *shard) settle(c *client) {
 		s.deliverAll()
 		c.pos = min(c.pos, s.pos) // no position beyond the head is one of this log
 	}
-	if c.pos < s.pos || c.goodbye.Load() != nil || c.pong.Load() != nil {
-		s.demote(c, c.pos)
+	if c.pos < s.pos || c.goodbye.Load() != nil || c.answer.Load() != nil {
+		s.demote(c, c.pos, nil)
 		return
 	}
-	c.lagging = false
+	c.lagging, c.begun = false, true
 }
 
 // remove takes c out and closes its socket, for which nothing else may be writing: it is done here alone. What was
-// written last is still sent if why is errClosed.
+// written last is still sent if the end is in good order.
 func (s *shard) remove(c *client, why error) {
-	if why == errClosed {
+	if why == errClosed || why == errToldOff {
 		c.socket.Close()
 	} else {
 		c.socket.abort()
 	}
+	c.gone(why)
 	if c.index < 0 {
 		return // it never came
 	}
@@ -295,25 +317,23 @@ func (s *shard) remove(c *client, why error) {
 	c.index, c.lagging = -1, true
 }
 
-var pingFrame = controlFrame(opPing, nil)
-
 // ping pings those clients whose second it is, and cuts off those that were silent since they were pinged last, or
 // have not answered a close frame.
 func (s *shard) ping() {
 	s.seconds++
 	interval := uint32(s.set.opts.PingInterval / time.Second)
-	s.frames.set(pingFrame)
 	for _, c := range s.members {
 		switch {
 		case c.closeBy != 0 && s.seconds >= c.closeBy:
 			c.end(errUnclosed)
 		case c.lagging || (c.turn+s.seconds)%interval != 0:
-		case !c.alive.Swap(false):
+		case !c.alive.Swap(false) && c.format.pongs():
 			c.lagging = true
 			c.end(errSilent)
 		default:
-			if _, ok := s.write(c, &s.frames); !ok {
-				s.demote(c, s.pos)
+			s.single.set(c.format.ping(), s.pos)
+			if _, ok := s.write(c, &s.single); !ok {
+				s.demote(c, s.pos, nil)
 			}
 		}
 	}
@@ -324,15 +344,15 @@ func (s *shard) sendPong(c *client) {
 	if c.lagging {
 		return
 	}
-	pong := c.pong.Swap(nil)
+	pong := c.answer.Swap(nil)
 	if pong == nil {
 		return
 	}
-	s.frames.set(*pong)
-	switch begun, ok := s.write(c, &s.frames); {
+	s.single.set(*pong, s.pos)
+	switch begun, ok := s.write(c, &s.single); {
 	case ok:
 	case begun > 0:
-		s.demote(c, s.pos)
+		s.demote(c, s.pos, nil)
 	default:
 		s.demote(c, s.pos, *pong)
 	}
@@ -342,10 +362,10 @@ func (s *shard) sendPong(c *client) {
 // one (RFC 6455 §5.5.1).
 func (s *shard) answerClose(c *client, code websocket.StatusCode) {
 	if c.goodbye.Load() != nil {
-		c.end(errClosed)
+		c.end(errToldOff)
 		return
 	}
-	s.sayGoodbye(c, goodbye{frame: closeFrame(code, ""), now: true, answer: true})
+	s.sayGoodbye(c, goodbye{frame: closeFrame(code, ""), now: true, end: errClosed})
 }
 
 // sayGoodbye sends a close frame, or has catchUp do it, and nothing after.
@@ -354,35 +374,36 @@ func (s *shard) sayGoodbye(c *client, bye goodbye) {
 	if c.lagging {
 		return
 	}
-	s.frames.set(bye.frame)
-	begun, ok := s.write(c, &s.frames)
+	s.single.set(bye.frame, s.pos)
+	begun, ok := s.write(c, &s.single)
 	switch {
 	case ok:
 		s.saidGoodbye(c, &bye)
 	case begun > 0: // what is left of the frame goes out with the next
-		c.goodbye.Store(&goodbye{now: true, answer: bye.answer})
+		c.goodbye.Store(&goodbye{now: true, end: bye.end})
 		fallthrough
 	default:
-		s.demote(c, s.pos)
+		s.demote(c, s.pos, nil)
 	}
 }
 
 // saidGoodbye ends the connection, or gives the client time to answer.
 func (s *shard) saidGoodbye(c *client, bye *goodbye) {
 	c.lagging = true
-	if bye.answer {
-		c.end(errClosed)
+	if bye.end != nil {
+		c.end(bye.end)
 		return
 	}
 	c.closeBy = s.seconds + uint32(closeTimeout/time.Second) + 1
 }
 
-// drain begins to close all clients with frame, spread over at most the given time.
-func (s *shard) drain(frame []byte, over time.Duration) {
+// drain begins to close all clients with code and reason, spread over at most the given time.
+func (s *shard) drain(code websocket.StatusCode, reason string, over time.Duration) {
 	n := len(s.members)
 	ticks := max(1, min(int(over/drainStep), n))
 	s.closing = drainState{
-		frame:   frame,
+		code:    code,
+		reason:  reason,
 		ticker:  time.NewTicker(drainStep),
 		perTick: (n + ticks - 1) / ticks,
 		next:    n,
@@ -406,7 +427,7 @@ func (s *shard) drainSome() {
 	for range min(d.perTick, d.next) {
 		d.next--
 		if c := s.members[d.next]; c.goodbye.Load() == nil {
-			s.sayGoodbye(c, goodbye{frame: d.frame})
+			s.sayGoodbye(c, c.format.goodbye(d.code, d.reason))
 		}
 	}
 }

@@ -1,15 +1,12 @@
 package fanout
 
 import (
-	"bufio"
+	"cmp"
 	"errors"
 	"net"
-	"net/http"
 	"os"
-	"slices"
+	"syscall"
 	"time"
-
-	"wpre-relay/relay/eventlog"
 )
 
 // stallTimeout is how long a client may take no byte at all while something waits for it.
@@ -20,35 +17,6 @@ type socket struct {
 	fd   int    // for trySend; good until Close; -1 if bytes must not go straight to it, as under TLS
 	rest []byte // of a frame that is begun, to be finished first; shared with other clients, only read
 	net.Conn
-}
-
-// batch is one or more whole frames that go to many clients. It is only read.
-type batch struct {
-	frames [][]byte // immutable, and kept alive by a socket's rest
-	joined []byte   // frames in one piece, good until the next batch
-	buf    []byte   // memory for joined, used again
-}
-
-// set makes b the batch of one frame.
-func (b *batch) set(frame []byte) {
-	b.frames = append(b.frames[:0], frame)
-	b.joined = frame
-}
-
-// setRecords makes b the batch of the records' frames. It copies only if there are several.
-func (b *batch) setRecords(recs []*eventlog.Record) {
-	b.frames, b.buf = b.frames[:0], b.buf[:0]
-	for _, rec := range recs {
-		b.frames = append(b.frames, rec.Frame())
-	}
-	if len(recs) == 1 {
-		b.joined = b.frames[0]
-		return
-	}
-	for _, frame := range b.frames {
-		b.buf = append(b.buf, frame...)
-	}
-	b.joined = b.buf
 }
 
 func newSocket(conn net.Conn) socket {
@@ -69,25 +37,50 @@ func (s *socket) abort() {
 	s.Close()
 }
 
-// send writes frames in their order and waits until the kernel has taken them. It fails if the client takes nothing
-// for stallTimeout; then the socket is of no more use.
-func (s *socket) send(frames [][]byte) error {
-	buffers := make(net.Buffers, 0, 1+len(frames))
+// send writes p, behind what is left of a frame that is begun, and waits until the kernel has taken it all. It fails if
+// the client takes nothing for stallTimeout; then the socket is of no more use. Each write is made in a turn of its own.
+func (s *socket) send(p []byte, turns turns) error {
 	if len(s.rest) > 0 {
-		buffers = append(buffers, s.rest)
+		rest := s.rest
 		s.rest = nil
+		if err := s.sendAll(rest, turns); err != nil {
+			return err
+		}
 	}
-	buffers = append(buffers, frames...)
-	for len(buffers) > 0 {
+	return s.sendAll(p, turns)
+}
+
+func (s *socket) sendAll(p []byte, turns turns) error {
+	for len(p) > 0 {
 		if err := s.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
 			return err
 		}
-		n, err := buffers.WriteTo(s.Conn)
+		n, err := s.sendSome(p, turns)
 		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
+		p = p[n:]
 	}
 	return nil
+}
+
+// sendSome waits until the socket takes a part of p.
+func (s *socket) sendSome(p []byte, turns turns) (n int, err error) {
+	tcp, ok := s.Conn.(syscall.Conn)
+	if s.fd < 0 || !ok {
+		return s.Write(p)
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	failed := raw.Write(func(fd uintptr) (done bool) {
+		turns.take()
+		defer turns.give()
+		n, err = writeNonblocking(int(fd), p)
+		return n > 0 || err != nil
+	})
+	return n, cmp.Or(err, failed)
 }
 
 // trySend writes what of b the kernel takes at once. It returns how many frames it has begun and whether all of them
@@ -106,38 +99,10 @@ func (s *socket) trySend(b *batch) (begun int, whole bool, err error) {
 			break
 		}
 		begun++
-		if n < len(frame) {
-			s.rest = frame[n:]
+		if n < len(frame.bytes) {
+			s.rest = frame.bytes[n:]
 		}
-		n -= len(frame)
+		n -= len(frame.bytes)
 	}
 	return begun, false, nil
 }
-
-// hijacker lets the WebSocket library make the handshake and takes the connection for itself: the library gets a
-// stand-in, in which it puts its own to rest.
-type hijacker struct {
-	http.ResponseWriter
-	conn  net.Conn // set by Hijack
-	early []byte   // what the client sent behind the handshake; set by Hijack
-}
-
-// Hijack implements http.Hijacker.
-func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffered, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	if n := buffered.Reader.Buffered(); n > 0 {
-		early, _ := buffered.Reader.Peek(n)
-		h.early = slices.Clone(early)
-	}
-	h.conn = conn
-	return takenConn{}, buffered, nil
-}
-
-// takenConn stands for a connection that another has taken.
-type takenConn struct{ net.Conn }
-
-// Close implements io.Closer.
-func (takenConn) Close() error { return nil }

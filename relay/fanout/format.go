@@ -1,0 +1,116 @@
+package fanout
+
+import (
+	"strconv"
+
+	"github.com/coder/websocket"
+
+	"wpre-relay/relay/eventlog"
+)
+
+// Format is how a client is spoken to.
+type Format uint8
+
+const (
+	// Plain is bare documents, as WebSocket text messages, and nothing else: of what is lost it is told nothing.
+	Plain Format = iota
+
+	// Confirmed is Plain to the page's script. The browser is pinged behind the events, and its pong tells which have
+	// come to it (RFC 6455 §5.5.3), so that it is known at the connection's end.
+	Confirmed
+
+	// Enveloped is the WebSocket subprotocol Subprotocol: {"id":POSITION,"event":DOCUMENT} and {"gap":GAP}.
+	Enveloped
+
+	// EventStream is Server-Sent Events, as in the HTML standard, with positions as ids. A gap is an event of type
+	// "gap".
+	EventStream
+
+	formats = iota
+)
+
+// Subprotocol is the name of Enveloped (RFC 6455 §1.9).
+const Subprotocol = "wpre.v1"
+
+// positions reports whether clients learn where they are.
+func (f Format) positions() bool { return f == Enveloped || f == EventStream }
+
+// pongs reports whether clients answer a ping.
+func (f Format) pongs() bool { return f != EventStream }
+
+// appendRecord appends what a client is told of rec.
+func (f Format) appendRecord(dst []byte, rec *eventlog.Record) []byte {
+	switch f {
+	case Enveloped:
+		const before, between, behind = `{"id":"`, `","event":`, `}`
+		var id [48]byte
+		at := rec.Position.Append(id[:0])
+		dst = appendHeader(dst, opText, len(before)+len(at)+len(between)+len(rec.Event.Document)+len(behind))
+		dst = append(append(dst, before...), at...)
+		dst = append(append(dst, between...), rec.Event.Document...)
+		return append(dst, behind...)
+	case EventStream:
+		dst = rec.Position.Append(append(dst, "id: "...))
+		dst = append(append(dst, "\ndata: "...), rec.Event.Document...) // JSON without white space has no line ends
+		return append(dst, "\n\n"...)
+	default:
+		return append(dst, rec.Frame()...)
+	}
+}
+
+// appendGap appends what a client is told of gap.
+func (f Format) appendGap(dst []byte, gap eventlog.Gap) []byte {
+	switch f {
+	case Enveloped:
+		text := append(gap.AppendJSON([]byte(`{"gap":`)), '}')
+		return append(appendHeader(dst, opText, len(text)), text...)
+	case EventStream:
+		dst = gap.Until.Append(append(dst, "id: "...))
+		dst = gap.AppendJSON(append(dst, "\nevent: gap\ndata: "...))
+		return append(dst, "\n\n"...)
+	default:
+		return dst
+	}
+}
+
+// appendPosition appends what tells a client where it is, without an event.
+func (f Format) appendPosition(dst []byte, at eventlog.Position) []byte {
+	switch f {
+	case Enveloped:
+		text := append(at.Append([]byte(`{"id":"`)), `"}`...)
+		return append(appendHeader(dst, opText, len(text)), text...)
+	case EventStream:
+		return append(at.Append(append(dst, "id: "...)), "\n\n"...)
+	default:
+		return dst
+	}
+}
+
+// appendMark appends what a client answers when it has got everything up to number seq.
+func (f Format) appendMark(dst []byte, seq uint64) []byte {
+	if f != Confirmed {
+		return dst
+	}
+	return append(dst, controlFrame(opPing, strconv.AppendUint(nil, seq, 10))...)
+}
+
+var (
+	pingFrame   = controlFrame(opPing, nil)
+	pingComment = []byte(":\n\n")
+)
+
+// ping returns what keeps the connection alive.
+func (f Format) ping() []byte {
+	if f == EventStream {
+		return pingComment
+	}
+	return pingFrame
+}
+
+// goodbye returns how a client is told that the connection ends. An event stream just ends.
+func (f Format) goodbye(code websocket.StatusCode, reason string) goodbye {
+	if f == EventStream {
+		return goodbye{end: errToldOff}
+	}
+	return goodbye{frame: closeFrame(code, reason)}
+}

@@ -1,0 +1,168 @@
+package relay
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"wpre-relay/relay/eventlog"
+)
+
+const (
+	// cookieName is that of the cookie by which a browser is known again.
+	cookieName = "wpre_resume"
+
+	// returnWithin is for how long it is remembered what a browser had, and maxReturns for how many connections.
+	returnWithin = 2 * time.Minute
+	maxReturns   = 100_000
+
+	// pageRetry is how long the plugin's page waits after a close, and after each failure, before it connects.
+	pageRetry = 5 * time.Second
+)
+
+// returns is what browsers had been sent when their connections ended. Each connection that comes back takes one of
+// its browser's, so that several tabs are served each once.
+type returns struct {
+	file string
+
+	mu    sync.Mutex
+	ended map[string][]ended // by browser, the oldest first; guarded by mu
+	order []departure        // all, the oldest first, and some that are back; guarded by mu
+}
+
+// ended is the end of a connection.
+type ended struct {
+	Had uint64    `json:"had"` // number of the last record that it got
+	At  time.Time `json:"at"`
+}
+
+// departure is an end in the order of all.
+type departure struct {
+	browser string
+	at      time.Time
+}
+
+// kept is the form in which a restart hands it on.
+type kept struct {
+	Epoch    string             `json:"epoch"`
+	Browsers map[string][]ended `json:"browsers"`
+}
+
+// loadReturns returns what the last run saved in file, as far as it is of the same history, and removes the file: it is
+// true only until the first of them is back.
+func loadReturns(file string, head eventlog.Position, logger *slog.Logger) *returns {
+	r := &returns{file: file, ended: make(map[string][]ended)}
+	var last kept
+	content, err := os.ReadFile(file)
+	if err == nil {
+		err = errors.Join(json.Unmarshal(content, &last), os.Remove(file))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		logger.Warn("what browsers had been sent cannot be read; they may miss what happened meanwhile", "file", file, "error", err)
+		return r
+	}
+	if last.Epoch != head.Epoch {
+		return r
+	}
+	for browser, ends := range last.Browsers {
+		for _, end := range ends {
+			r.add(browser, end)
+		}
+	}
+	return r
+}
+
+// save writes what is remembered for the next start.
+func (r *returns) save(epoch string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	content, err := json.Marshal(kept{epoch, r.ended})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(r.file, content, 0o600)
+}
+
+// browser returns what the client's browser is known by, and has it told if that is new.
+func (r *returns) browser(w http.ResponseWriter, request *http.Request) string {
+	fresh := rand.Text()
+	if cookie, err := request.Cookie(cookieName); err == nil && len(cookie.Value) == len(fresh) {
+		return cookie.Value
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name:     cookieName,
+		Value:    fresh,
+		Path:     "/",
+		HttpOnly: true,
+		SameSite: http.SameSiteStrictMode,
+		Secure:   request.TLS != nil || strings.EqualFold(request.Header.Get("X-Forwarded-Proto"), "https"),
+	})
+	return fresh
+}
+
+// left remembers that a connection of the browser has ended.
+func (r *returns) left(browser string, had uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.add(browser, ended{had, time.Now()})
+}
+
+// add remembers an end, and forgets what is too old or too much; r.mu is held.
+func (r *returns) add(browser string, end ended) {
+	r.ended[browser] = append(r.ended[browser], end)
+	r.order = append(r.order, departure{browser, end.At})
+	for time.Since(r.order[0].at) > returnWithin || len(r.order) > maxReturns {
+		r.forget(r.order[0])
+		r.order = r.order[1:]
+		if len(r.order) == 0 {
+			return
+		}
+	}
+}
+
+// forget forgets an end, unless it was taken; r.mu is held.
+func (r *returns) forget(d departure) {
+	for i, end := range r.ended[d.browser] {
+		if end.At.Equal(d.at) {
+			r.remove(d.browser, i)
+			return
+		}
+	}
+}
+
+// remove removes the browser's end number i; r.mu is held.
+func (r *returns) remove(browser string, i int) {
+	ends := r.ended[browser]
+	if len(ends) == 1 {
+		delete(r.ended, browser)
+		return
+	}
+	r.ended[browser] = append(ends[:i:i], ends[i+1:]...)
+}
+
+// back takes one of the browser's ends and returns the number of the last record that it got; ok is false if there is
+// none. Of several it is the one whose page is due: pages try again each time pageRetry has passed.
+func (r *returns) back(browser string) (had uint64, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	due, late := -1, pageRetry
+	for i, end := range r.ended[browser] {
+		age := time.Since(end.At)
+		if age <= returnWithin && age%pageRetry < late {
+			due, late = i, age%pageRetry
+		}
+	}
+	if due < 0 {
+		return 0, false
+	}
+	had = r.ended[browser][due].Had
+	r.remove(browser, due)
+	return had, true
+}
