@@ -53,7 +53,7 @@ func main() {
 	case "demo":
 		err = runDemo(ctx, settings.Demo, logger)
 	case "tail":
-		err = tail.Run(ctx, settings.Tail.URL, os.Stdout, logger)
+		err = tail.Run(ctx, settings.Tail.URL, tail.Options{Since: settings.Tail.Since, Last: settings.Tail.Last}, os.Stdout, logger)
 	case "bench":
 		err = runBench(ctx, settings.Bench)
 	case "healthcheck":

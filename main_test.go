@@ -514,6 +514,82 @@ func TestHealthcheckAndTail(t *testing.T) {
 	}
 }
 
+// TestTailGoesOnWhereItWas kills the relay under it, and writes while nobody listens.
+func TestTailGoesOnWhereItWas(t *testing.T) {
+	s := newSite(t)
+	s.write(1)
+	p := s.start()
+	tail := command(t, "tail", "--last", "1", p.address)
+	lines, err := tail.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tail.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tail.Process.Kill(); tail.Wait() })
+	reader := bufio.NewReader(lines)
+	for n := 1; n <= 4; n++ {
+		if n > 1 {
+			p.stop(os.Kill)
+			s.write(n)
+			p = s.start("--listen", p.address)
+		}
+		if got, err := reader.ReadString('\n'); err != nil || strings.TrimSpace(got) != document(n) {
+			t.Fatalf("tail prints %q, %v, want %s", got, err, document(n))
+		}
+	}
+}
+
+// TestThePluginsPageIsServedAcrossARestart has pages of one browser that know nothing but their cookie.
+func TestThePluginsPageIsServedAcrossARestart(t *testing.T) {
+	s := newSite(t)
+	p := s.start("--resume-cookie", "--catch-up", "0s")
+	page := func(cookie string) (*websocket.Conn, string) {
+		t.Helper()
+		options := &websocket.DialOptions{HTTPHeader: http.Header{"Cookie": {cookie}}}
+		conn, response, err := websocket.Dial(t.Context(), "ws://"+p.address, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.CloseNow() })
+		for _, cookie := range response.Cookies() {
+			return conn, cookie.Name + "=" + cookie.Value
+		}
+		return conn, cookie
+	}
+	first, cookie := page("")
+	second, _ := page(cookie)
+	s.write(1)
+	tabs := []*websocket.Conn{first, second}
+	for _, tab := range tabs {
+		expect(t, tab, document(1))
+	}
+	var closed sync.WaitGroup
+	for _, tab := range tabs {
+		closed.Go(func() { tab.Read(context.Background()) }) // answers the close frame
+	}
+	if status := p.stop(syscall.SIGTERM); status != 0 {
+		t.Fatalf("exit status %d", status)
+	}
+	closed.Wait()
+	s.write(2)
+	p = s.start("--resume-cookie", "--catch-up", "0s", "--listen", p.address)
+	s.write(3)
+	p.logged("events appended", "position") // of event 2; event 3 may come live
+	for range tabs {
+		tab, again := page(cookie)
+		if again != cookie {
+			t.Errorf("the browser with %s is called %s", cookie, again)
+		}
+		expect(t, tab, document(2))
+		expect(t, tab, document(3))
+	}
+	third, _ := page(cookie)
+	s.write(4)
+	expect(t, third, document(4))
+}
+
 // clients asks the relay how many are connected.
 func clients(t testing.TB, p *process) int {
 	t.Helper()

@@ -19,7 +19,7 @@ import (
 type CLI struct {
 	Serve       Serve       `cmd:"" default:"withargs" help:"Relay the plugin's events to all browsers (the default)."`
 	Demo        Demo        `cmd:"" help:"See it work without WordPress."`
-	Tail        Tail        `cmd:"" help:"Connect as a browser does and print each event as a line."`
+	Tail        Tail        `cmd:"" help:"Connect to a relay and print each event as a line."`
 	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
 	Healthcheck Healthcheck `cmd:"" help:"Ask the relay here whether it serves: exit status 0 or 1."`
 
@@ -62,7 +62,9 @@ type Demo struct {
 
 // Tail are the settings of the client.
 type Tail struct {
-	URL string `arg:"" optional:"" default:"ws://localhost:8080/" help:"The relay (default: ${default})."`
+	URL   string `arg:"" optional:"" default:"ws://localhost:8080/" help:"The relay (default: ${default})."`
+	Last  int    `placeholder:"N" default:"0" help:"Begin with the newest events, so many (default: ${default})."`
+	Since string `placeholder:"POSITION" help:"Begin after this position, as /history shows it (default: now)."`
 }
 
 // Healthcheck are the settings of the probe.
@@ -89,6 +91,14 @@ func (s *Serve) Validate() error {
 func (d *Demo) Validate() error {
 	if d.Every <= 0 || d.Count < 0 {
 		return errors.New("--every must be more than 0, and --count not less")
+	}
+	return nil
+}
+
+// Validate refuses what cannot be meant.
+func (t *Tail) Validate() error {
+	if t.Last < 0 {
+		return errors.New("--last must not be negative")
 	}
 	return nil
 }
