@@ -70,7 +70,9 @@ func (b *batch) fill(f Format, epoch string, s stretch) {
 	if s.upTo > at {
 		add(f.appendGap(b.joined, gap(epoch, at, s.upTo)), s.upTo)
 	}
-	add(f.appendMark(b.joined, s.upTo), s.upTo)
+	if !s.empty() {
+		add(f.appendMark(b.joined, s.upTo), s.upTo)
+	}
 	if b.alone {
 		b.buf = b.joined
 	}

@@ -447,3 +447,31 @@ func BenchmarkDeliver(b *testing.B) {
 		}
 	}
 }
+
+// TestOnlyEventsAreConfirmed counts the pings of a client that catches up and then gets some live.
+func TestOnlyEventsAreConfirmed(t *testing.T) {
+	h := open(t, eventlog.Options{}, fanout.Options{})
+	h.begin = func(entry *fanout.Entry) { entry.Format, entry.After = fanout.Confirmed, 0 }
+	const events = 20
+	h.log.Append(event(t, 1, 0))
+	var pings atomic.Int64
+	conn, _, err := websocket.Dial(t.Context(), "ws://"+h.url, &websocket.DialOptions{
+		OnPingReceived: func(context.Context, []byte) bool { pings.Add(1); return true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	for n := 1; n <= events; n++ {
+		expect(t, conn, n, n, 0)
+		h.log.Append(event(t, n+1, 0))
+	}
+	expect(t, conn, events+1, events+1, 0)
+	if got := pings.Load(); got < events || got > events+1 {
+		t.Errorf("%d pings behind %d events", got, events+1)
+	}
+	conn.Close(websocket.StatusNormalClosure, "")
+	if end := <-h.ends; !end.Own || end.Had != events+1 {
+		t.Errorf("the end is told as %+v", end)
+	}
+}
