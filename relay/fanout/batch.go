@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"slices"
 	"sort"
 
 	"wpre-relay/relay/eventlog"
@@ -83,7 +84,7 @@ func (b *batch) fillPlain(s stretch) {
 		b.frames = append(b.frames, frameOut{rec.Frame(), rec.Position.Seq})
 	}
 	if len(b.frames) == 1 {
-		b.joined = b.frames[0].bytes
+		b.joined = slices.Clip(b.frames[0].bytes) // it is shared: nothing may be appended to it in place
 		return
 	}
 	b.joined = b.buf[:0]

@@ -2,7 +2,7 @@ package fanout
 
 import (
 	"strconv"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -13,45 +13,41 @@ const deadAfter = 2 * time.Second
 // receipt is what is known of a client's having got what it was sent. What was sent and what came is not the same: a
 // browser that is asleep or out of reach is sent events for up to a minute.
 type receipt struct {
-	sent      atomic.Uint64 // number of the last record given to the socket
-	confirmed atomic.Uint64 // of the last one that the client has answered
-	since     atomic.Int64  // when the oldest of those between was sent, about; Unix time in nanoseconds, 0 if there is none
+	mu        sync.Mutex
+	sent      uint64    // number of the last record given to the socket; guarded by mu
+	confirmed uint64    // of the last one that the client has answered, maybe before it counts as sent; guarded by mu
+	since     time.Time // when the oldest of those between was sent, about; guarded by mu
 }
 
-func newReceipt(seq uint64) *receipt {
-	r := &receipt{}
-	r.sent.Store(seq)
-	r.confirmed.Store(seq)
-	return r
-}
+func newReceipt(seq uint64) *receipt { return &receipt{sent: seq, confirmed: seq} }
 
 // send notes that everything up to number seq was given to the socket.
 func (r *receipt) send(seq uint64, now time.Time) {
-	r.sent.Store(seq)
-	r.since.CompareAndSwap(0, now.UnixNano())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sent <= r.confirmed {
+		r.since = now
+	}
+	r.sent = seq
 }
 
 // confirm takes the client's answer to a mark; to other pings there may be other ones.
 func (r *receipt) confirm(mark []byte, now time.Time) {
 	seq, err := strconv.ParseUint(string(mark), 10, 64)
-	sent := r.sent.Load()
-	if err != nil || seq <= r.confirmed.Load() || seq > sent {
-		return
-	}
-	r.confirmed.Store(seq)
-	if seq == sent {
-		r.since.Store(0)
-	} else {
-		r.since.Store(now.UnixNano())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil && seq > r.confirmed {
+		r.confirmed, r.since = seq, now
 	}
 }
 
 // had returns the number up to which the client has got everything, as far as is known. A client that has answered a
 // close frame has got what was sent before that.
 func (r *receipt) had(closed bool, now time.Time) uint64 {
-	since := r.since.Load()
-	if closed || since == 0 || now.Sub(time.Unix(0, since)) < deadAfter {
-		return r.sent.Load()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if closed || r.confirmed >= r.sent || now.Sub(r.since) < deadAfter {
+		return r.sent
 	}
-	return r.confirmed.Load()
+	return r.confirmed
 }
