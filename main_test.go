@@ -543,51 +543,47 @@ func TestTailGoesOnWhereItWas(t *testing.T) {
 
 // TestThePluginsPageIsServedAcrossARestart has pages of one browser that know nothing but their cookie.
 func TestThePluginsPageIsServedAcrossARestart(t *testing.T) {
-	s := newSite(t)
-	p := s.start("--resume-cookie", "--catch-up", "0s")
-	page := func(cookie string) (*websocket.Conn, string) {
-		t.Helper()
-		options := &websocket.DialOptions{HTTPHeader: http.Header{"Cookie": {cookie}}}
-		conn, response, err := websocket.Dial(t.Context(), "ws://"+p.address, options)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.CloseNow() })
-		for _, cookie := range response.Cookies() {
-			return conn, cookie.Name + "=" + cookie.Value
-		}
-		return conn, cookie
+	for name, signal := range map[string]syscall.Signal{"graceful": syscall.SIGTERM, "killed": syscall.SIGKILL} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			p := s.start("--resume-cookie")
+			first, cookie := page(t, p, "")
+			second, _ := page(t, p, cookie)
+			s.write(1)
+			tabs := []*websocket.Conn{first, second}
+			for _, tab := range tabs {
+				expect(t, tab, document(1))
+				tab.CloseRead(t.Context()) // answers the close frame
+			}
+			p.stop(signal)
+			s.write(2)
+			p = s.start("--resume-cookie", "--listen", p.address)
+			s.write(3)
+			for range tabs {
+				tab, again := page(t, p, cookie)
+				if again != cookie {
+					t.Errorf("the browser with %s is called %s", cookie, again)
+				}
+				expect(t, tab, document(2))
+				expect(t, tab, document(3))
+			}
+		})
 	}
-	first, cookie := page("")
-	second, _ := page(cookie)
-	s.write(1)
-	tabs := []*websocket.Conn{first, second}
-	for _, tab := range tabs {
-		expect(t, tab, document(1))
+}
+
+// page connects as the plugin's page does, whose browser has a cookie, and returns which it has then.
+func page(t *testing.T, p *process, cookie string) (*websocket.Conn, string) {
+	t.Helper()
+	options := &websocket.DialOptions{HTTPHeader: http.Header{"Cookie": {cookie}}}
+	conn, response, err := websocket.Dial(t.Context(), "ws://"+p.address, options)
+	if err != nil {
+		t.Fatal(err)
 	}
-	var closed sync.WaitGroup
-	for _, tab := range tabs {
-		closed.Go(func() { tab.Read(context.Background()) }) // answers the close frame
+	t.Cleanup(func() { conn.CloseNow() })
+	for _, set := range response.Cookies() {
+		cookie = set.Name + "=" + set.Value
 	}
-	if status := p.stop(syscall.SIGTERM); status != 0 {
-		t.Fatalf("exit status %d", status)
-	}
-	closed.Wait()
-	s.write(2)
-	p = s.start("--resume-cookie", "--catch-up", "0s", "--listen", p.address)
-	s.write(3)
-	p.logged("events appended", "position") // of event 2; event 3 may come live
-	for range tabs {
-		tab, again := page(cookie)
-		if again != cookie {
-			t.Errorf("the browser with %s is called %s", cookie, again)
-		}
-		expect(t, tab, document(2))
-		expect(t, tab, document(3))
-	}
-	third, _ := page(cookie)
-	s.write(4)
-	expect(t, third, document(4))
+	return conn, cookie
 }
 
 // clients asks the relay how many are connected.

@@ -22,7 +22,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, entry *fanout.Ent
 		return err
 	}
 	if entry.Format == fanout.Confirmed {
-		browser := s.returns.browser(w, r)
+		browser, known := s.returns.browser(w, r)
 		leave := entry.Left
 		entry.Left = func(end fanout.End) {
 			leave(end)
@@ -32,6 +32,8 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, entry *fanout.Ent
 		}
 		if had, ok := s.returns.back(browser); ok {
 			asked = &eventlog.Position{Epoch: s.log.Epoch(), Seq: had}
+		} else if known && s.found.soon() { // the relay before this one was killed: what the browser had is forgotten
+			asked = &s.found.after
 		}
 	}
 	if asked == nil {

@@ -14,9 +14,10 @@ import (
 // found is what was in the file at the start and had not been sent. Pages that lost their connection to the relay
 // before this one come back without a position; for a while each gets it first.
 type found struct {
-	recs []*eventlog.Record
-	till time.Time
-	seed maphash.Seed
+	after eventlog.Position // what comes after it is found, or has come since
+	recs  []*eventlog.Record
+	till  time.Time
+	seed  maphash.Seed
 
 	mu   sync.Mutex
 	gone map[uint64]bool // visitors that have got it and whose connection has ended since; guarded by mu
@@ -26,13 +27,17 @@ type found struct {
 func newFound(log *eventlog.Log, seq uint64, catchUp time.Duration) *found {
 	const all = 1 << 30
 	recs, _, _, _ := log.Next(nil, seq, all) // gone are only those that nobody can get any more
-	return &found{recs: recs, till: time.Now().Add(catchUp), seed: maphash.MakeSeed(), gone: make(map[uint64]bool)}
+	after := eventlog.Position{Epoch: log.Epoch(), Seq: seq}
+	return &found{after: after, recs: recs, till: time.Now().Add(catchUp), seed: maphash.MakeSeed(), gone: make(map[uint64]bool)}
 }
+
+// soon reports whether it is soon after the start.
+func (f *found) soon() bool { return time.Now().Before(f.till) }
 
 // take returns what the client gets of it. One that got it and is back already gets nothing: it cannot be told from
 // another tab of its browser, or another visitor with all the same headers, who then misses it.
 func (f *found) take(r *http.Request, entry *fanout.Entry) []*eventlog.Record {
-	if len(f.recs) == 0 || !time.Now().Before(f.till) {
+	if len(f.recs) == 0 || !f.soon() {
 		return nil
 	}
 	visitor := f.visitor(r)

@@ -90,11 +90,11 @@ func (r *returns) save(epoch string) error {
 	return os.WriteFile(r.file, content, 0o600)
 }
 
-// browser returns what the client's browser is known by, and has it told if that is new.
-func (r *returns) browser(w http.ResponseWriter, request *http.Request) string {
+// browser returns what the client's browser is known by, and has it told if that is not known.
+func (r *returns) browser(w http.ResponseWriter, request *http.Request) (browser string, known bool) {
 	fresh := rand.Text()
 	if cookie, err := request.Cookie(cookieName); err == nil && len(cookie.Value) == len(fresh) {
-		return cookie.Value
+		return cookie.Value, true
 	}
 	http.SetCookie(w, &http.Cookie{
 		Name:     cookieName,
@@ -104,7 +104,7 @@ func (r *returns) browser(w http.ResponseWriter, request *http.Request) string {
 		SameSite: http.SameSiteStrictMode,
 		Secure:   request.TLS != nil || strings.EqualFold(request.Header.Get("X-Forwarded-Proto"), "https"),
 	})
-	return fresh
+	return fresh, false
 }
 
 // left remembers that a connection of the browser has ended.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -108,12 +109,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.upgrade(w, r)
 		return
 	}
-	switch r.URL.Path {
-	case "/events":
+	switch path.Base(r.URL.Path) { // a proxy may leave its own prefix
+	case "events":
 		s.get(w, r, s.stream)
-	case "/history":
+	case "history":
 		s.get(w, r, s.history)
-	case "/livez":
+	case "livez":
 		io.WriteString(w, "ok\n")
 	default:
 		w.Header().Set("Connection", "Upgrade")
