@@ -9,8 +9,13 @@ import (
 	"github.com/coder/websocket"
 )
 
-// catchUpBatch is about how many bytes a lagging client is given at once.
-const catchUpBatch = 64 << 10
+const (
+	// catchUpBatch is about how many bytes a lagging client is given at once.
+	catchUpBatch = 64 << 10
+
+	// farBehind is from how many records on a client that catches up has to take turns with others.
+	farBehind = 64
+)
 
 // client is one connection and its position in the log. One goroutine reads from it. Another writes: the shard's, or
 // that of catchUp while the client lags.
@@ -150,7 +155,7 @@ func (c *client) bye(code websocket.StatusCode) {
 // catchUp sends hello, and then from the log at the client's pace until there is no more; then it gives the client
 // back to its shard. It runs on a goroutine of its own.
 func (c *client) catchUp(hello []byte) {
-	if err := c.socket.send(hello, c.set.turns); err != nil {
+	if err := c.socket.send(hello, nil); err != nil {
 		c.end(err)
 		return
 	}
@@ -187,7 +192,8 @@ var pieces = sync.Pool{New: func() any { return &batch{alone: true} }}
 func (c *client) catchUpSome() (n int, lost bool, err error) {
 	b := pieces.Get().(*batch)
 	defer pieces.Put(b)
-	c.set.turns.take()
+	turns := c.turns()
+	turn := turns.take()
 	recs, upTo, _, err := c.set.log.Read(b.recs, c.pos, catchUpBatch)
 	b.recs = recs
 	defer clear(recs) // the log decides what is kept
@@ -197,14 +203,14 @@ func (c *client) catchUpSome() (n int, lost bool, err error) {
 			b.joined = append(b.joined, *pong...)
 		}
 	}
-	c.set.turns.give()
+	turns.give(turn)
 	switch {
 	case err != nil:
 		return 0, false, err
 	case c.begun && !c.format.positions() && upTo-c.pos > uint64(len(recs)):
 		return 0, true, nil
 	}
-	if err := c.socket.send(b.joined, c.set.turns); err != nil {
+	if err := c.socket.send(b.joined, turns); err != nil {
 		return 0, false, err
 	}
 	c.begun, c.pos = true, upTo
@@ -215,9 +221,17 @@ func (c *client) catchUpSome() (n int, lost bool, err error) {
 	return len(b.joined), false, nil
 }
 
+// turns returns those to catch up in, nil if c is not far behind: what is live is not held up for others.
+func (c *client) turns() turns {
+	if head := c.set.log.Head().Seq; head < c.pos+farBehind {
+		return nil
+	}
+	return c.set.turns
+}
+
 // close says goodbye, waiting for the client to take it.
 func (c *client) close(bye goodbye) {
-	if err := c.socket.send(bye.frame, c.set.turns); err != nil {
+	if err := c.socket.send(bye.frame, nil); err != nil {
 		c.end(err)
 		return
 	}

@@ -76,7 +76,7 @@ type Clients struct {
 
 // New returns the set of clients of log, empty. Run serves them.
 func New(log *eventlog.Log, opts Options) *Clients {
-	c := &Clients{log: log, opts: opts.withDefaults(), turns: make(turns, max(1, runtime.GOMAXPROCS(0)/2))}
+	c := &Clients{log: log, opts: opts.withDefaults(), turns: newTurns(max(1, runtime.GOMAXPROCS(0)/2))}
 	for range c.opts.Shards {
 		c.shards = append(c.shards, newShard(c))
 	}

@@ -75,8 +75,8 @@ func (s *socket) sendSome(p []byte, turns turns) (n int, err error) {
 		return 0, err
 	}
 	failed := raw.Write(func(fd uintptr) (done bool) {
-		turns.take()
-		defer turns.give()
+		turn := turns.take()
+		defer turns.give(turn)
 		n, err = writeNonblocking(int(fd), p)
 		return n > 0 || err != nil
 	})
