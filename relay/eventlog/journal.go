@@ -41,6 +41,8 @@ type journal struct {
 	failure    error      // why the last write failed; guarded by mu
 	complained time.Time  // when failure was logged last; guarded by mu
 
+	blocks blocks // read last
+
 	// Held for moments only, never while the disk is waited for; to change the segments one needs mu as well.
 	placing sync.Mutex
 	current *segment // guarded by placing
@@ -330,8 +332,7 @@ func (j *journal) expire() {
 	if j.former != nil || n < 2 || s.expired(limit) == 0 {
 		return
 	}
-	from, to, _ := s.stretch(n-1, 0)
-	newest, err := s.read(nil, 0, from, to)
+	newest, err := s.read(s.start(n-1), s.lines[n-1].end)
 	if err == nil && len(newest) == 0 {
 		err = errDamaged
 	}
@@ -407,9 +408,8 @@ func (j *journal) newest(n int) (seq uint64, ok bool) {
 	return 0, false
 }
 
-// read appends to recs records that find would find after number seq, in order, up to maxBytes of lines but at least
-// one if there is one.
-func (j *journal) read(recs []*Record, seq uint64, limit time.Time, maxBytes int) ([]*Record, error) {
+// read appends to recs a few records that find would find after number seq, in order; none only if there are none.
+func (j *journal) read(recs []*Record, seq uint64, limit time.Time) ([]*Record, error) {
 	for {
 		j.placing.Lock()
 		s, i := j.find(seq, limit)
@@ -417,12 +417,21 @@ func (j *journal) read(recs []*Record, seq uint64, limit time.Time, maxBytes int
 			j.placing.Unlock()
 			return recs, nil
 		}
-		from, to, last := s.stretch(i, int64(maxBytes))
+		first := s.lines[i].seq
+		block, last := s.block(i)
 		j.placing.Unlock()
-		had := len(recs)
-		recs, err := s.read(recs, seq, from, to)
-		if err != nil || len(recs) > had {
+		inBlock, err := j.blocks.read(block)
+		if err != nil {
 			return recs, err
+		}
+		had := len(recs)
+		for _, rec := range inBlock {
+			if rec.Position.Seq >= first {
+				recs = append(recs, rec)
+			}
+		}
+		if len(recs) > had {
+			return recs, nil
 		}
 		seq = last // all of it is damaged by now
 	}

@@ -111,7 +111,7 @@ func (l *Log) fill() error {
 	var recs []*Record
 	for seq < l.head {
 		var err error
-		if recs, err = l.journal.read(recs[:0], seq, time.Time{}, fillBatch); err != nil || len(recs) == 0 {
+		if recs, err = l.journal.read(recs[:0], seq, time.Time{}); err != nil || len(recs) == 0 {
 			return err
 		}
 		for _, rec := range recs {
@@ -121,9 +121,6 @@ func (l *Log) fill() error {
 	}
 	return nil
 }
-
-// fillBatch bounds, in bytes, what is read of the journal at once.
-const fillBatch = 1 << 20
 
 // Append writes the events to the journal, adds them to the log in their order and wakes all who wait for more. It
 // returns their records. It never waits for a client, but it may wait for the disk. If the journal cannot be
@@ -258,14 +255,15 @@ func (l *Log) oldestInMemory() uint64 {
 // closedChan stands for "there is more already".
 var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// Read is Next for all that is kept: what is no longer in memory it reads from the journal, and may wait for the disk.
+// Read is Next for all that is kept: what is no longer in memory it reads from the journal, a block at a time whatever
+// maxBytes is, and may wait for the disk.
 // The error is one of reading that.
 func (l *Log) Read(recs []*Record, seq uint64, maxBytes int) (_ []*Record, upTo uint64, grown <-chan struct{}, err error) {
 	recs, upTo, grown, err = l.Next(recs, seq, maxBytes)
 	if err == nil {
 		return recs, upTo, grown, nil
 	}
-	if recs, err = l.journal.read(recs[:0], seq, l.limit(), maxBytes); err != nil {
+	if recs, err = l.journal.read(recs[:0], seq, l.limit()); err != nil {
 		return recs, seq, nil, err
 	}
 	if len(recs) > 0 {

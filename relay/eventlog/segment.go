@@ -110,31 +110,33 @@ func (s *segment) expired(t time.Time) int {
 	return sort.Search(len(s.lines), func(i int) bool { return s.lines[i].written >= limit })
 }
 
-// stretch returns where the records from number i of the lines are in the file, up to maxBytes but at least one.
-func (s *segment) stretch(i int, maxBytes int64) (from, to int64, last uint64) {
-	if i > 0 {
-		from = s.lines[i-1].end
+// start returns where line i begins.
+func (s *segment) start(i int) int64 {
+	if i == 0 {
+		return 0
 	}
-	last, to = s.lines[i].seq, s.lines[i].end
-	for _, place := range s.lines[i+1:] {
-		if place.end-from > maxBytes {
-			break
-		}
-		last, to = place.seq, place.end
-	}
-	return from, to, last
+	return s.lines[i-1].end
 }
 
-// read appends to recs the records after seq whose lines are in the given part of the file. Lines that have been damaged
-// since the file was indexed are passed over.
-func (s *segment) read(recs []*Record, seq uint64, from, to int64) ([]*Record, error) {
+// block returns the part of the file that line i is in, and the number of the last record in it.
+func (s *segment) block(i int) (b block, last uint64) {
+	n := s.start(i) / blockSize
+	first := sort.Search(i, func(i int) bool { return s.start(i)/blockSize >= n })
+	next := i + sort.Search(len(s.lines)-i, func(j int) bool { return s.start(i+j)/blockSize > n })
+	return block{s, s.start(first), s.lines[next-1].end}, s.lines[next-1].seq
+}
+
+// read returns the records whose lines are in the given part of the file, in order. Lines that have been damaged since
+// the file was indexed are passed over.
+func (s *segment) read(from, to int64) (recs []*Record, err error) {
 	text := make([]byte, to-from)
 	s.using.RLock()
-	_, err := s.file.ReadAt(text, from)
+	_, err = s.file.ReadAt(text, from)
 	s.using.RUnlock()
 	if err != nil {
-		return recs, fmt.Errorf("read the journal: %w", err)
+		return nil, fmt.Errorf("read the journal: %w", err)
 	}
+	seq := uint64(0)
 	for line := range bytes.Lines(text) {
 		rec, err := parseLine(line)
 		if err == nil && rec.Position.Seq > seq {
