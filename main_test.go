@@ -777,9 +777,10 @@ func TestImportsFollowTheFlow(t *testing.T) {
 	allowed := map[string][]string{
 		"schema":         {},
 		"watcher":        {},
-		"relay":          {"schema", "relay/eventlog", "relay/origin", "relay/fanout"},
+		"relay":          {"schema", "relay/browser", "relay/eventlog", "relay/origin", "relay/fanout"},
 		"relay/eventlog": {"schema"},
 		"relay/origin":   {},
+		"relay/browser":  {},
 		"relay/fanout":   {"relay/eventlog"},
 		"relay/cli":      {"relay/origin"},
 		"relay/demo":     {},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"wpre-relay/relay/browser"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
 	"wpre-relay/relay/origin"
@@ -114,6 +115,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.get(w, r, s.stream)
 	case "history":
 		s.get(w, r, s.history)
+	case "client.js":
+		browser.ServeScript(w, r)
+	case "client.mjs":
+		browser.ServeModule(w, r)
 	case "livez":
 		io.WriteString(w, "ok\n")
 	default:

@@ -22,8 +22,8 @@ const (
 	// Enveloped is the WebSocket subprotocol Subprotocol: {"id":POSITION,"event":DOCUMENT} and {"gap":GAP}.
 	Enveloped
 
-	// EventStream is Server-Sent Events, as in the HTML standard, with positions as ids. A gap is an event of type
-	// "gap".
+	// EventStream is Server-Sent Events, as in the HTML standard, with positions as ids. It begins with an
+	// event of type "position"; a gap is one of type "gap".
 	EventStream
 
 	formats = iota
@@ -79,8 +79,10 @@ func (f Format) appendPosition(dst []byte, at eventlog.Position) []byte {
 	case Enveloped:
 		text := append(at.Append([]byte(`{"id":"`)), `"}`...)
 		return append(appendHeader(dst, opText, len(text)), text...)
-	case EventStream:
-		return append(at.Append(append(dst, "id: "...)), "\n\n"...)
+	case EventStream: // some clients take an id only from what has data
+		dst = at.Append(append(dst, "id: "...))
+		dst = at.Append(append(dst, "\nevent: position\ndata: {\"id\":\""...))
+		return append(dst, "\"}\n\n"...)
 	default:
 		return dst
 	}
