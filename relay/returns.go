@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,8 +24,10 @@ const (
 	returnWithin = 2 * time.Minute
 	maxReturns   = 100_000
 
-	// pageRetry is how long the plugin's page waits after a close, and after each failure, before it connects.
+	// pageRetry is how long the plugin's page waits after a close, and after each failure, before it connects, and
+	// pageLate how much longer that takes a browser, at most, as a rule: timers of pages in the background are late.
 	pageRetry = 5 * time.Second
+	pageLate  = 1500 * time.Millisecond
 )
 
 // returns is what browsers had been sent when their connections ended. Each connection that comes back takes one of
@@ -73,9 +76,11 @@ func loadReturns(file string, head eventlog.Position, logger *slog.Logger) *retu
 	}
 	for browser, ends := range last.Browsers {
 		for _, end := range ends {
-			r.add(browser, end)
+			r.ended[browser] = append(r.ended[browser], end)
+			r.order = append(r.order, departure{browser, end.At})
 		}
 	}
+	slices.SortFunc(r.order, func(a, b departure) int { return a.at.Compare(b.at) })
 	return r
 }
 
@@ -114,16 +119,18 @@ func (r *returns) left(browser string, had uint64) {
 	r.add(browser, ended{had, time.Now()})
 }
 
-// add remembers an end, and forgets what is too old or too much; r.mu is held.
+// add remembers an end; r.mu is held.
 func (r *returns) add(browser string, end ended) {
 	r.ended[browser] = append(r.ended[browser], end)
 	r.order = append(r.order, departure{browser, end.At})
-	for time.Since(r.order[0].at) > returnWithin || len(r.order) > maxReturns {
+	r.forgetOld()
+}
+
+// forgetOld forgets what is too old or too much; r.mu is held.
+func (r *returns) forgetOld() {
+	for len(r.order) > 0 && (time.Since(r.order[0].at) > returnWithin || len(r.order) > maxReturns) {
 		r.forget(r.order[0])
 		r.order = r.order[1:]
-		if len(r.order) == 0 {
-			return
-		}
 	}
 }
 
@@ -148,21 +155,23 @@ func (r *returns) remove(browser string, i int) {
 }
 
 // back takes one of the browser's ends and returns the number of the last record that it got; ok is false if there is
-// none. Of several it is the one whose page is due: pages try again each time pageRetry has passed.
+// none. Of several it is the oldest whose page is due, else the oldest.
 func (r *returns) back(browser string) (had uint64, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	due, late := -1, pageRetry
-	for i, end := range r.ended[browser] {
-		age := time.Since(end.At)
-		if age <= returnWithin && age%pageRetry < late {
-			due, late = i, age%pageRetry
-		}
-	}
-	if due < 0 {
+	r.forgetOld()
+	ends := r.ended[browser]
+	if len(ends) == 0 {
 		return 0, false
 	}
-	had = r.ended[browser][due].Had
-	r.remove(browser, due)
+	i := max(0, slices.IndexFunc(ends, ended.due))
+	had = ends[i].Had
+	r.remove(browser, i)
 	return had, true
+}
+
+// due reports whether the plugin's page would be back about now.
+func (e ended) due() bool {
+	age := time.Since(e.At)
+	return age >= pageRetry && age%pageRetry < pageLate
 }

@@ -72,16 +72,16 @@ func (c *client) end(why error) {
 	c.shard.poller.remove(c)
 	if !c.shard.post(func() { c.shard.remove(c, why) }) {
 		c.socket.abort() // it never joined
-		c.gone(why)
+		c.gone(why, false)
 	}
 }
 
-// gone tells who let the client in.
-func (c *client) gone(why error) {
+// gone tells who let the client in. Delivered is whether all that was sent had arrived when the connection was closed.
+func (c *client) gone(why error, delivered bool) {
 	c.set.count[c.format].Add(-1)
 	end := End{Own: why == errClosed}
 	if c.receipt != nil {
-		end.Had = c.receipt.had(why == errToldOff, time.Now())
+		end.Had = c.receipt.had(why == errToldOff, delivered, time.Now())
 	}
 	c.left(end)
 }

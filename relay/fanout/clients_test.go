@@ -471,7 +471,7 @@ func TestOnlyEventsAreConfirmed(t *testing.T) {
 		t.Errorf("%d pings behind %d events", got, events+1)
 	}
 	conn.Close(websocket.StatusNormalClosure, "")
-	if end := <-h.ends; !end.Own || end.Had != events+1 {
+	if end := <-h.ends; !end.Own || end.Had < events || end.Had > events+1 {
 		t.Errorf("the end is told as %+v", end)
 	}
 }

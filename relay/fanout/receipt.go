@@ -42,11 +42,12 @@ func (r *receipt) confirm(mark []byte, now time.Time) {
 }
 
 // had returns the number up to which the client has got everything, as far as is known. A client that has answered a
-// close frame has got what was sent before that.
-func (r *receipt) had(closed bool, now time.Time) uint64 {
+// close frame has got what was sent before that; one whose connection was closed with all of it delivered has, too, if
+// it was alive until then.
+func (r *receipt) had(answered, delivered bool, now time.Time) uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if closed || r.confirmed >= r.sent || now.Sub(r.since) < deadAfter {
+	if answered || r.confirmed >= r.sent || delivered && now.Sub(r.since) < deadAfter {
 		return r.sent
 	}
 	return r.confirmed

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -300,12 +301,13 @@ func (s *shard) settle(c *client) {
 // remove takes c out and closes its socket, for which nothing else may be writing: it is done here alone. What was
 // written last is still sent if the end is in good order.
 func (s *shard) remove(c *client, why error) {
+	all := why == io.EOF && c.socket.delivered()
 	if why == errClosed || why == errToldOff {
 		c.socket.Close()
 	} else {
 		c.socket.abort()
 	}
-	c.gone(why)
+	c.gone(why, all)
 	if c.index < 0 {
 		return // it never came
 	}

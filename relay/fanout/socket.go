@@ -29,6 +29,9 @@ func newSocket(conn net.Conn) socket {
 	return s
 }
 
+// delivered reports whether all that was written has arrived. Nobody may close the socket meanwhile.
+func (s *socket) delivered() bool { return s.fd >= 0 && delivered(s.fd) }
+
 // abort closes the connection and drops what the client has not taken. The kernel would keep it for minutes.
 func (s *socket) abort() {
 	if tcp, ok := s.Conn.(*net.TCPConn); ok {
