@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # All checks of the project, in the order of their price:
 #   scripts/test.sh
-# It needs Go. The test against real PHP needs php and node as well, and some benchmarks need node: as root on Debian it
-# installs PHP, elsewhere it says what it skips, and with CI=true a skip is a failure.
+# It needs Go. The test against real PHP needs php and node as well, that of clients node and Chromium, and some benchmarks
+# node: as root on Debian it installs PHP and Chromium, elsewhere it says what it skips, and with CI=true a skip is a
+# failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -43,5 +44,8 @@ scripts/bench.sh --smoke
 
 step "real PHP writers, and a client of another's making"
 scripts/phpwriter/run.sh
+
+step "clients in a browser and of others' making, under faults"
+scripts/clients/run.sh
 
 printf '\nall checks passed\n'

@@ -1,0 +1,191 @@
+// What the tests of clients have in common: a relay that can be ended and begun again, a proxy that cuts connections, a
+// writer of events, and checks that are counted.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createConnection, createServer } from 'node:net';
+import { join } from 'node:path';
+
+const PATIENCE = 30_000; // ms, for what must happen
+
+let passed = 0;
+let failed = 0;
+
+export function check(what, ok, detail = '') {
+	console.log(`${ok ? 'PASS' : 'FAIL'} ${what}${ok || detail === '' ? '' : `: ${detail}`}`);
+	ok ? passed++ : failed++;
+}
+
+/** Ends the process: with status 1 if a check has failed. */
+export function finish() {
+	console.log(`${passed} passed, ${failed} failed`);
+	process.exit(failed === 0 ? 0 : 1);
+}
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until probe returns something truthy, and returns that; undefined if it is not in time. */
+export async function until(probe, ms = PATIENCE) {
+	for (const end = Date.now() + ms; Date.now() < end; await pause(5)) {
+		const value = await probe();
+		if (value) return value;
+	}
+	return undefined;
+}
+
+/** Returns a random number generator, from 0 to 1, of which the seed tells all (mulberry32). */
+export function random(seed) {
+	return () => {
+		seed = (seed + 0x6d2b79f5) | 0;
+		let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+		t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+		return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+	};
+}
+
+async function freePort() {
+	const server = createServer().listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	const { port } = server.address();
+	await once(server.close(), 'close');
+	return port;
+}
+
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+process.on('SIGINT', () => process.exit(130));
+process.on('SIGTERM', () => process.exit(143));
+
+/** A relay of a site of its own below dir. */
+export class Relay {
+	constructor(binary, dir, ...flags) {
+		this.binary = binary;
+		this.site = join(dir, 'site');
+		this.file = join(this.site, 'wp-content', 'realtime-events', 'latest_event.json');
+		mkdirSync(join(this.file, '..'), { recursive: true });
+		this.flags = ['--watch', this.site, '--state-dir', join(dir, 'state'), '--drain', '50ms', '--admin-listen', 'off', ...flags];
+	}
+
+	/** Starts it, at the same address as before, and waits until it listens. */
+	async start() {
+		this.port ??= await freePort();
+		const child = spawn(this.binary, [...this.flags, '--listen', `127.0.0.1:${this.port}`], { stdio: ['ignore', 'ignore', 'pipe'] });
+		running.add(child);
+		this.child = child;
+		child.errors = '';
+		child.stderr.on('data', (text) => (child.errors += text));
+		child.ended = once(child, 'close').finally(() => running.delete(child));
+		const listens = await until(() => child.exitCode !== null || child.errors.includes('browsers connect here'));
+		if (!listens || child.exitCode !== null) throw new Error(`the relay does not start:\n${child.errors}`);
+	}
+
+	/** Ends it with a signal. */
+	async end(signal) {
+		this.child.kill(signal);
+		await this.child.ended;
+		if (/panic|DATA RACE/.test(this.child.errors)) throw new Error(`the relay's log:\n${this.child.errors}`);
+	}
+
+	get http() { return `http://127.0.0.1:${this.port}`; }
+
+	/** Returns all events that it has ever relayed, by its own account. */
+	async truth() {
+		const events = [];
+		let since = `${(await this.history('limit=1')).next.split('-')[0]}-0`;
+		for (let more = true; more; ) {
+			const page = await this.history(`limit=1000&since=${since}`);
+			if (page.gap) throw new Error(`the history has a gap: ${JSON.stringify(page.gap)}`);
+			events.push(...page.events);
+			({ next: since, more } = page);
+		}
+		return events;
+	}
+
+	async history(query) {
+		const response = await fetch(`${this.http}/history?${query}`);
+		if (!response.ok) throw new Error(`/history?${query}: ${response.status} ${await response.text()}`);
+		return response.json();
+	}
+}
+
+/** Writes events as the plugin does. */
+export class Writer {
+	constructor(file) {
+		this.file = file;
+		this.count = 0;
+	}
+
+	write(title = 'A post') {
+		const event = { timestamp: 1_700_000_000 + this.count, type: 'post_saved', post_id: ++this.count, post_title: title, status: 'publish', is_update: true };
+		writeFileSync(this.file, JSON.stringify(event, null, 4));
+		chmodSync(this.file, 0o644);
+	}
+
+	/** Writes all the time, at random moments, until stop is called. */
+	go(rng, least = 3, most = 25) {
+		const next = () => {
+			this.write();
+			this.timer = setTimeout(next, least + rng() * (most - least));
+		};
+		next();
+	}
+
+	stop() { clearTimeout(this.timer); }
+}
+
+/** A proxy in front of a relay, which cuts connections, even in the middle of a frame. */
+export class Proxy {
+	constructor(relay) {
+		this.relay = relay;
+		this.pairs = new Set();
+		this.blocked = false; // WebSocket handshakes are answered with 403
+	}
+
+	async start() {
+		this.server = createServer((client) => this.#join(client)).listen(0, '127.0.0.1');
+		await once(this.server, 'listening');
+		this.port = this.server.address().port;
+	}
+
+	#join(client) {
+		const relay = createConnection(this.relay.port, '127.0.0.1');
+		const pair = { client, relay, budget: Infinity };
+		const cut = () => {
+			this.pairs.delete(pair);
+			client.destroy();
+			relay.destroy();
+		};
+		pair.cut = cut;
+		this.pairs.add(pair);
+		for (const socket of [client, relay]) {
+			socket.setNoDelay(true);
+			socket.on('error', cut);
+			socket.on('close', cut);
+			socket.on('end', () => (socket === client ? relay : client).end());
+		}
+		client.on('data', (data) => {
+			if (this.blocked && /^GET [^]*\r\nUpgrade: websocket/i.test(data.toString('latin1'))) {
+				client.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+				relay.destroy();
+				return;
+			}
+			relay.write(data);
+		});
+		relay.on('data', (data) => {
+			const part = data.subarray(0, pair.budget);
+			pair.budget -= part.length;
+			client.write(part, () => pair.budget <= 0 && cut());
+		});
+	}
+
+	/** Cuts connections when so many more bytes have gone to their clients; at once for 0. */
+	cut(share, bytes, rng) {
+		for (const pair of this.pairs) {
+			if (rng() >= share) continue;
+			if (bytes === 0) pair.cut();
+			else pair.budget = bytes;
+		}
+	}
+
+	get address() { return `127.0.0.1:${this.port}`; }
+}
