@@ -122,32 +122,6 @@ func TestEveryPrefixOfAJournalOpens(t *testing.T) {
 	}
 }
 
-// TestEveryDamagedByteIsFound changes each byte of a journal: all other lines are kept, no changed one is.
-func TestEveryDamagedByteIsFound(t *testing.T) {
-	content, want := written(t, 4)
-	for n := range content {
-		damaged := bytes.Clone(content)
-		damaged[n] ^= 0x04
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "journal.ndjson"), damaged, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got := documents(open(t, dir, eventlog.Options{}))
-		line := bytes.Count(content[:n], []byte("\n"))
-		for i, doc := range want {
-			mayGo := i == line || content[n] == '\n' && i == line+1 // a changed line end joins two lines
-			if !mayGo && !slices.Contains(got, doc) {
-				t.Errorf("byte %d of line %d changed: record %d is gone", n, line, i)
-			}
-		}
-		for _, doc := range got {
-			if !slices.Contains(want, doc) {
-				t.Errorf("byte %d changed: a record that never was: %s", n, doc)
-			}
-		}
-	}
-}
-
 func TestASecondRelayIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir, eventlog.Options{})

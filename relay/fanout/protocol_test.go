@@ -206,7 +206,7 @@ func TestAFloodOfPingsCostsNoMemory(t *testing.T) {
 			t.Fatalf("got % x, %v, want a pong", pong, err)
 		}
 	}
-	if grown := heapFromSystem() - before; grown > 32<<20 { // one answer each would be 70 MB
+	if grown := int64(heapFromSystem() - before); grown > 32<<20 { // one answer each would be 70 MB
 		t.Errorf("the heap grew by %d MB", grown>>20)
 	}
 }
