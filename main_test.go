@@ -61,6 +61,13 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if order := os.Getenv(resumeVariable); order != "" {
+		if err := runResume(order); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	if path, err := binary(); err == nil {
 		os.RemoveAll(filepath.Dir(path))
