@@ -4,7 +4,7 @@ import "time"
 
 const (
 	// restPerWork is how long nobody catches up, for each moment that somebody does.
-	restPerWork = 3
+	restPerWork = 5
 
 	// leastRest is the least time worth a pause.
 	leastRest = time.Millisecond
