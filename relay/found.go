@@ -48,9 +48,11 @@ func (f *found) take(r *http.Request, entry *fanout.Entry) []*eventlog.Record {
 	}
 	leave := entry.Left
 	entry.Left = func(end fanout.End) {
-		f.mu.Lock()
-		f.gone[visitor] = true
-		f.mu.Unlock()
+		if f.soon() {
+			f.mu.Lock()
+			f.gone[visitor] = true
+			f.mu.Unlock()
+		}
 		leave(end)
 	}
 	return f.recs

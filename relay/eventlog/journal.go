@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -371,6 +372,13 @@ func (j *journal) segments() []*segment {
 	return []*segment{j.former, j.current}
 }
 
+// has reports whether s is one of the files still.
+func (j *journal) has(s *segment) bool {
+	j.placing.Lock()
+	defer j.placing.Unlock()
+	return slices.Contains(j.segments(), s)
+}
+
 // count returns how many records are on the disk; j.placing is held.
 func (j *journal) count() (n int) {
 	for _, s := range j.segments() {
@@ -421,6 +429,9 @@ func (j *journal) read(recs []*Record, seq uint64, limit time.Time) ([]*Record, 
 		block, last := s.block(i)
 		j.placing.Unlock()
 		inBlock, err := j.blocks.read(block)
+		if errors.Is(err, os.ErrClosed) && !j.has(s) {
+			continue // it has just been dropped
+		}
 		if err != nil {
 			return recs, err
 		}
