@@ -4,7 +4,6 @@ package eventlog_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -247,11 +246,6 @@ func TestReadersSeeEveryRecordWhileTheJournalRotates(t *testing.T) {
 			l.Append(numbered(t, n))
 		}
 	}()
-	// Files that were rotated away are closed under the readers. KeepSynced does that once a second only.
-	ctx, cancel := context.WithCancel(t.Context())
-	synced := make(chan struct{})
-	go func() { defer close(synced); l.KeepSynced(ctx) }()
-	defer func() { cancel(); <-synced }()
 	var readers sync.WaitGroup
 	for range 4 {
 		readers.Go(func() {
