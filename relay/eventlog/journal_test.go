@@ -166,17 +166,7 @@ func reboot(dir string) error {
 
 // TestADiskThatIsFullInTheMiddleOfARecordLosesNothing writes records of which the disk takes a part only.
 func TestADiskThatIsFullInTheMiddleOfARecordLosesNothing(t *testing.T) {
-	switch {
-	case os.Getuid() != 0 && os.Getenv("CI") == "true":
-		t.Fatal("CI must run this as root")
-	case os.Getuid() != 0:
-		t.Skip("needs root, to mount a small file system")
-	}
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	dir := smallDisk(t)
 	l := open(t, dir, eventlog.Options{})
 	long := func(n int) string { return fmt.Sprintf(`{"timestamp":%d,"title":"%s"}`, n, strings.Repeat("x", 9000)) }
 	ballast := filepath.Join(dir, "ballast")

@@ -254,7 +254,9 @@ func TestNextGivesWhatComesAfterAPosition(t *testing.T) {
 	}
 }
 
-func TestAFullDiskLosesNothingThatFitsLater(t *testing.T) {
+// smallDisk returns a folder with room for 64 KiB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
 	switch {
 	case os.Getuid() != 0 && os.Getenv("CI") == "true":
 		t.Fatal("CI must run this as root")
@@ -266,6 +268,11 @@ func TestAFullDiskLosesNothingThatFitsLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return dir
+}
+
+func TestAFullDiskLosesNothingThatFitsLater(t *testing.T) {
+	dir := smallDisk(t)
 	var log bytes.Buffer
 	l := open(t, dir, eventlog.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	ballast := filepath.Join(dir, "ballast")
