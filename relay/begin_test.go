@@ -71,7 +71,7 @@ func TestAStreamBeginsWhereItIsAskedTo(t *testing.T) {
 		first         string // what comes first of events and gaps; "" for the next live one
 	}{
 		{"", "", ""},
-		{"?since=now", "", ""},
+		{"?since=now", "", `{"id":"` + at(9) + `"}`},
 		{"?since=" + at(6), "", `{"timestamp":7}`},
 		{"?last_event_id=" + at(6), "", `{"timestamp":7}`},
 		{"?last=2", "", `{"timestamp":8}`},
@@ -92,7 +92,7 @@ func TestAStreamBeginsWhereItIsAskedTo(t *testing.T) {
 		}
 		until := tc.first
 		if until == "" {
-			until = `{"id":"` + at(9) + `"}`
+			until = "id: " + at(9) + "\n\n"
 		}
 		response, body := request(t, "GET", "http://"+address+"/events"+tc.query, until, header...)
 		if response.Header.Get("X-Accel-Buffering") != "no" || !strings.HasPrefix(body, "retry: ") {

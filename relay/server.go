@@ -164,7 +164,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 
 // stream answers the request with an event stream.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
-	s.accept(w, r, fanout.Entry{Format: fanout.EventStream, Tell: true}, s.clients.AcceptEventStream)
+	s.accept(w, r, fanout.Entry{Format: fanout.EventStream}, s.clients.AcceptEventStream)
 }
 
 // accept lets the client in, if there is a place for it, at the place that it asks for.

@@ -32,11 +32,15 @@ func (c *Clients) AcceptEventStream(w http.ResponseWriter, r *http.Request, entr
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Connection", "close") // the end of the stream is that of the connection
 	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	at := entry.Position
+	if entry.Gap != nil {
+		at = entry.Gap.Since // until it has been told
+	}
 	retry := reconnectAfter + rand.N(reconnectWithin)
 	var hello bytes.Buffer
 	hello.WriteString("HTTP/1.1 200 OK\r\n")
 	header.Write(&hello)
-	fmt.Fprintf(&hello, "\r\nretry: %d\n\n", retry.Milliseconds())
+	fmt.Fprintf(&hello, "\r\nretry: %d\nid: %s\n\n", retry.Milliseconds(), at) // no event: it has no data
 	giveUp(hijacker.conn, c.opts.PingInterval)
 	c.begin(hijacker, entry, entry.hello(hello.Bytes()))
 	return nil

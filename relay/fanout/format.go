@@ -22,8 +22,8 @@ const (
 	// Enveloped is the WebSocket subprotocol Subprotocol: {"id":POSITION,"event":DOCUMENT} and {"gap":GAP}.
 	Enveloped
 
-	// EventStream is Server-Sent Events, as in the HTML standard, with positions as ids. It begins with an
-	// event of type "position"; a gap is one of type "gap".
+	// EventStream is Server-Sent Events, as in the HTML standard, with positions as ids, of which the first comes before
+	// any event. A gap is an event of type "gap"; who asks to be told where it is gets one of type "position".
 	EventStream
 
 	formats = iota
@@ -79,7 +79,7 @@ func (f Format) appendPosition(dst []byte, at eventlog.Position) []byte {
 	case Enveloped:
 		text := append(at.Append([]byte(`{"id":"`)), `"}`...)
 		return append(appendHeader(dst, opText, len(text)), text...)
-	case EventStream: // some clients take an id only from what has data
+	case EventStream: // scripts see an id only with data
 		dst = at.Append(append(dst, "id: "...))
 		dst = at.Append(append(dst, "\nevent: position\ndata: {\"id\":\""...))
 		return append(dst, "\"}\n\n"...)
