@@ -76,9 +76,10 @@ func (c *client) end(why error) {
 	}
 }
 
-// gone tells who let the client in. Delivered is whether all that was sent had arrived when the connection was closed.
+// gone tells who let the client in, and only then counts it no more. Delivered is whether all that was sent had arrived
+// when the connection was closed.
 func (c *client) gone(why error, delivered bool) {
-	c.set.count[c.format].Add(-1)
+	defer c.set.count[c.format].Add(-1)
 	end := End{Own: why == errClosed}
 	if c.receipt != nil {
 		end.Had = c.receipt.had(why == errToldOff, delivered, time.Now())

@@ -99,7 +99,7 @@ func (c *Clients) Run(ctx context.Context) {
 	pollers.Wait()
 }
 
-// Len returns how many clients are connected.
+// Len returns how many clients are connected. One whose Entry.Left has not returned is.
 func (c *Clients) Len() int { return c.WebSockets() + c.EventStreams() }
 
 // WebSockets returns how many of the clients are connected by WebSocket.
