@@ -10,11 +10,15 @@ const skipped = 1 << 20
 type Gap struct {
 	Since Position // what the client had
 	Until Position // where it goes on: it gets what comes after this
+
+	// Uncounted is set for a client that is not shown all events: how many of these it would have been is not known.
+	Uncounted bool
 }
 
-// Missing returns how many events that is. It is not known between two epochs, and where numbers were skipped.
+// Missing returns how many events that is. It is not known between two epochs, where numbers were skipped, and if g is
+// Uncounted.
 func (g Gap) Missing() (n uint64, known bool) {
-	if g.Since.Epoch != g.Until.Epoch || g.Since.Seq > g.Until.Seq {
+	if g.Uncounted || g.Since.Epoch != g.Until.Epoch || g.Since.Seq > g.Until.Seq {
 		return 0, false
 	}
 	n = g.Until.Seq - g.Since.Seq

@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"slices"
-	"sort"
 
 	"wpre-relay/relay/eventlog"
 )
@@ -18,15 +17,7 @@ type stretch struct {
 // empty reports whether nothing is new.
 func (s stretch) empty() bool { return len(s.recs) == 0 && s.upTo == s.from }
 
-// count returns how many of the records have numbers up to seq.
-func (s stretch) count(seq uint64) int {
-	if seq >= s.upTo {
-		return len(s.recs)
-	}
-	return sort.Search(len(s.recs), func(i int) bool { return s.recs[i].Position.Seq > seq })
-}
-
-// batch is one or more whole frames that go to clients. It is only read.
+// batch is whole frames that go to clients, none if nothing of what is new is for them. It is only read.
 type batch struct {
 	joined []byte // all in one piece; good until the batch is made anew
 	frames []frameOut
@@ -39,49 +30,66 @@ type batch struct {
 type frameOut struct {
 	bytes []byte // immutable, and kept alive by a socket's rest
 	upTo  uint64 // number up to which a client has everything that has got it
+	told  int    // how many events that one was told by this batch
 }
 
 // set makes b the batch of one frame, which leaves clients at number upTo.
 func (b *batch) set(frame []byte, upTo uint64) {
 	b.joined = frame
-	b.frames = append(b.frames[:0], frameOut{frame, upTo})
+	b.frames = append(b.frames[:0], frameOut{bytes: frame, upTo: upTo})
 }
 
-// fill makes b the batch that tells clients of format f what is new. The log's own frames are copied only to join them.
-func (b *batch) fill(f Format, epoch string, s stretch) {
+// fill makes b the batch that tells clients of kind k what is new. The log's own frames are copied only to join them.
+func (b *batch) fill(k kind, epoch string, s stretch) {
 	b.frames = b.frames[:0]
-	if f == Plain {
-		b.fillPlain(s)
+	if k.format == Plain {
+		b.fillPlain(k.view, s)
 		return
 	}
 	b.joined = b.buf[:0] // which is nil unless b is alone
-	at := s.from
+	at, told := s.from, 0
 	add := func(joined []byte, upTo uint64) {
 		if n := len(b.joined); len(joined) > n {
-			b.frames = append(b.frames, frameOut{joined[n:], upTo})
+			b.frames = append(b.frames, frameOut{joined[n:], upTo, told})
 		}
 		b.joined, at = joined, upTo
 	}
+	addGap := func(upTo uint64) { add(k.format.appendGap(b.joined, k.gap(epoch, at, upTo)), upTo) }
 	for _, rec := range s.recs {
 		if seq := rec.Position.Seq; seq > at+1 {
-			add(f.appendGap(b.joined, gap(epoch, at, seq-1)), seq-1)
+			addGap(seq - 1)
 		}
-		add(f.appendRecord(b.joined, rec), rec.Position.Seq)
+		if !k.sees(rec) {
+			at = rec.Position.Seq
+			continue
+		}
+		told++
+		add(k.format.appendRecord(b.joined, rec), rec.Position.Seq)
 	}
 	if s.upTo > at {
-		add(f.appendGap(b.joined, gap(epoch, at, s.upTo)), s.upTo)
+		addGap(s.upTo)
 	}
-	if !s.empty() {
-		add(f.appendMark(b.joined, s.upTo), s.upTo)
+	if told > 0 {
+		add(k.format.appendMark(b.joined, s.upTo), s.upTo)
 	}
 	if b.alone {
 		b.buf = b.joined
 	}
 }
 
-func (b *batch) fillPlain(s stretch) {
+// told returns how many events the batch tells.
+func (b *batch) told() int {
+	if len(b.frames) == 0 {
+		return 0
+	}
+	return b.frames[len(b.frames)-1].told
+}
+
+func (b *batch) fillPlain(v View, s stretch) {
 	for _, rec := range s.recs {
-		b.frames = append(b.frames, frameOut{rec.Frame(), rec.Position.Seq})
+		if v == nil || v.Sees(rec) {
+			b.frames = append(b.frames, frameOut{rec.Frame(), rec.Position.Seq, len(b.frames) + 1})
+		}
 	}
 	if len(b.frames) == 1 {
 		b.joined = slices.Clip(b.frames[0].bytes) // it is shared: nothing may be appended to it in place
@@ -92,11 +100,4 @@ func (b *batch) fillPlain(s stretch) {
 		b.joined = append(b.joined, frame.bytes...)
 	}
 	b.buf = b.joined
-}
-
-func gap(epoch string, since, until uint64) eventlog.Gap {
-	return eventlog.Gap{
-		Since: eventlog.Position{Epoch: epoch, Seq: since},
-		Until: eventlog.Position{Epoch: epoch, Seq: until},
-	}
 }

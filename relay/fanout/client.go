@@ -24,10 +24,11 @@ type client struct {
 	shard  *shard
 	socket socket
 	left   func(End)
-	turn   uint32 // decides in which second it is pinged
-	format Format
-	ended  atomic.Bool
-	alive  atomic.Bool // something was read since the last ping
+	kind
+	turn    uint32 // decides in which second it is pinged
+	expires int64  // Unix time at which it must go; 0: never
+	ended   atomic.Bool
+	alive   atomic.Bool // something was read since the last ping
 
 	// The goroutine that reads owns these.
 	inbox  inbox
@@ -41,11 +42,12 @@ type client struct {
 	goodbye atomic.Pointer[goodbye]
 
 	// The shard's goroutine owns these, but for pos while the client lags: then catchUp's does.
-	pos     uint64 // number of the last record that was given to the socket; stale while the client is caught up
-	index   int32  // in shard.members; -1 when it has left, or not come yet
-	lagging bool   // the shard leaves it alone
-	begun   bool   // it has got a piece of the log; catchUp's while the client lags
-	closeBy uint32 // in which of the shard's seconds its time to answer a close frame is over; 0 if it has none
+	pos     uint64    // number of the last record that was given to the socket; stale while the client is caught up
+	peers   *audience // of its kind; nil when it has left, or not come yet
+	index   int32     // in shard.members; -1 when it has left, or not come yet
+	lagging bool      // the shard leaves it alone
+	begun   bool      // it has got a piece of the log; catchUp's while the client lags
+	closeBy uint32    // in which of the shard's seconds its time to answer a close frame is over; 0 if it has none
 }
 
 // goodbye is the end of what a client is told.
@@ -166,7 +168,7 @@ func (c *client) catchUp(hello []byte) {
 			c.close(*bye)
 			return
 		}
-		n, lost, err := c.catchUpSome()
+		more, lost, err := c.catchUpSome()
 		switch {
 		case err != nil:
 			c.end(err)
@@ -174,7 +176,7 @@ func (c *client) catchUp(hello []byte) {
 		case lost:
 			c.close(c.format.goodbye(websocket.StatusTryAgainLater, "too slow"))
 			return
-		case n > 0:
+		case more:
 		case bye != nil:
 			c.close(*bye)
 			return
@@ -188,9 +190,9 @@ func (c *client) catchUp(hello []byte) {
 // pieces are batches for catchUp, used again.
 var pieces = sync.Pool{New: func() any { return &batch{alone: true} }}
 
-// catchUpSome sends the next piece of the log, and a pong that is due, and returns how many bytes that is. It reports
-// lost if there are records that are no longer kept, and the client cannot be told.
-func (c *client) catchUpSome() (n int, lost bool, err error) {
+// catchUpSome sends what the client may see of the next piece of the log, and a pong that is due, and reports whether
+// there was anything. It reports lost if there are records that are no longer kept, and the client cannot be told.
+func (c *client) catchUpSome() (more, lost bool, err error) {
 	b := pieces.Get().(*batch)
 	defer pieces.Put(b)
 	turns := c.turns()
@@ -199,7 +201,7 @@ func (c *client) catchUpSome() (n int, lost bool, err error) {
 	b.recs = recs
 	defer clear(recs) // the log decides what is kept
 	if err == nil {
-		b.fill(c.format, c.set.log.Epoch(), stretch{recs, c.pos, upTo})
+		b.fill(c.kind, c.set.log.Epoch(), stretch{recs, c.pos, upTo})
 		if pong := c.answer.Swap(nil); pong != nil {
 			b.joined = append(b.joined, *pong...)
 		}
@@ -207,19 +209,20 @@ func (c *client) catchUpSome() (n int, lost bool, err error) {
 	turns.give(turn)
 	switch {
 	case err != nil:
-		return 0, false, err
+		return false, false, err
 	case c.begun && !c.format.positions() && upTo-c.pos > uint64(len(recs)):
-		return 0, true, nil
+		return false, true, nil
 	}
 	if err := c.socket.send(b.joined, turns); err != nil {
-		return 0, false, err
+		return false, false, err
 	}
+	more = upTo > c.pos || len(b.joined) > 0
 	c.begun, c.pos = true, upTo
-	if c.receipt != nil {
+	if c.receipt != nil && b.told() > 0 {
 		c.receipt.send(upTo, time.Now())
 	}
-	c.shard.sent.Add(uint64(len(recs)))
-	return len(b.joined), false, nil
+	c.shard.sent.Add(uint64(b.told()))
+	return more, false, nil
 }
 
 // turns returns those to catch up in, nil if c is not far behind: what is live is not held up for others.

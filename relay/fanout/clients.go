@@ -122,6 +122,8 @@ func (c *Clients) Sent() uint64 {
 // Entry is how one client begins.
 type Entry struct {
 	Format   Format
+	View     View               // which events it gets, also of Found; nil: all
+	Expires  time.Time          // it is closed with 1008 then, to a second; zero: never
 	Greeting string             // text that it gets first, if it is one of plain WebSocket
 	Found    []*eventlog.Record // what it gets before anything else; of those after After it gets none twice
 	Position eventlog.Position  // it is told that it is here, if Tell is set
@@ -143,7 +145,9 @@ func (e Entry) hello(dst []byte) []byte {
 		dst = append(dst, eventlog.TextFrame([]byte(e.Greeting))...)
 	}
 	for _, rec := range e.Found {
-		dst = e.Format.appendRecord(dst, rec)
+		if e.View == nil || e.View.Sees(rec) {
+			dst = e.Format.appendRecord(dst, rec)
+		}
 	}
 	if e.Gap != nil {
 		dst = e.Format.appendGap(dst, *e.Gap)
@@ -163,10 +167,13 @@ func (c *Clients) begin(taken *hijacker, entry Entry, hello []byte) {
 		socket:  newSocket(taken.conn),
 		left:    entry.Left,
 		turn:    uint32(turn / uint64(len(c.shards))),
-		format:  entry.Format,
+		kind:    kind{entry.Format, entry.View},
 		pos:     entry.After,
 		index:   -1,
 		lagging: true,
+	}
+	if !entry.Expires.IsZero() {
+		client.expires = entry.Expires.Unix()
 	}
 	if entry.Format == Confirmed {
 		client.receipt = newReceipt(entry.After)

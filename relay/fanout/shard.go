@@ -41,14 +41,15 @@ type shard struct {
 	stopped bool          // nothing is posted any more; guarded by mu
 
 	// The rest belongs to run's goroutine.
-	pos      uint64 // number of the last record that the clients that are caught up have been given
-	stopping bool   // who joins is cut off
-	members  []*client
-	recs     []*eventlog.Record
-	batches  [formats]batch // what is new, for each format that it was asked for
-	single   batch          // one frame, or a few
-	seconds  uint32
-	closing  drainState
+	pos        uint64 // number of the last record that the clients that are caught up have been given
+	stopping   bool   // who joins is cut off
+	members    []*client
+	recs       []*eventlog.Record
+	kinds      map[kind]*audience
+	deliveries uint64
+	single     batch // one frame, or a few
+	seconds    uint32
+	closing    drainState
 }
 
 // peerMessage is what one client said, for the others.
@@ -72,6 +73,7 @@ func newShard(set *Clients) *shard {
 		wake:   make(chan struct{}, 1),
 		pos:    set.log.Head().Seq,
 		poller: newPoller(),
+		kinds:  make(map[kind]*audience),
 	}
 }
 
@@ -199,24 +201,24 @@ func (s *shard) fallBehind() {
 	s.pos = s.set.log.Head().Seq
 }
 
-// sendAll writes what is new to all clients that are caught up.
+// sendAll writes what is new to all clients that are caught up and may see it.
 func (s *shard) sendAll(fresh stretch) {
-	var filled [formats]bool
+	s.deliveries++
 	now, sent := time.Now(), 0
 	for _, c := range s.members {
 		if c.lagging {
 			continue
 		}
-		b := &s.batches[c.format]
-		if !filled[c.format] {
-			b.fill(c.format, s.set.log.Epoch(), fresh)
-			filled[c.format] = true
+		news := s.news(c.peers, fresh)
+		if len(news.frames) == 0 {
+			continue
 		}
-		begun, ok := s.write(c, b)
+		begun, ok := s.write(c, news)
 		upTo := fresh.from
 		if begun > 0 {
-			upTo = b.frames[begun-1].upTo
-			sent += fresh.count(upTo)
+			last := &news.frames[begun-1]
+			upTo = last.upTo
+			sent += last.told
 		}
 		if c.receipt != nil && upTo > fresh.from {
 			c.receipt.send(upTo, now)
@@ -226,6 +228,15 @@ func (s *shard) sendAll(fresh stretch) {
 		}
 	}
 	s.sent.Add(uint64(sent))
+}
+
+// news returns what is new for an audience.
+func (s *shard) news(a *audience, fresh stretch) *batch {
+	if a.filled != s.deliveries {
+		a.news.fill(a.kind, s.set.log.Epoch(), fresh)
+		a.filled = s.deliveries
+	}
+	return &a.news
 }
 
 // sendPeers writes s.single to all plain clients that are caught up but one.
@@ -272,6 +283,7 @@ func (s *shard) join(c *client, hello []byte) {
 	}
 	c.index = int32(len(s.members))
 	s.members = append(s.members, c)
+	s.seat(c)
 	if s.closing.ticker != nil {
 		s.closing.next = len(s.members) // c came in while a drain is on: begin anew, with c
 	}
@@ -280,6 +292,25 @@ func (s *shard) join(c *client, hello []byte) {
 		return
 	}
 	s.settle(c)
+}
+
+// seat adds c to the audience of its kind.
+func (s *shard) seat(c *client) {
+	a := s.kinds[c.kind]
+	if a == nil {
+		a = &audience{kind: c.kind}
+		s.kinds[c.kind] = a
+	}
+	a.members++
+	c.peers = a
+}
+
+// unseat takes c from its audience.
+func (s *shard) unseat(c *client) {
+	if c.peers.members--; c.peers.members == 0 {
+		delete(s.kinds, c.kind)
+	}
+	c.peers = nil
 }
 
 // settle takes c back if it is where the caught-up clients are, and has it catch up if it is behind.
@@ -317,17 +348,22 @@ func (s *shard) remove(c *client, why error) {
 	s.members[last] = nil
 	s.members = s.members[:last]
 	c.index, c.lagging = -1, true
+	s.unseat(c)
 }
 
 // ping pings those clients whose second it is, and cuts off those that were silent since they were pinged last, or
-// have not answered a close frame.
+// have not answered a close frame. It closes those that have expired.
 func (s *shard) ping() {
 	s.seconds++
-	interval := uint32(s.set.opts.PingInterval / time.Second)
+	now, interval := time.Now().Unix(), uint32(s.set.opts.PingInterval/time.Second)
 	for _, c := range s.members {
 		switch {
 		case c.closeBy != 0 && s.seconds >= c.closeBy:
 			c.end(errUnclosed)
+		case c.expires != 0 && now >= c.expires && c.goodbye.Load() == nil:
+			bye := c.format.goodbye(websocket.StatusPolicyViolation, "expired")
+			bye.now = true
+			s.sayGoodbye(c, bye)
 		case c.lagging || (c.turn+s.seconds)%interval != 0:
 		case !c.alive.Swap(false) && c.format.pongs():
 			c.lagging = true
