@@ -1,0 +1,115 @@
+// Package token checks and makes JSON Web Tokens (RFC 7519): by whom a client is known, and for how long.
+package token
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	// minSecret is the least length of a secret, in bytes: that of the hash (RFC 7518 §3.2).
+	minSecret = 32
+
+	// minRSA is the least size of an RSA key, in bits (RFC 7518 §3.3).
+	minRSA = 2048
+)
+
+// Key is one key, for one algorithm only: a token says itself how it is signed, which must not make a secret out of a
+// public key.
+type Key struct {
+	method jwt.SigningMethod
+	verify any
+	sign   any // nil for a public key
+}
+
+// Algorithm returns the key's, by its name in RFC 7518 §3.1 or RFC 8037 §3.1.
+func (k Key) Algorithm() string { return k.method.Alg() }
+
+// ParseKeys returns the keys in a file: those of its PEM blocks (public or private keys, or certificates), for RS256,
+// ES256 or EdDSA; without any, the file itself is a secret for HS256, but for a line end behind it.
+func ParseKeys(file []byte) ([]Key, error) {
+	if !bytes.Contains(file, []byte("-----BEGIN ")) {
+		secret := bytes.TrimRight(file, "\r\n")
+		if len(secret) < minSecret {
+			return nil, fmt.Errorf("a secret must have at least %d bytes, not %d; to make one: openssl rand -hex 32", minSecret, len(secret))
+		}
+		return []Key{{jwt.SigningMethodHS256, secret, secret}}, nil
+	}
+	var keys []Key
+	for block, rest := pem.Decode(file); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "EC PARAMETERS" { // openssl writes them before the key
+			continue
+		}
+		key, err := parseBlock(block)
+		if err != nil {
+			return nil, fmt.Errorf("PEM block %q: %w", block.Type, err)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("there is no whole PEM block in it")
+	}
+	return keys, nil
+}
+
+func parseBlock(block *pem.Block) (Key, error) {
+	var key any
+	var err error
+	switch block.Type {
+	case "PUBLIC KEY":
+		key, err = x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		key, err = x509.ParsePKCS1PublicKey(block.Bytes)
+	case "CERTIFICATE":
+		var certificate *x509.Certificate
+		if certificate, err = x509.ParseCertificate(block.Bytes); err == nil {
+			key = certificate.PublicKey
+		}
+	case "PRIVATE KEY":
+		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		key, err = x509.ParseECPrivateKey(block.Bytes)
+	default:
+		err = errors.New("it is no key")
+	}
+	if err != nil {
+		return Key{}, err
+	}
+	return newKey(key)
+}
+
+// newKey returns a public or private key of one of the kinds that are known.
+func newKey(key any) (Key, error) {
+	var private any
+	if signer, ok := key.(crypto.Signer); ok {
+		private, key = key, signer.Public()
+	}
+	switch public := key.(type) {
+	case *rsa.PublicKey:
+		if bits := public.N.BitLen(); bits < minRSA {
+			return Key{}, fmt.Errorf("an RSA key must have at least %d bits, not %d", minRSA, bits)
+		}
+		return Key{jwt.SigningMethodRS256, public, private}, nil
+	case *ecdsa.PublicKey:
+		if public.Curve != elliptic.P256() {
+			return Key{}, fmt.Errorf("the curve must be P-256, not %s", public.Curve.Params().Name)
+		}
+		return Key{jwt.SigningMethodES256, public, private}, nil
+	case ed25519.PublicKey:
+		return Key{jwt.SigningMethodEdDSA, public, private}, nil
+	default:
+		return Key{}, fmt.Errorf("keys of type %T are not known; there are RSA, P-256 and Ed25519", key)
+	}
+}
