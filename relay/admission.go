@@ -3,24 +3,53 @@ package relay
 import (
 	"net/netip"
 	"sync"
+
+	"golang.org/x/time/rate"
 )
 
-// reservedDescriptors are kept from the clients, for the event file, the journal and operators.
-const reservedDescriptors = 64
+const (
+	// reservedDescriptors are kept from the clients, for the event file, the journal and operators.
+	reservedDescriptors = 64
 
-// admission bounds how many clients are connected, in all and from one address.
+	// maxPaced bounds the networks whose pace is remembered.
+	maxPaced = 1 << 16
+)
+
+// admission bounds how many clients are connected, in all and from one address, and how fast they come from one.
 type admission struct {
-	maxClients int // 0: no limit
-	maxPerIP   int // 0: no limit
+	maxClients int        // 0: no limit
+	maxPerIP   int        // 0: no limit
+	maxRate    rate.Limit // requests a second from one address; 0: no limit
 
 	mu      sync.Mutex
-	clients int                  // guarded by mu
-	perIP   map[netip.Prefix]int // guarded by mu; empty without a limit
+	clients int                            // guarded by mu
+	perIP   map[netip.Prefix]int           // guarded by mu; empty without a limit
+	pace    map[netip.Prefix]*rate.Limiter // guarded by mu; empty without a limit
 }
 
-// admit takes a place for a client at the given address, as in http.Request.RemoteAddr, and returns the reason if
-// there is none. Who is admitted must leave once.
-func (a *admission) admit(remote string) (leave func(), refusal string) {
+// hasty reports whether another request from this address comes too soon. Ten seconds' worth may come at once, as when all
+// of an office come back.
+func (a *admission) hasty(address netip.Addr) bool {
+	if a.maxRate <= 0 {
+		return false
+	}
+	network := networkOf(address)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	limiter := a.pace[network]
+	if limiter == nil {
+		if a.pace == nil || len(a.pace) >= maxPaced {
+			a.pace = make(map[netip.Prefix]*rate.Limiter)
+		}
+		limiter = rate.NewLimiter(a.maxRate, max(1, int(10*a.maxRate)))
+		a.pace[network] = limiter
+	}
+	return !limiter.Allow()
+}
+
+// admit takes a place for a client at the given address, and returns the reason if there is none. Who is admitted must
+// leave once.
+func (a *admission) admit(address netip.Addr) (leave func(), refusal string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.maxClients > 0 && a.clients >= a.maxClients {
@@ -30,7 +59,7 @@ func (a *admission) admit(remote string) (leave func(), refusal string) {
 		a.clients++
 		return a.leave, ""
 	}
-	network := networkOf(remote)
+	network := networkOf(address)
 	if a.perIP[network] >= a.maxPerIP {
 		return nil, "max_clients_per_ip"
 	}
@@ -57,17 +86,13 @@ func (a *admission) leaveFrom(network netip.Prefix) {
 	}
 }
 
-// networkOf returns what one party can be expected to hold: an IPv4 address, or an IPv6 /64 (RFC 6177 §2).
-func networkOf(remote string) netip.Prefix {
-	addrPort, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Prefix{} // not from TCP; all of these are one party
-	}
-	addr := addrPort.Addr().Unmap().WithZone("")
-	bits := addr.BitLen()
-	if addr.Is6() {
+// networkOf returns what one party can be expected to hold: an IPv4 address, or an IPv6 /64 (RFC 6177 §2). All whose
+// address is not known are one party.
+func networkOf(address netip.Addr) netip.Prefix {
+	bits := address.BitLen()
+	if address.Is6() {
 		bits = 64
 	}
-	network, _ := addr.Prefix(bits)
+	network, _ := address.Prefix(bits)
 	return network
 }

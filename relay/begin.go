@@ -16,13 +16,13 @@ const now = "now"
 
 // begin sets where the client begins: where it asks to, else where its browser was when its last connection ended, else
 // at the head, which for a while after the start comes with what was found at that. The error is the client's.
-func (s *Server) begin(w http.ResponseWriter, r *http.Request, entry *fanout.Entry) error {
-	asked, err := s.askedFor(r)
+func (s *Server) begin(v visit, entry *fanout.Entry) error {
+	asked, err := s.askedFor(v.r, entry.View)
 	if err != nil {
 		return err
 	}
 	if entry.Format == fanout.Confirmed {
-		browser, known := s.returns.browser(w, r)
+		browser, known := s.returns.browser(v.w, v.r)
 		leave := entry.Left
 		entry.Left = func(end fanout.End) {
 			leave(end)
@@ -39,11 +39,11 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, entry *fanout.Ent
 	if asked == nil {
 		head := s.log.Head()
 		asked = &head
-		entry.Found = s.found.take(r, entry)
+		entry.Found = s.found.take(v.r, entry)
 	}
-	at, gap := s.place(*asked)
+	at, gap := s.place(*asked, entry.View)
 	entry.After, entry.Gap, entry.Position = at.Seq, gap, at
-	if r.URL.Query().Get("since") == now {
+	if v.r.URL.Query().Get("since") == now {
 		entry.Tell = true
 	}
 	return nil
@@ -51,14 +51,14 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, entry *fanout.Ent
 
 // place returns the position of this history for one that a client has. If it cannot have that from here there is a gap
 // between the two.
-func (s *Server) place(asked eventlog.Position) (eventlog.Position, *eventlog.Gap) {
+func (s *Server) place(asked eventlog.Position, view fanout.View) (eventlog.Position, *eventlog.Gap) {
 	head := s.log.Head()
 	switch {
 	case asked.Epoch != head.Epoch:
 		start := s.log.Start()
-		return start, &eventlog.Gap{Since: asked, Until: start}
+		return start, &eventlog.Gap{Since: asked, Until: start, Uncounted: view != nil}
 	case asked.Seq > head.Seq:
-		return head, &eventlog.Gap{Since: asked, Until: head}
+		return head, &eventlog.Gap{Since: asked, Until: head, Uncounted: view != nil}
 	default:
 		return asked, nil
 	}
@@ -71,7 +71,7 @@ func knowsItsPlace(r *http.Request) bool {
 }
 
 // askedFor returns the position that the client asks to begin after, nil if it does not.
-func (s *Server) askedFor(r *http.Request) (*eventlog.Position, error) {
+func (s *Server) askedFor(r *http.Request, view fanout.View) (*eventlog.Position, error) {
 	query := r.URL.Query()
 	since := cmp.Or(r.Header.Get("Last-Event-ID"), query.Get("last_event_id"), query.Get("since"))
 	switch {
@@ -83,10 +83,50 @@ func (s *Server) askedFor(r *http.Request) (*eventlog.Position, error) {
 		return &at, err
 	case query.Get("last") != "":
 		n, err := number(query, "last", 0, 1<<31-1)
-		at := s.log.Before(n)
+		if err != nil {
+			return nil, err
+		}
+		at, err := s.before(n, view)
 		return &at, err
 	}
 	return nil, nil
+}
+
+// before returns the position before the newest n events that the client sees, or before all that are kept.
+func (s *Server) before(n int, view fanout.View) (eventlog.Position, error) {
+	if view == nil || n == 0 {
+		return s.log.Before(n), nil
+	}
+	start := s.log.Start()
+	for tried := n; ; tried *= 2 { // from further and further back, until there are enough
+		at := s.log.Before(min(tried, 1<<31-1))
+		seen, err := s.seenAfter(at.Seq, view)
+		switch {
+		case err != nil:
+			return at, err
+		case len(seen) >= n:
+			at.Seq = seen[len(seen)-n] - 1
+			return at, nil
+		case at.Seq <= start.Seq:
+			return at, nil
+		}
+	}
+}
+
+// seenAfter returns the numbers of the events after number seq that the client sees.
+func (s *Server) seenAfter(seq uint64, view fanout.View) (seen []uint64, err error) {
+	for {
+		recs, upTo, _, err := s.log.Read(nil, seq, maxPastBytes)
+		if err != nil || upTo == seq {
+			return seen, err
+		}
+		for _, rec := range recs {
+			if view.Sees(rec) {
+				seen = append(seen, rec.Position.Seq)
+			}
+		}
+		seq = upTo
+	}
 }
 
 // number returns a parameter of the query that must be between least and most.

@@ -10,7 +10,7 @@ const (
 	Relayed   Decision = "relayed"   // a new event, sent to the clients
 	Torn      Decision = "torn"      // the same, out of a file with the tail of an older one behind it
 	Duplicate Decision = "duplicate" // an event that was sent before
-	Filtered  Decision = "filtered"  // an event that nobody may see
+	Filtered  Decision = "filtered"  // a new event, torn or not, that the public may not see; others may
 	Invalid   Decision = "invalid"   // no event
 
 	// Overwritten is a change that was gone before it could be read. It is counted where the file is read.

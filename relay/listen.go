@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -50,28 +51,47 @@ func CheckLive(ctx context.Context, address string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/livez", nil)
+	err = askLive(ctx, "http", net.JoinHostPort(host, port))
+	if errors.Is(err, errNotLive) { // it may speak TLS; whose certificate is not the question
+		if askLive(ctx, "https", net.JoinHostPort(host, port)) == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+var errNotLive = errors.New("that is not a relay that serves")
+
+// askLive asks for /livez. The error is errNotLive if there is another answer than it should be.
+func askLive(ctx context.Context, scheme, address string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+address+"/livez", nil)
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer transport.CloseIdleConnections()
+	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", request.URL, response.Status)
+		return fmt.Errorf("%s answers %s: %w", request.URL, response.Status, errNotLive)
 	}
 	return nil
 }
 
 // Serve answers HTTP requests on listener with handler until ctx ends. Then it closes the listener, gives the
-// requests under way a second, and returns; connections that were upgraded go on.
+// requests under way a second, and returns; connections that were upgraded go on. Those that are not are bounded, in
+// number and time.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) {
 	server := &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second, // a handshake is a few hundred bytes
+		ReadHeaderTimeout: 10 * time.Second, // a handshake is a few hundred bytes; of TLS, too
+		ReadTimeout:       10 * time.Second, // nobody has a body to send
+		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       30 * time.Second,
+		ConnState:         newStrangers(maxStrangers(), logger).follow,
 		MaxHeaderBytes:    16 << 10, // room for a site's cookies
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}

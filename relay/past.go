@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fanout"
 )
 
 const (
@@ -33,44 +34,56 @@ type pastEvent struct {
 
 // history answers with what is kept after the position that the client asks for, else with the newest events. Both are
 // at most ?limit= of them.
-func (s *Server) history(w http.ResponseWriter, r *http.Request) {
-	limit, err := usualPast, error(nil)
-	if r.URL.Query().Get("limit") != "" {
-		limit, err = number(r.URL.Query(), "limit", 1, maxPast)
+func (s *Server) history(v visit) {
+	identity, ok := s.identify(v)
+	if !ok {
+		return
 	}
-	asked, err2 := s.askedFor(r)
+	limit, err := usualPast, error(nil)
+	if v.r.URL.Query().Get("limit") != "" {
+		limit, err = number(v.r.URL.Query(), "limit", 1, maxPast)
+	}
+	asked, err2 := s.askedFor(v.r, identity.view)
 	if err == nil {
 		err = err2
 	}
 	if err != nil {
-		s.reject(w, r, http.StatusBadRequest, "position", err.Error())
+		s.reject(v, http.StatusBadRequest, "position", err.Error())
 		return
 	}
-	if asked == nil {
-		at := s.log.Before(limit)
-		asked = &at
-		if start := s.log.Start(); at.Seq < start.Seq {
-			asked = &start // who asks for no place misses nothing
-		}
-	}
-	answer, err := s.past(*asked, limit)
+	answer, err := s.newestOrPast(asked, limit, identity.view)
 	if err != nil {
 		s.opts.Logger.Error("the history cannot be read", "error", err)
-		http.Error(w, "wpre-relay: the history cannot be read", http.StatusInternalServerError)
+		http.Error(v.w, "wpre-relay: the history cannot be read", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	encoder := json.NewEncoder(w)
+	v.w.Header().Set("Content-Type", "application/json")
+	v.w.Header().Set("Cache-Control", "no-store")
+	v.w.Header().Set("X-Content-Type-Options", "nosniff")
+	encoder := json.NewEncoder(v.w)
 	encoder.SetEscapeHTML(false) // documents stay as they are
 	encoder.Encode(answer)
 }
 
+// newestOrPast returns the newest events, at most limit, or those after a position if one is asked for.
+func (s *Server) newestOrPast(asked *eventlog.Position, limit int, view fanout.View) (past, error) {
+	if asked != nil {
+		return s.past(*asked, limit, view)
+	}
+	at, err := s.before(limit, view)
+	if err != nil {
+		return past{}, err
+	}
+	if start := s.log.Start(); at.Seq < start.Seq {
+		at = start // who asks for no place misses nothing
+	}
+	return s.past(at, limit, view)
+}
+
 // past returns at most limit events after a position.
-func (s *Server) past(asked eventlog.Position, limit int) (past, error) {
+func (s *Server) past(asked eventlog.Position, limit int, view fanout.View) (past, error) {
 	answer := past{Events: []pastEvent{}}
-	at, gap := s.place(asked)
+	at, gap := s.place(asked, view)
 	answer.Gap = gap
 	for size := 0; len(answer.Events) < limit && size < maxPastBytes; {
 		recs, upTo, _, err := s.log.Read(nil, at.Seq, maxPastBytes-size)
@@ -87,14 +100,16 @@ func (s *Server) past(asked eventlog.Position, limit int) (past, error) {
 			if len(answer.Events) > 0 || answer.Gap != nil {
 				break // the next answer begins with it
 			}
-			answer.Gap = &eventlog.Gap{Since: at, Until: eventlog.Position{Epoch: at.Epoch, Seq: upTo}}
+			answer.Gap = &eventlog.Gap{Since: at, Until: eventlog.Position{Epoch: at.Epoch, Seq: upTo}, Uncounted: view != nil}
 			at.Seq = upTo
 		}
 		for _, rec := range recs {
 			if len(answer.Events) == limit || rec.Position.Seq != at.Seq+1 {
 				break
 			}
-			answer.Events = append(answer.Events, pastEvent{rec.Position, rec.Time, json.RawMessage(rec.Event.Document)})
+			if view == nil || view.Sees(rec) {
+				answer.Events = append(answer.Events, pastEvent{rec.Position, rec.Time, json.RawMessage(rec.Event.Document)})
+			}
 			size += len(rec.Event.Document)
 			at = rec.Position
 		}

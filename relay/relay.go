@@ -22,6 +22,10 @@ type Options struct {
 	// MaxEventSize bounds a document, in bytes as written. Default 1 MiB.
 	MaxEventSize int
 
+	// Public reports whether the public may see an event. Those that it may not are kept like others, for clients that
+	// may, but counted as Filtered. Default: it may see all.
+	Public func(schema.Event) bool
+
 	// Logger gets a line for each decision, at debug level but for invalid contents. No line holds content.
 	// Default: slog.Default().
 	Logger *slog.Logger
@@ -30,6 +34,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.MaxEventSize <= 0 {
 		o.MaxEventSize = 1 << 20
+	}
+	if o.Public == nil {
+		o.Public = func(schema.Event) bool { return true }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -95,9 +102,12 @@ func (r *Relay) Ingest(ctx context.Context, file []byte) error {
 		return ctx.Err()
 	}
 	r.history.add(ev)
-	if len(tail) > 0 {
+	switch {
+	case !r.opts.Public(ev):
+		r.decide(Filtered, ev)
+	case len(tail) > 0:
 		r.decide(Torn, ev)
-	} else {
+	default:
 		r.decide(Relayed, ev)
 	}
 	return nil

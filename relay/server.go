@@ -2,21 +2,25 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
+	"net/netip"
 	"path"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/coder/websocket"
+	"golang.org/x/time/rate"
 
+	"wpre-relay/relay/access"
 	"wpre-relay/relay/browser"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/filter"
+	"wpre-relay/relay/forwarded"
 	"wpre-relay/relay/origin"
 )
 
@@ -24,6 +28,23 @@ import (
 type ServerOptions struct {
 	// Origins says which pages may connect. Default: those of the same host name.
 	Origins origin.Policy
+
+	// Gate tells who clients are, and refuses some. Default: it admits everybody as the public.
+	Gate *access.Gate
+
+	// Filter says who may see which events. Default: everybody all.
+	Filter *filter.Filter
+
+	// Proxies are those that are believed when they say for which address they speak. Default: none.
+	Proxies forwarded.Policy
+
+	// HandshakeRate bounds the requests from one address (from one /64 in IPv6), a second; ten seconds' worth may come
+	// at once. Behind a proxy that is not among Proxies all may have the same. Default: no limit.
+	HandshakeRate int
+
+	// MessageRate bounds what a client sends, in frames a second; one beyond it is closed with 1008. Default: that of
+	// fanout.Options.
+	MessageRate int
 
 	// MaxClients bounds the clients. Default, and most: what the limit of open files leaves for them.
 	MaxClients int
@@ -59,11 +80,10 @@ type Server struct {
 	opts      ServerOptions
 	clients   *fanout.Clients
 	admission admission
+	views     *views
 	found     *found
 	returns   *returns // nil without ResumeFile
-
-	mu       sync.Mutex
-	rejected map[string]uint64 // by reason; guarded by mu
+	refusals  refusals
 }
 
 // NewServer returns a server of log. The records after number found are those that were found at the start.
@@ -71,16 +91,20 @@ func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	if n := maxDescriptors() - reservedDescriptors; n > 0 && (opts.MaxClients == 0 || n < opts.MaxClients) {
+	if opts.Gate == nil {
+		opts.Gate = access.New(access.Options{})
+	}
+	if n := maxDescriptors() - maxStrangers() - reservedDescriptors; n > 0 && (opts.MaxClients == 0 || n < opts.MaxClients) {
 		opts.MaxClients = n
 	}
 	s := &Server{
 		log:       log,
 		opts:      opts,
-		clients:   fanout.New(log, fanout.Options{PeerMessages: opts.PeerMessages, Logger: opts.Logger}),
-		admission: admission{maxClients: opts.MaxClients, maxPerIP: opts.MaxClientsPerIP},
+		clients:   fanout.New(log, fanout.Options{PeerMessages: opts.PeerMessages, MessageRate: opts.MessageRate, Logger: opts.Logger}),
+		admission: admission{maxClients: opts.MaxClients, maxPerIP: opts.MaxClientsPerIP, maxRate: rate.Limit(opts.HandshakeRate)},
+		views:     newViews(opts.Filter, opts.Logger),
 		found:     newFound(log, found, opts.CatchUp),
-		rejected:  make(map[string]uint64),
+		refusals:  refusals{logger: opts.Logger},
 	}
 	if opts.ResumeFile != "" {
 		s.returns = loadReturns(opts.ResumeFile, log.Head(), opts.Logger)
@@ -106,15 +130,21 @@ func (s *Server) Drain(code websocket.StatusCode, reason string, over time.Durat
 // ServeHTTP upgrades WebSocket handshakes on any path, and serves the paths that Server names and /livez, which says
 // that the process serves. Anything else gets 426 with a line that helps.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v := visit{w, r, s.opts.Proxies.Client(r)}
+	if s.admission.hasty(v.address) {
+		w.Header().Set("Retry-After", "10")
+		s.reject(v, http.StatusTooManyRequests, "rate", "more requests come from this address than --handshake-rate allows")
+		return
+	}
 	if wantsUpgrade(r) {
-		s.upgrade(w, r)
+		s.upgrade(v)
 		return
 	}
 	switch path.Base(r.URL.Path) { // a proxy may leave its own prefix
 	case "events":
-		s.get(w, r, s.stream)
+		s.get(v, s.stream)
 	case "history":
-		s.get(w, r, s.history)
+		s.get(v, s.history)
 	case "client.js":
 		browser.ServeScript(w, r)
 	case "client.mjs":
@@ -146,68 +176,96 @@ func notAWebSocket(r *http.Request) string {
 	return "wpre-relay: events come over WebSocket, at ws://" + r.Host + "/, or as an event stream, at http://" + r.Host + "/events"
 }
 
+// visit is a request to be answered.
+type visit struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	address netip.Addr // of who makes it; not valid if that is not known
+}
+
 // upgrade makes a WebSocket of the request.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
-	if err := s.opts.Origins.Check(r); err != nil {
-		s.reject(w, r, http.StatusForbidden, "origin", err.Error())
+func (s *Server) upgrade(v visit) {
+	if err := s.opts.Origins.Check(v.r); err != nil {
+		s.reject(v, http.StatusForbidden, "origin", err.Error())
 		return
 	}
 	entry := fanout.Entry{Greeting: s.opts.Welcome}
 	switch {
-	case fanout.Offers(r, fanout.Subprotocol):
+	case fanout.Offers(v.r, fanout.Subprotocol):
 		entry.Format = fanout.Enveloped
-	case s.returns != nil && !knowsItsPlace(r):
+	case s.returns != nil && !knowsItsPlace(v.r):
 		entry.Format = fanout.Confirmed
 	}
-	s.accept(w, r, entry, s.clients.AcceptWebSocket)
+	s.accept(v, entry, s.clients.AcceptWebSocket)
 }
 
 // stream answers the request with an event stream.
-func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
-	s.accept(w, r, fanout.Entry{Format: fanout.EventStream}, s.clients.AcceptEventStream)
+func (s *Server) stream(v visit) {
+	s.accept(v, fanout.Entry{Format: fanout.EventStream}, s.clients.AcceptEventStream)
 }
 
-// accept lets the client in, if there is a place for it, at the place that it asks for.
-func (s *Server) accept(w http.ResponseWriter, r *http.Request, entry fanout.Entry, accept func(http.ResponseWriter, *http.Request, fanout.Entry) error) {
-	leave, refusal := s.admission.admit(r.RemoteAddr)
+// accept lets the client in, if there is a place for it and it may, at the place that it asks for.
+func (s *Server) accept(v visit, entry fanout.Entry, accept func(http.ResponseWriter, *http.Request, fanout.Entry) error) {
+	leave, refusal := s.admission.admit(v.address)
 	switch refusal {
 	case "max_clients":
-		w.Header().Set("Retry-After", "5")
-		s.reject(w, r, http.StatusServiceUnavailable, refusal, "as many clients as --max-clients or the limit of open files allows are connected")
+		v.w.Header().Set("Retry-After", "5")
+		s.reject(v, http.StatusServiceUnavailable, refusal, "as many clients as --max-clients or the limit of open files allows are connected")
 		return
 	case "max_clients_per_ip":
-		w.Header().Set("Retry-After", "5")
-		s.reject(w, r, http.StatusTooManyRequests, refusal, "as many clients as --max-clients-per-ip allows are connected from this address")
+		v.w.Header().Set("Retry-After", "5")
+		s.reject(v, http.StatusTooManyRequests, refusal, "as many clients as --max-clients-per-ip allows are connected from this address")
 		return
 	}
 	entry.Left = func(fanout.End) { leave() }
-	if err := s.begin(w, r, &entry); err != nil {
+	identity, ok := s.identify(v)
+	if !ok {
 		leave()
-		s.reject(w, r, http.StatusBadRequest, "position", err.Error())
 		return
 	}
-	if err := accept(w, r, entry); err != nil {
-		s.count("handshake")
-		s.opts.Logger.Debug("handshake failed", "remote", r.RemoteAddr, "error", err)
+	entry.View, entry.Expires, entry.Subprotocol = identity.view, identity.Expires, identity.Subprotocol
+	if err := s.begin(v, &entry); err != nil {
+		leave()
+		s.reject(v, http.StatusBadRequest, "position", err.Error())
+		return
+	}
+	if err := accept(v.w, v.r, entry); err != nil {
+		s.refusals.count("handshake")
+		s.opts.Logger.Debug("handshake failed", "remote", v.r.RemoteAddr, "error", err)
 	}
 }
 
-// reject answers a handshake that is not to be.
-func (s *Server) reject(w http.ResponseWriter, r *http.Request, status int, reason, text string) {
-	first := s.count(reason) == 1
-	level := slog.LevelDebug
-	if first {
-		level = slog.LevelWarn // one line an operator should see; the rest is counted
-	}
-	s.opts.Logger.Log(r.Context(), level, "client refused", "status", status, "reason", text, "remote", r.RemoteAddr)
-	http.Error(w, fmt.Sprintf("wpre-relay: %s", text), status)
+// identity is who a client is and what it sees.
+type identity struct {
+	access.Identity
+	view fanout.View // nil: everything
 }
 
-func (s *Server) count(reason string) uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.rejected[reason]++
-	return s.rejected[reason]
+// identify finds out who the client is and what it is to see. If it is not admitted it is told.
+func (s *Server) identify(v visit) (identity, bool) {
+	types, err := typesAskedFor(v.r.URL.Query())
+	if err != nil {
+		s.reject(v, http.StatusBadRequest, "types", err.Error())
+		return identity{}, false
+	}
+	known, err := s.opts.Gate.Identify(v.r, v.address.String())
+	if refusal, ok := errors.AsType[*access.Refusal](err); ok {
+		switch refusal.Status {
+		case http.StatusUnauthorized:
+			v.w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750 §3
+		case http.StatusServiceUnavailable:
+			v.w.Header().Set("Retry-After", "5")
+		}
+		s.reject(v, refusal.Status, refusal.Reason, refusal.Text)
+		return identity{}, false
+	}
+	return identity{known, s.views.of(known.Viewer, types)}, true
+}
+
+// reject answers a request that is not to be. The text must hold nothing secret.
+func (s *Server) reject(v visit, status int, reason, text string) {
+	s.refusals.note(reason, "status", status, "reason", text, "remote", v.r.RemoteAddr, "client", v.address)
+	http.Error(v.w, fmt.Sprintf("wpre-relay: %s", text), status)
 }
 
 // ServerStatus says how a server stands. The counts of refusals and messages only grow.
@@ -220,12 +278,10 @@ type ServerStatus struct {
 
 // Status returns how the server stands now.
 func (s *Server) Status() ServerStatus {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return ServerStatus{
 		Clients:      s.clients.Len(),
 		EventStreams: s.clients.EventStreams(),
 		MessagesSent: s.clients.Sent(),
-		Rejected:     maps.Clone(s.rejected),
+		Rejected:     s.refusals.all(),
 	}
 }

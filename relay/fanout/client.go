@@ -33,7 +33,8 @@ type client struct {
 	// The goroutine that reads owns these.
 	inbox  inbox
 	failed bool // the client broke the protocol: what it says is dropped, until it hangs up
-	closed bool // the client has sent a close frame: nothing more is read
+	closed bool // the client has sent a close frame, or far too much: nothing more is read
+	pace   pace
 
 	receipt *receipt // nil unless the client is Confirmed
 
@@ -118,6 +119,10 @@ func (c *client) hear(p []byte) (more bool) {
 		return true
 	}
 	err := c.inbox.take(p, c.set.opts.MaxMessage, c)
+	if err == nil && !c.closed && c.pace.over(c.inbox.frames, uint64(c.set.opts.MessageRate)) {
+		c.closed = true
+		err = websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: "too many messages"}
+	}
 	if failure, ok := errors.AsType[websocket.CloseError](err); ok {
 		c.failed, c.inbox = true, inbox{}
 		bye := goodbye{frame: closeFrame(failure.Code, failure.Reason), now: true}

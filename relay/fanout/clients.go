@@ -36,6 +36,10 @@ type Options struct {
 	// MaxMessage bounds a client's message, in bytes; one beyond it is closed with 1009. Default 4096.
 	MaxMessage int
 
+	// MessageRate bounds what a client sends, in frames a second, pings and fragments included; one beyond it is closed
+	// with 1008, and nothing more of it is read. Default 100.
+	MessageRate int
+
 	// PingInterval is how often a client is pinged; one that is silent for a whole interval after is cut off.
 	// Default 25 s, to a second.
 	PingInterval time.Duration
@@ -50,6 +54,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.MaxMessage <= 0 {
 		o.MaxMessage = 4096
+	}
+	if o.MessageRate <= 0 {
+		o.MessageRate = 100
 	}
 	if o.PingInterval < time.Second {
 		o.PingInterval = 25 * time.Second
@@ -121,16 +128,17 @@ func (c *Clients) Sent() uint64 {
 
 // Entry is how one client begins.
 type Entry struct {
-	Format   Format
-	View     View               // which events it gets, also of Found; nil: all
-	Expires  time.Time          // it is closed with 1008 then, to a second; zero: never
-	Greeting string             // text that it gets first, if it is one of plain WebSocket
-	Found    []*eventlog.Record // what it gets before anything else; of those after After it gets none twice
-	Position eventlog.Position  // it is told that it is here, if Tell is set
-	Tell     bool
-	Gap      *eventlog.Gap // what it is told is lost, nil if nothing
-	After    uint64        // number of the record after which it reads the log
-	Left     func(End)     // called once, when the client is gone
+	Format      Format
+	View        View               // which events it gets, also of Found; nil: all
+	Expires     time.Time          // it is closed with 1008 then, to a second; zero: never
+	Subprotocol string             // to agree on, if Format has none of its own; "": none
+	Greeting    string             // text that it gets first, if it is one of plain WebSocket
+	Found       []*eventlog.Record // what it gets before anything else; of those after After it gets none twice
+	Position    eventlog.Position  // it is told that it is here, if Tell is set
+	Tell        bool
+	Gap         *eventlog.Gap // what it is told is lost, nil if nothing
+	After       uint64        // number of the record after which it reads the log
+	Left        func(End)     // called once, when the client is gone
 }
 
 // End is how a client's connection came to its end.

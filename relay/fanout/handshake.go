@@ -29,8 +29,11 @@ func (c *Clients) AcceptWebSocket(w http.ResponseWriter, r *http.Request, entry 
 		InsecureSkipVerify: true, // the origin was checked
 		CompressionMode:    websocket.CompressionDisabled,
 	}
-	if entry.Format == Enveloped {
+	switch {
+	case entry.Format == Enveloped:
 		options.Subprotocols = []string{Subprotocol}
+	case entry.Subprotocol != "":
+		options.Subprotocols = []string{entry.Subprotocol}
 	}
 	hijacker := &hijacker{ResponseWriter: w}
 	shaken, err := websocket.Accept(hijacker, r, options)

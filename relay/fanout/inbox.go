@@ -13,6 +13,7 @@ type inbox struct {
 	rest    []byte // the beginning of a frame
 	message []byte // the fragments so far of a message that comes in several frames
 	kind    opcode // of that message; 0 if there is none
+	frames  uint64 // how many were taken, in all
 }
 
 // listener is told what a client says.
@@ -40,6 +41,7 @@ func (in *inbox) take(p []byte, limit int, to listener) error {
 			break
 		}
 		p = p[n:]
+		in.frames++
 		switch f.op {
 		case opPing:
 			to.ping(f.payload)

@@ -191,7 +191,7 @@ func TestACloseFrameIsAnsweredWithItsCode(t *testing.T) {
 
 // TestAFloodOfPingsCostsNoMemory sends many while it reads no answer, and expects the last to be answered.
 func TestAFloodOfPingsCostsNoMemory(t *testing.T) {
-	h := open(t, eventlog.Options{}, fanout.Options{})
+	h := open(t, eventlog.Options{}, fanout.Options{MessageRate: 1 << 30})
 	conn, r := h.dial(t, "")
 	before := heapFromSystem()
 	flood := strings.Repeat(masked(pingOp, ""), 10_000)

@@ -333,10 +333,13 @@ func (s *shard) settle(c *client) {
 // written last is still sent if the end is in good order.
 func (s *shard) remove(c *client, why error) {
 	all := why == io.EOF && c.socket.delivered()
-	if why == errClosed || why == errToldOff {
-		c.socket.Close()
-	} else {
+	switch {
+	case why != errClosed && why != errToldOff:
 		c.socket.abort()
+	case c.socket.waits():
+		s.set.parts.Go(func() { c.socket.Close() })
+	default:
+		c.socket.Close()
 	}
 	c.gone(why, all)
 	if c.index < 0 {

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -32,12 +33,23 @@ func newSocket(conn net.Conn) socket {
 // delivered reports whether all that was written has arrived. Nobody may close the socket meanwhile.
 func (s *socket) delivered() bool { return s.fd >= 0 && delivered(s.fd) }
 
-// abort closes the connection and drops what the client has not taken. The kernel would keep it for minutes.
+// abort closes the connection and drops what the client has not taken. The kernel would keep it for minutes. It does not
+// wait, and nor does it take leave where TLS has it so.
 func (s *socket) abort() {
-	if tcp, ok := s.Conn.(*net.TCPConn); ok {
+	conn := s.Conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
 		tcp.SetLinger(0)
 	}
-	s.Close()
+	conn.Close()
+}
+
+// waits reports whether Close may wait for the client: TLS takes leave (RFC 8446 §6.1).
+func (s *socket) waits() bool {
+	_, secure := s.Conn.(*tls.Conn)
+	return secure
 }
 
 // send writes p, behind what is left of a frame that is begun, and waits until the kernel has taken it all. It fails if
