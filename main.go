@@ -24,6 +24,8 @@ import (
 	"wpre-relay/relay/cli"
 	"wpre-relay/relay/demo"
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/forwarded"
+	"wpre-relay/relay/guard"
 	"wpre-relay/relay/origin"
 	"wpre-relay/relay/tail"
 	"wpre-relay/schema"
@@ -53,9 +55,11 @@ func main() {
 	case "demo":
 		err = runDemo(ctx, settings.Demo, logger)
 	case "tail":
-		err = tail.Run(ctx, settings.Tail.URL, tail.Options{Since: settings.Tail.Since, Last: settings.Tail.Last}, os.Stdout, logger)
+		err = tail.Run(ctx, settings.Tail.URL, tail.Options{Since: settings.Tail.Since, Last: settings.Tail.Last, Token: settings.Tail.Token}, os.Stdout, logger)
 	case "bench":
 		err = runBench(ctx, settings.Bench)
+	case "token":
+		err = printToken(settings.Token)
 	case "healthcheck":
 		err = relay.CheckLive(ctx, settings.Healthcheck.Listen)
 	}
@@ -119,13 +123,18 @@ func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
+	guard, err := guard.Open(s.Security, log.Dir(), logger)
+	if err != nil {
+		return err
+	}
 	// The ports are taken before the file is read: what is read counts as sent.
 	public, admin, err := listen(s)
 	if err != nil {
 		return err
 	}
+	public, scheme := guard.Secure(public)
 	before := log.Head()
-	rel := relay.New(log, relay.Options{MaxEventSize: int(s.MaxEventSize), Logger: logger})
+	rel := relay.New(log, relay.Options{MaxEventSize: int(s.MaxEventSize), Filter: guard.Filter, Logger: logger})
 	defer start(rel.Run, log.KeepSynced)()
 	defer start(func(ctx context.Context) {
 		if err := w.Run(ctx, rel.Ingest); err != nil {
@@ -140,8 +149,8 @@ func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
 	if rel.Flush(ctx) != nil {
 		return onPurpose(ctx)
 	}
-	server := relay.NewServer(log, before.Seq, serverOptions(s, log.Dir(), logger))
-	defer start(server.Run)()
+	server := relay.NewServer(log, before.Seq, serverOptions(s, guard, log.Dir(), logger))
+	defer start(server.Run, guard.Run)()
 	if admin != nil {
 		health := relay.Health{
 			Version:  describeVersion(),
@@ -156,7 +165,10 @@ func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
 		logger.Info("operators look here", "url", relay.URL("http", admin.Addr())+"api/status")
 	}
 	stopListening := start(func(ctx context.Context) { relay.Serve(ctx, public, server, logger) })
-	logger.Info("browsers connect here", "url", relay.URL("ws", public.Addr()))
+	logger.Info("browsers connect here", "url", relay.URL(scheme, public.Addr()))
+	if s.ShowsDrafts() {
+		logger.Warn("titles of drafts, private and pending posts are sent to everybody who connects; to send those of published posts alone: --public-status publish")
+	}
 
 	<-ctx.Done()
 	logger.Info("stopping", "why", context.Cause(ctx), "clients", server.Status().Clients)
@@ -214,9 +226,14 @@ func listen(s cli.Serve) (public, admin net.Listener, err error) {
 	return public, admin, nil
 }
 
-func serverOptions(s cli.Serve, state string, logger *slog.Logger) relay.ServerOptions {
+func serverOptions(s cli.Serve, guard *guard.Guard, state string, logger *slog.Logger) relay.ServerOptions {
 	options := relay.ServerOptions{
 		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
+		Gate:            guard.Gate,
+		Filter:          guard.Filter,
+		Proxies:         forwarded.Policy{Trusted: s.TrustedProxy},
+		HandshakeRate:   s.HandshakeRate,
+		MessageRate:     s.MessageRate,
 		MaxClients:      s.MaxClients,
 		MaxClientsPerIP: s.MaxClientsPerIP,
 		CatchUp:         s.CatchUp,
@@ -270,6 +287,15 @@ Ctrl-C ends it.
 	err = demo.Run(ctx, file, url, d.Every, d.Count, os.Stdout)
 	cancel(nil)
 	return errors.Join(err, onPurpose(ctx))
+}
+
+// printToken makes a token and prints it.
+func printToken(t cli.Token) error {
+	minted, err := guard.Mint(t)
+	if err == nil {
+		_, err = fmt.Println(minted)
+	}
+	return err
 }
 
 // runBench measures a server and prints what that found out.

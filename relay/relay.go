@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/filter"
 	"wpre-relay/schema"
 )
 
@@ -22,9 +23,9 @@ type Options struct {
 	// MaxEventSize bounds a document, in bytes as written. Default 1 MiB.
 	MaxEventSize int
 
-	// Public reports whether the public may see an event. Those that it may not are kept like others, for clients that
-	// may, but counted as Filtered. Default: it may see all.
-	Public func(schema.Event) bool
+	// Filter says who may see which events. Those that the public may not are kept like others, for clients that may,
+	// but counted as Filtered. Default: everybody may see all.
+	Filter *filter.Filter
 
 	// Logger gets a line for each decision, at debug level but for invalid contents. No line holds content.
 	// Default: slog.Default().
@@ -34,9 +35,6 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.MaxEventSize <= 0 {
 		o.MaxEventSize = 1 << 20
-	}
-	if o.Public == nil {
-		o.Public = func(schema.Event) bool { return true }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -48,6 +46,7 @@ func (o Options) withDefaults() Options {
 type Relay struct {
 	log       *eventlog.Log
 	opts      Options
+	views     *views
 	decisions Decisions
 	accepted  chan accepted
 
@@ -65,6 +64,7 @@ type accepted struct {
 // New returns a relay that knows what log holds as sent.
 func New(log *eventlog.Log, opts Options) *Relay {
 	r := &Relay{log: log, opts: opts.withDefaults(), accepted: make(chan accepted, maxAccepted)}
+	r.views = newViews(r.opts.Filter, r.opts.Logger)
 	recs := log.Records()
 	r.history = newHistory(max(len(recs), log.Capacity()))
 	for _, rec := range recs {
@@ -103,7 +103,7 @@ func (r *Relay) Ingest(ctx context.Context, file []byte) error {
 	}
 	r.history.add(ev)
 	switch {
-	case !r.opts.Public(ev):
+	case !r.views.public(ev):
 		r.decide(Filtered, ev)
 	case len(tail) > 0:
 		r.decide(Torn, ev)

@@ -24,8 +24,8 @@ const (
 
 // Options for New. The zero value admits everybody as the public.
 type Options struct {
-	// Tokens returns what a token must be. Default nil: tokens are not looked at.
-	Tokens func() token.Check
+	// Tokens checks tokens. Default nil: they are not looked at.
+	Tokens *token.Verifier
 
 	// Cookie is the name of that which may hold a token. Default "": none.
 	Cookie string
@@ -69,7 +69,7 @@ func (g *Gate) Identify(r *http.Request, address string) (Identity, error) {
 	if g.opts.Tokens != nil {
 		text, from := g.token(r)
 		if text != "" {
-			claims, expires, err := g.opts.Tokens().Verify(text)
+			claims, expires, err := g.opts.Tokens.Verify(text)
 			switch {
 			case err == nil:
 				identity := Identity{Viewer: filter.Viewer{Token: true, Claims: claims}, Expires: expires}

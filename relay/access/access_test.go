@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,18 +20,27 @@ import (
 	"wpre-relay/relay/token"
 )
 
-var keys = func() []token.Key {
-	keys, err := token.ParseKeys([]byte("0123456789abcdef0123456789abcdef"))
-	if err != nil {
-		panic(err)
-	}
-	return keys
-}()
+const secret = "0123456789abcdef0123456789abcdef"
 
-func tokens() token.Check { return token.Check{Keys: keys} }
+func tokens(t testing.TB) *token.Verifier {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := token.Open([]string{file}, token.Check{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verifier
+}
 
 func mint(t testing.TB, subject string, lives time.Duration) string {
 	t.Helper()
+	keys, err := token.ParseKeys([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
 	minted, err := token.Mint(keys[0], token.Claims{"sub": subject, "exp": time.Now().Add(lives).Unix()})
 	if err != nil {
 		t.Fatal(err)
@@ -64,8 +75,8 @@ func who(gate *access.Gate, r *http.Request) string {
 }
 
 func TestWhereATokenMayStand(t *testing.T) {
-	required := access.New(access.Options{Tokens: tokens, Cookie: "wpre_token"})
-	optional := access.New(access.Options{Tokens: tokens, Cookie: "wpre_token", Anonymous: true})
+	required := access.New(access.Options{Tokens: tokens(t), Cookie: "wpre_token"})
+	optional := access.New(access.Options{Tokens: tokens(t), Cookie: "wpre_token", Anonymous: true})
 	open := access.New(access.Options{})
 	good, other, old := mint(t, "ann", time.Hour), mint(t, "bob", time.Hour), mint(t, "eve", -time.Hour)
 	for name, tc := range map[string]struct {

@@ -21,6 +21,7 @@ type CLI struct {
 	Demo        Demo        `cmd:"" help:"See it work without WordPress."`
 	Tail        Tail        `cmd:"" help:"Connect to a relay and print each event as a line."`
 	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
+	Token       Token       `cmd:"" help:"Make a token, to try a relay that asks for one."`
 	Healthcheck Healthcheck `cmd:"" help:"Ask the relay here whether it serves: exit status 0 or 1."`
 
 	Config    kong.ConfigFlag  `group:"general" placeholder:"FILE" help:"YAML file of these settings, by their names without dashes in front: 'listen: :8080'."`
@@ -49,7 +50,9 @@ type Serve struct {
 	Drain           time.Duration    `group:"clients" placeholder:"TIME" default:"3s" help:"Spread the closing of many connections over this time when stopping (default: ${default})."`
 	Welcome         string           `group:"clients" placeholder:"TEXT" help:"Greet each client with this text, as the recipe's Node server does (default: none; the plugin's page logs an error for it)."`
 	PeerMessages    bool             `group:"clients" help:"Send each client's messages to all others as 'Broadcast: …', as the recipe's Node server does."`
-	AdminListen     string           `group:"clients" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where operators ask for /livez, /readyz and /api/status; 'off' for nowhere (default: ${default})."`
+	Security
+
+	AdminListen string `group:"clients" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where operators ask for /livez, /readyz and /api/status; 'off' for nowhere (default: ${default})."`
 }
 
 // Demo are the settings of the demonstration.
@@ -65,6 +68,7 @@ type Tail struct {
 	URL   string `arg:"" optional:"" default:"ws://localhost:8080/" help:"The relay (default: ${default})."`
 	Last  int    `placeholder:"N" default:"0" help:"Begin with the newest events, so many (default: ${default})."`
 	Since string `placeholder:"POSITION" help:"Begin after this position, as /history shows it (default: now)."`
+	Token string `placeholder:"TOKEN" help:"Token for a relay that asks for one; better in WPRE_RELAY_TOKEN or WPRE_RELAY_TOKEN_FILE than here, where others can see it."`
 }
 
 // Healthcheck are the settings of the probe.
@@ -84,7 +88,7 @@ func (s *Serve) Validate() error {
 	case s.MaxClients < 0 || s.MaxClientsPerIP < 0:
 		return errors.New("a limit must not be negative; 0 is no limit")
 	}
-	return nil
+	return s.Security.validate()
 }
 
 // Validate refuses what cannot be meant.
@@ -112,6 +116,7 @@ func (d *Demo) Serve(root string) Serve {
 		MaxEventSize: 1 << 20,
 		Listen:       d.Listen,
 		AdminListen:  "off",
+		Security:     Security{PublicStatus: []string{"publish"}},
 	}
 }
 
@@ -142,7 +147,7 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 		kong.DefaultEnvars(envPrefix),
 		kong.Configuration(loadConfig),
 		kong.Vars{"version": "wpre-relay " + version},
-		kong.Groups{"capture": "Watching:", "clients": "Serving:", "server": "The server:", "load": "The load:", "result": "The result:", "general": "General:"},
+		kong.Groups{"capture": "Watching:", "clients": "Serving:", "tls": "TLS:", "access": "Who may listen, and to what:", "floods": "Floods:", "server": "The server:", "load": "The load:", "result": "The result:", "general": "General:"},
 		kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }), // the environment is explained once

@@ -29,6 +29,10 @@ func expandEnvironment() error {
 		if _, set := os.LookupEnv(target); set {
 			return fmt.Errorf("both %s and %s are set; leave one", target, name)
 		}
+		if target == envPrefix+"_JWT_KEY" { // which names files itself, to be read again when they change
+			os.Setenv(target, path)
+			continue
+		}
 		content, err := os.ReadFile(path)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)

@@ -2,12 +2,14 @@
 package tail
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -28,6 +30,7 @@ const (
 type Options struct {
 	Since string // a position to begin after
 	Last  int    // how many of the newest events to begin with, without Since
+	Token string // for a relay that asks for one; or as ?access_token= in the address
 }
 
 // Run connects to the relay at address and writes each event to out as one line, until ctx ends; then it returns nil.
@@ -38,7 +41,8 @@ func Run(ctx context.Context, address string, opts Options, out io.Writer, logge
 	if err != nil {
 		return fmt.Errorf("the relay's address: %w", err)
 	}
-	t := &tail{url: url, out: out, logger: logger}
+	t := &tail{url: url, token: opts.Token, out: out, logger: logger}
+	t.hideToken()
 	switch {
 	case opts.Since != "":
 		t.begin("since", opts.Since)
@@ -65,6 +69,7 @@ func Run(ctx context.Context, address string, opts Options, out io.Writer, logge
 // tail is one run.
 type tail struct {
 	url    *url.URL // says where to begin
+	token  string
 	out    io.Writer
 	logger *slog.Logger
 }
@@ -80,6 +85,18 @@ type message struct {
 	} `json:"gap"`
 }
 
+// hideToken takes the token from the address, which is logged, and is part of errors.
+func (t *tail) hideToken() {
+	const parameter = "access_token"
+	query := t.url.Query()
+	if !query.Has(parameter) {
+		return
+	}
+	t.token = cmp.Or(t.token, query.Get(parameter))
+	query.Del(parameter)
+	t.url.RawQuery = query.Encode()
+}
+
 // begin has the next connection begin elsewhere.
 func (t *tail) begin(parameter, value string) {
 	query := t.url.Query()
@@ -92,7 +109,11 @@ func (t *tail) begin(parameter, value string) {
 func (t *tail) dial(ctx context.Context) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	conn, _, err := websocket.Dial(ctx, t.url.String(), &websocket.DialOptions{Subprotocols: []string{subprotocol}})
+	options := &websocket.DialOptions{Subprotocols: []string{subprotocol}}
+	if t.token != "" {
+		options.HTTPHeader = http.Header{"Authorization": {"Bearer " + t.token}}
+	}
+	conn, _, err := websocket.Dial(ctx, t.url.String(), options)
 	if err != nil {
 		return nil, err
 	}
