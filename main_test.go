@@ -32,8 +32,8 @@ import (
 // patience is how long something that must happen may take on a busy machine.
 const patience = 30 * time.Second
 
-// binary builds the program once and returns its path.
-var binary = sync.OnceValues(func() (string, error) {
+// program builds the program once and returns its path.
+var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "wpre-relay-test-")
 	if err != nil {
 		return "", err
@@ -69,7 +69,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	code := m.Run()
-	if path, err := binary(); err == nil {
+	if path, err := program(); err == nil {
 		os.RemoveAll(filepath.Dir(path))
 	}
 	os.Exit(code)
@@ -78,7 +78,7 @@ func TestMain(m *testing.M) {
 // command returns a call of the program, in an environment without settings of ours.
 func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := binary()
+	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}

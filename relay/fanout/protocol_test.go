@@ -3,7 +3,6 @@ package fanout_test
 import (
 	"bufio"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -76,118 +75,6 @@ const (
 	closeOp, pingOp, pongOp           = 0x88, 0x89, 0x8a
 	fragment                          = 0x80 // taken off the first byte of a frame that is not the last
 )
-
-// TestAConnectionIsFailedAsTheStandardSays sends what a client may not, after RFC 6455, and expects a close frame
-// with the code for it, and then the end.
-func TestAConnectionIsFailedAsTheStandardSays(t *testing.T) {
-	h := open(t, eventlog.Options{}, fanout.Options{})
-	for _, c := range []struct {
-		name, frames string
-		code         uint16
-	}{
-		{"§5.2 reserved bit 1", masked(text|0x40, "x"), 1002},
-		{"§5.2 reserved bit 2", masked(text|0x20, "x"), 1002},
-		{"§5.2 reserved bit 3", masked(text|0x10, "x"), 1002},
-		{"§5.2 data opcode 3", masked(0x83, "x"), 1002},
-		{"§5.2 data opcode 7", masked(0x87, "x"), 1002},
-		{"§5.2 control opcode 11", masked(0x8b, "x"), 1002},
-		{"§5.2 control opcode 15", masked(0x8f, "x"), 1002},
-		{"§5.1 not masked", "\x81\x01x", 1002},
-		{"§5.5 fragmented ping", masked(pingOp-fragment, "x"), 1002},
-		{"§5.5 fragmented close", masked(closeOp-fragment, closing(1000, "")), 1002},
-		{"§5.5 ping of 126 bytes", masked(pingOp, strings.Repeat("x", 126)), 1002},
-		{"§5.5 pong of 65536 bytes", masked(pongOp, strings.Repeat("x", 1<<16))[:14], 1002},
-		{"§5.4 continuation of nothing", masked(continuation, "x"), 1002},
-		{"§5.4 continuation after a whole message", masked(text, "x") + masked(continuation, "x"), 1002},
-		{"§5.4 message inside of another", masked(text-fragment, "x") + masked(text, "x"), 1002},
-		{"§5.5.1 close code of one byte", masked(closeOp, "\x03"), 1002},
-		{"§7.4.2 close code 0", masked(closeOp, closing(0, "")), 1002},
-		{"§7.4.2 close code 999", masked(closeOp, closing(999, "")), 1002},
-		{"§7.4.1 close code 1004", masked(closeOp, closing(1004, "")), 1002},
-		{"§7.4.1 close code 1005", masked(closeOp, closing(1005, "")), 1002},
-		{"§7.4.1 close code 1006", masked(closeOp, closing(1006, "")), 1002},
-		{"§7.4.1 close code 1015", masked(closeOp, closing(1015, "")), 1002},
-		{"§7.4.2 close code 2999", masked(closeOp, closing(2999, "")), 1002},
-		{"§7.4.2 close code 5000", masked(closeOp, closing(5000, "")), 1002},
-		{"§8.1 close reason", masked(closeOp, closing(1000, "\xff")), 1007},
-		{"§8.1 text", masked(text, "\xc3"), 1007},
-		{"§8.1 text in fragments", masked(text-fragment, "ü") + masked(continuation, "\xff"), 1007},
-		{"§10.4 message of 4097 bytes", masked(text, strings.Repeat("x", 4097)), 1009},
-		{"§10.4 message of 65536 bytes", masked(text, strings.Repeat("x", 1<<16))[:14], 1009},
-		{"§10.4 message of 2^63 bytes", "\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00", 1009},
-		{"§10.4 fragments of 4097 bytes", masked(text-fragment, strings.Repeat("x", 4096)) + masked(continuation, "x"), 1009},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			conn, r := h.dial(t, "")
-			io.WriteString(conn, c.frames)
-			header := make([]byte, 4)
-			if _, err := io.ReadFull(r, header); err != nil || header[0] != closeOp {
-				t.Fatalf("got % x, %v, want a close frame", header, err)
-			}
-			if got := binary.BigEndian.Uint16(header[2:]); got != c.code {
-				t.Errorf("closed with %d, want %d", got, c.code)
-			}
-			io.WriteString(conn, masked(closeOp, closing(c.code, ""))) // which is not waited for
-			conn.Close()
-		})
-	}
-	until(t, "end of all", func() bool { return h.clients.Len() == 0 })
-}
-
-// TestWhatTheStandardAllowsIsTaken sends frames of every length at a boundary, whole and cut into bytes, and expects
-// that the connection lives on: a ping behind them is answered.
-func TestWhatTheStandardAllowsIsTaken(t *testing.T) {
-	h := open(t, eventlog.Options{}, fanout.Options{})
-	frames := []string{
-		masked(pongOp, ""),
-		masked(pongOp, strings.Repeat("x", 125)),
-		masked(text-fragment, "gr\xc3") + masked(pongOp, "between") + masked(continuation-fragment, "") + masked(continuation, "\xbcn"),
-		masked(binaryMessage, "\xff\xfe"),
-	}
-	for _, n := range []int{0, 1, 125, 126, 127, 4095, 4096} {
-		frames = append(frames, masked(text, strings.Repeat("x", n)))
-	}
-	for i, frame := range frames {
-		t.Run(fmt.Sprint("whole ", i), func(t *testing.T) {
-			conn, r := h.dial(t, frame)
-			io.WriteString(conn, frame+masked(pingOp, "here?"))
-			expectFrames(t, r, "\x8a\x05here?")
-		})
-		t.Run(fmt.Sprint("in pieces ", i), func(t *testing.T) {
-			conn, r := h.dial(t, frame[:1])
-			conn.(*net.TCPConn).SetNoDelay(true)
-			rest := frame[1:] + masked(pingOp, "here?")
-			for step := 1 + len(rest)/200; len(rest) > 0; rest = rest[min(step, len(rest)):] {
-				io.WriteString(conn, rest[:min(step, len(rest))])
-			}
-			expectFrames(t, r, "\x8a\x05here?")
-		})
-	}
-}
-
-// TestACloseFrameIsAnsweredWithItsCode also when the client hangs up its half at once, when it comes with the
-// handshake, and when it lags.
-func TestACloseFrameIsAnsweredWithItsCode(t *testing.T) {
-	h := open(t, eventlog.Options{}, fanout.Options{})
-	for payload, answer := range map[string]string{
-		"":                                   "\x88\x00",
-		closing(1000, ""):                    "\x88\x02\x03\xe8",
-		closing(1001, "the page is left"):    "\x88\x02\x03\xe9",
-		closing(4999, "an application code"): "\x88\x02\x13\x87",
-	} {
-		conn, r := h.dial(t, "")
-		io.WriteString(conn, masked(closeOp, payload))
-		conn.(*net.TCPConn).CloseWrite()
-		if got, err := io.ReadAll(r); string(got) != answer || err != nil {
-			t.Errorf("close frame %q: got % x, %v, want % x and the end", payload, got, err, answer)
-		}
-	}
-	_, early := h.dial(t, masked(closeOp, closing(1000, "")))
-	if got, err := io.ReadAll(early); string(got) != "\x88\x02\x03\xe8" || err != nil {
-		t.Errorf("with the handshake: got % x, %v", got, err)
-	}
-	until(t, "end of all", func() bool { return h.clients.Len() == 0 })
-}
 
 // TestAFloodOfPingsCostsNoMemory sends many while it reads no answer, and expects the last to be answered.
 func TestAFloodOfPingsCostsNoMemory(t *testing.T) {
