@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -69,12 +70,10 @@ func (a ACME) Config() (*tls.Config, http.Handler) {
 	return c, manager.HTTPHandler(nil)
 }
 
-// allow is an autocert.HostPolicy.
-func (a ACME) allow(_ context.Context, host string) error {
-	for _, domain := range a.Domains {
-		if strings.EqualFold(host, domain) {
-			return nil
-		}
+// allow is an autocert.HostPolicy. Over HTTP it is asked with the port, if that is not 80.
+func (a ACME) allow(ctx context.Context, host string) error {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
 	}
-	return fmt.Errorf("%q is not among --acme-domain", host)
+	return autocert.HostWhitelist(a.Domains...)(ctx, strings.ToLower(host))
 }
