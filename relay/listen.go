@@ -17,10 +17,14 @@ import (
 // kernel holds megabytes for a client that does not read.
 const sendBuffer = 128 << 10
 
+// receiveBuffer is the same for what a client sends before it is read: a handshake at most, and of those who flood the
+// relay nothing is read.
+const receiveBuffer = 32 << 10
+
 // Listen takes the address that was given with the flag. The error says what to do if another has it. What the
 // kernel holds for each connection is bounded, and it sends no probes of its own: clients are pinged.
 func Listen(flag, address string) (net.Listener, error) {
-	config := net.ListenConfig{KeepAlive: -1, Control: boundSendBuffer}
+	config := net.ListenConfig{KeepAlive: -1, Control: boundBuffers}
 	listener, err := config.Listen(context.Background(), "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -85,20 +89,25 @@ func askLive(ctx context.Context, scheme, address string) error {
 // requests under way a second, and returns; connections that were upgraded go on. Those that are not are bounded, in
 // number and time.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) {
+	door := newDoorway(listener)
+	strangers := newStrangers(maxStrangers(), logger)
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second, // a handshake is a few hundred bytes; of TLS, too
 		ReadTimeout:       10 * time.Second, // nobody has a body to send
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       30 * time.Second,
-		ConnState:         newStrangers(maxStrangers(), logger).follow,
-		MaxHeaderBytes:    16 << 10, // room for a site's cookies
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ConnState: func(conn net.Conn, state http.ConnState) {
+			door.follow(conn, state)
+			strangers.follow(conn, state)
+		},
+		MaxHeaderBytes: 16 << 10, // room for a site's cookies
+		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(door); !errors.Is(err, http.ErrServerClosed) {
 			logger.Error("the listener failed", "address", listener.Addr().String(), "error", err)
 		}
 	}()

@@ -7,5 +7,5 @@ import "syscall"
 // maxDescriptors returns 0: there is no such limit.
 func maxDescriptors() int { return 0 }
 
-// boundSendBuffer leaves the send buffers as they are.
-func boundSendBuffer(_, _ string, _ syscall.RawConn) error { return nil }
+// boundBuffers leaves the send buffers as they are.
+func boundBuffers(_, _ string, _ syscall.RawConn) error { return nil }

@@ -2,7 +2,10 @@
 
 package relay
 
-import "syscall"
+import (
+	"cmp"
+	"syscall"
+)
 
 // maxDescriptors returns how many files and sockets the process may have open, 0 if that is unknown. Go has raised
 // the limit as far as it may.
@@ -14,10 +17,13 @@ func maxDescriptors() int {
 	return int(min(limit.Cur, 1<<30))
 }
 
-// boundSendBuffer has the sockets that a listening one accepts hold no more than sendBuffer.
-func boundSendBuffer(_, _ string, listener syscall.RawConn) (err error) {
+// boundBuffers has the sockets that a listening one accepts hold no more than sendBuffer and receiveBuffer.
+func boundBuffers(_, _ string, listener syscall.RawConn) (err error) {
 	if e := listener.Control(func(fd uintptr) {
-		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, sendBuffer)
+		err = cmp.Or(
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, sendBuffer),
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, receiveBuffer),
+		)
 	}); e != nil {
 		return e
 	}

@@ -118,8 +118,9 @@ func (c *client) hear(p []byte) (more bool) {
 	if c.failed || c.format == EventStream { // who has asked for a stream has said all
 		return true
 	}
-	err := c.inbox.take(p, c.set.opts.MaxMessage, c)
-	if err == nil && !c.closed && c.pace.over(c.inbox.frames, uint64(c.set.opts.MessageRate)) {
+	opts := &c.set.opts
+	err := c.inbox.take(p, opts.MaxMessage, c)
+	if err == nil && !c.closed && c.pace.over(c.inbox.frames, uint64(opts.MessageRate), len(p), messagesPerSecond*opts.MaxMessage) {
 		c.closed = true
 		err = websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: "too many messages"}
 	}

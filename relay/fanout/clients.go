@@ -36,8 +36,8 @@ type Options struct {
 	// MaxMessage bounds a client's message, in bytes; one beyond it is closed with 1009. Default 4096.
 	MaxMessage int
 
-	// MessageRate bounds what a client sends, in frames a second, pings and fragments included; one beyond it is closed
-	// with 1008, and nothing more of it is read. Default 100.
+	// MessageRate bounds what a client sends, in frames a second, pings and fragments included, and in bytes by sixteen
+	// times MaxMessage; one beyond it is closed with 1008, and nothing more of it is read. Default 100.
 	MessageRate int
 
 	// PingInterval is how often a client is pinged; one that is silent for a whole interval after is cut off.

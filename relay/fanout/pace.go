@@ -2,17 +2,24 @@ package fanout
 
 import "time"
 
+// messagesPerSecond bounds the bytes that a client sends in a second, in messages of the greatest length.
+const messagesPerSecond = 16
+
 // pace is how fast a client sends, by the second.
 type pace struct {
-	second       int64
-	before, last uint64 // frames before that second, and so far
+	second int64
+	frames uint64 // in all, before that second
+	last   uint64 // in all, so far
+	bytes  int    // in that second
 }
 
-// over reports whether the client, which has sent so many frames in all, has sent more than most in this second.
-func (p *pace) over(frames, most uint64) bool {
+// over reports whether the client, which has sent so many frames in all and now this many bytes, has sent more of either
+// than most in this second.
+func (p *pace) over(frames, mostFrames uint64, bytes, mostBytes int) bool {
 	if now := time.Now().Unix(); now != p.second {
-		p.second, p.before = now, p.last
+		*p = pace{second: now, frames: p.last}
 	}
 	p.last = frames
-	return frames-p.before > most
+	p.bytes += bytes
+	return frames-p.frames > mostFrames || p.bytes > mostBytes
 }

@@ -4,16 +4,22 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 const (
 	// pollBatch is how many sockets are looked after in one turn.
-	pollBatch = 256
+	pollBatch = 64
+
+	// pollWork is how long that may take without a rest, and restPerPoll how long that is for each moment of work: a
+	// flood of messages must not hold up what is sent.
+	pollWork    = 200 * time.Microsecond
+	restPerPoll = 2
 
 	// readBuffer is how much is read of one client in a turn, in bytes.
-	readBuffer = 16 << 10
+	readBuffer = 4 << 10
 )
 
 // poller reads from the clients that say something, on one goroutine for all, so that a silent client costs none. It
@@ -88,11 +94,15 @@ func (p *poller) run() {
 		return n != 0 // an interrupt is tried again
 	}
 	for p.conn.Read(wait) == nil {
+		began := time.Now()
 		for _, event := range events[:max(n, 0)] {
 			c, n, err := p.read(event.Fd, buf)
 			if c != nil && !c.heard(buf[:n], err) {
 				p.remove(c)
 			}
+		}
+		if work := time.Since(began); work > pollWork {
+			time.Sleep(restPerPoll * work)
 		}
 	}
 }

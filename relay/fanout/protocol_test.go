@@ -78,7 +78,7 @@ const (
 
 // TestAFloodOfPingsCostsNoMemory sends many while it reads no answer, and expects the last to be answered.
 func TestAFloodOfPingsCostsNoMemory(t *testing.T) {
-	h := open(t, eventlog.Options{}, fanout.Options{MessageRate: 1 << 30})
+	h := open(t, eventlog.Options{}, fanout.Options{MessageRate: 1 << 30, MaxMessage: 1 << 20})
 	conn, r := h.dial(t, "")
 	before := heapFromSystem()
 	flood := strings.Repeat(masked(pingOp, ""), 10_000)
