@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # All checks of the project, in the order of their price:
 #   scripts/test.sh
-# It needs Go. The test against real PHP needs php and node as well, that of clients node and Chromium, and some benchmarks
-# node: as root on Debian it installs PHP and Chromium, elsewhere it says what it skips, and with CI=true a skip is a
-# failure.
+# It needs Go. Some parts need more: php, node, Chromium, pebble, slowhttptest, systemd. As root on Debian it installs those
+# but for node; elsewhere it says what it skips, and with CI=true a skip is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,9 +34,7 @@ step "go test -race"
 go test -race -count=1 ./...
 
 step "fuzzing, a few seconds each"
-go test -run '^$' -fuzz '^FuzzDecode$' -fuzztime "${FUZZTIME:-10s}" ./schema
-go test -run '^$' -fuzz '^FuzzJournal$' -fuzztime "${FUZZTIME:-10s}" ./relay/eventlog
-go test -run '^$' -fuzz '^FuzzReader$' -fuzztime "${FUZZTIME:-10s}" ./relay/bench/wire
+scripts/fuzz.sh "${FUZZTIME:-6s}"
 
 step "every benchmark runs"
 scripts/bench.sh --smoke
@@ -47,5 +44,24 @@ scripts/phpwriter/run.sh
 
 step "clients in a browser and of others' making, under faults"
 scripts/clients/run.sh
+
+step "certificates from an authority"
+scripts/acme.sh
+
+step "slow attacks"
+scripts/slowhttp.sh
+
+step "the systemd unit"
+if ! command -v systemd-analyze >/dev/null && ((EUID == 0)) && command -v apt-get >/dev/null; then
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd >/dev/null
+fi
+if command -v systemd-analyze >/dev/null; then
+	systemd-analyze security --offline=true --threshold=20 --no-pager scripts/wpre-relay.service | tail -n 1
+elif [ "${CI:-}" = true ]; then
+	echo "there is no systemd-analyze" >&2
+	exit 1
+else
+	echo "SKIPPED: no systemd-analyze"
+fi
 
 printf '\nall checks passed\n'

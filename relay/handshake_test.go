@@ -1,0 +1,57 @@
+package relay_test
+
+import (
+	"bufio"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"wpre-relay/relay"
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/filter"
+	"wpre-relay/relay/forwarded"
+)
+
+// FuzzHandshake looks for requests on which the server breaks, or answers that it is broken.
+func FuzzHandshake(f *testing.F) {
+	const upgrade = " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+	for _, target := range []string{"/", "/?since=now", "/?last=3&types=a,b", "/events?last_event_id=abc-1", "/history?limit=5&since=abc-1", "/client.js", "/livez"} {
+		f.Add("GET " + target + upgrade + "\r\n")
+		f.Add("GET " + target + " HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nLast-Event-ID: 1-1\r\nForwarded: for=\"[::1]\"\r\nCookie: wpre_resume=a\r\n\r\n")
+	}
+	log := openLog(f, f.TempDir(), eventlog.Options{})
+	for range 20 {
+		log.Append(event(f, `{"timestamp":1,"type":"a","status":"publish"}`), event(f, `{"timestamp":1,"type":"b","status":"draft"}`))
+	}
+	public, err := filter.PublicStatus([]string{"publish"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	var network forwarded.Network
+	if err := network.UnmarshalText([]byte("192.0.2.1")); err != nil { // of httptest's requests
+		f.Fatal(err)
+	}
+	server := relay.NewServer(log, 0, relay.ServerOptions{
+		Filter:        public,
+		Proxies:       forwarded.Policy{Trusted: []forwarded.Network{network}},
+		HandshakeRate: 1 << 20,
+		ResumeFile:    f.TempDir() + "/resume.json",
+		Logger:        quiet,
+	})
+	f.Fuzz(func(t *testing.T, text string) {
+		request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
+		if err != nil {
+			return
+		}
+		request.RemoteAddr = "192.0.2.1:1"
+		w := httptest.NewRecorder()
+		server.ServeHTTP(w, request)
+		if w.Code == http.StatusInternalServerError || strings.Contains(w.Body.String(), `"draft"`) {
+			t.Errorf("%q: %d, %s", text, w.Code, w.Body)
+		}
+		if clients := server.Status().Clients; clients != 0 {
+			t.Errorf("%q: %d clients of a connection that nobody can take over", text, clients)
+		}
+	})
+}
