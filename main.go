@@ -21,6 +21,7 @@ import (
 
 	"wpre-relay/relay"
 	"wpre-relay/relay/bench"
+	"wpre-relay/relay/check"
 	"wpre-relay/relay/cli"
 	"wpre-relay/relay/demo"
 	"wpre-relay/relay/eventlog"
@@ -58,6 +59,8 @@ func main() {
 		err = tail.Run(ctx, settings.Tail.URL, tail.Options{Since: settings.Tail.Since, Last: settings.Tail.Last, Token: settings.Tail.Token}, os.Stdout, logger)
 	case "bench":
 		err = runBench(ctx, settings.Bench)
+	case "check":
+		err = check.Run(ctx, settings.Check.Site, os.Stdout)
 	case "token":
 		err = printToken(settings.Token)
 	case "healthcheck":

@@ -794,6 +794,7 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"relay": {"schema", "relay/access", "relay/browser", "relay/eventlog", "relay/fanout", "relay/filter", "relay/forwarded",
 			"relay/origin"},
 		"relay/access":      {"relay/filter", "relay/token"},
+		"relay/check":       {"schema"},
 		"relay/certificate": {"relay/livefile"},
 		"relay/eventlog":    {"schema"},
 		"relay/filter":      {"schema"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 	"time"
 
@@ -21,6 +22,7 @@ type CLI struct {
 	Demo        Demo        `cmd:"" help:"See it work without WordPress."`
 	Tail        Tail        `cmd:"" help:"Connect to a relay and print each event as a line."`
 	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
+	Check       Check       `cmd:"" help:"Look whether the site gives events away; exit status 1 if it does."`
 	Token       Token       `cmd:"" help:"Make a token, to try a relay that asks for one."`
 	Healthcheck Healthcheck `cmd:"" help:"Ask the relay here whether it serves: exit status 0 or 1."`
 
@@ -69,6 +71,19 @@ type Tail struct {
 	Last  int    `placeholder:"N" default:"0" help:"Begin with the newest events, so many (default: ${default})."`
 	Since string `placeholder:"POSITION" help:"Begin after this position, as /history shows it (default: now)."`
 	Token string `placeholder:"TOKEN" help:"Token for a relay that asks for one; better in WPRE_RELAY_TOKEN or WPRE_RELAY_TOKEN_FILE than here, where others can see it."`
+}
+
+// Check are the settings of the look around.
+type Check struct {
+	Site *url.URL `placeholder:"URL" help:"The site, as https://www.example.com. Required."`
+}
+
+// Validate refuses what cannot be meant.
+func (c *Check) Validate() error {
+	if c.Site == nil || c.Site.Host == "" || c.Site.Scheme != "http" && c.Site.Scheme != "https" {
+		return errors.New("--site must be the site's address, of the form https://www.example.com")
+	}
+	return nil
 }
 
 // Healthcheck are the settings of the probe.
