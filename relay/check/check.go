@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"wpre-relay/schema"
@@ -33,7 +34,9 @@ const closeIt = `      Nobody needs that: the relay reads the file itself. For n
 // Run looks at the site, and prints a line for each finding to out, and what to do behind those that are wrong. The error
 // is ErrFailed if there are any, or says why it cannot be found out.
 func Run(ctx context.Context, site *url.URL, out io.Writer) error {
-	folder := site.JoinPath("wp-content/realtime-events/")
+	root := *site
+	root.Path = "/" + strings.TrimPrefix(root.Path, "/")
+	folder := root.JoinPath("wp-content/realtime-events/")
 	file := folder.JoinPath("latest_event.json")
 	status, event, err := fetch(ctx, file)
 	switch {

@@ -47,6 +47,16 @@ func TestAPublicEventFileIsFound(t *testing.T) {
 			t.Errorf("%s: %v, %s", name, err, text)
 		}
 	}
+	root := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"timestamp":1}`) }))
+	defer root.Close()
+	at, err := url.Parse(root.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if check.Run(t.Context(), at, &out); !strings.Contains(out.String(), `<Location "/wp-content/realtime-events/">`) {
+		t.Errorf("at the root: %s", out.String())
+	}
 	if err := check.Run(t.Context(), &url.URL{Scheme: "http", Host: "127.0.0.1:1"}, io.Discard); err == nil || errors.Is(err, check.ErrFailed) {
 		t.Errorf("a site that cannot be reached: %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,8 +155,9 @@ func TestAGapIsToldOnceAndInItsPlace(t *testing.T) {
 		for n := 1; n <= 30; n++ {
 			h.log.Append(event(t, n, 0))
 		}
-		after := uint64(5)
-		h.begin = func(entry *fanout.Entry) { entry.Format, entry.After = format, after }
+		var after atomic.Uint64
+		after.Store(5)
+		h.begin = func(entry *fanout.Entry) { entry.Format, entry.After = format, after.Load() }
 		c := h.listen(t, format)
 		got := c.next(t)
 		if got.Gap == nil || got.Gap.Since.Seq != 5 || got.Gap.Until.Seq != 20 || got.Gap.Missing == nil || *got.Gap.Missing != 15 {
@@ -164,7 +166,7 @@ func TestAGapIsToldOnceAndInItsPlace(t *testing.T) {
 		if format == fanout.EventStream && got.ID != got.Gap.Until.String() {
 			t.Errorf("the gap has id %s, and leads to %v", got.ID, got.Gap.Until)
 		}
-		after = got.Gap.Until.Seq
+		after.Store(got.Gap.Until.Seq)
 		for _, c := range []listener{c, h.listen(t, format)} {
 			for n := 21; n <= 30; n++ {
 				if got := c.next(t); got.Gap != nil || string(got.Event) != string(event(t, n, 0).Document) {
