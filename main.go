@@ -25,7 +25,6 @@ import (
 	"wpre-relay/relay/cli"
 	"wpre-relay/relay/demo"
 	"wpre-relay/relay/eventlog"
-	"wpre-relay/relay/forwarded"
 	"wpre-relay/relay/guard"
 	"wpre-relay/relay/origin"
 	"wpre-relay/relay/tail"
@@ -234,7 +233,7 @@ func serverOptions(s cli.Serve, guard *guard.Guard, state string, logger *slog.L
 		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
 		Gate:            guard.Gate,
 		Filter:          guard.Filter,
-		Proxies:         forwarded.Policy{Trusted: s.TrustedProxy},
+		Proxies:         guard.Proxies,
 		HandshakeRate:   s.HandshakeRate,
 		MessageRate:     s.MessageRate,
 		MaxClients:      s.MaxClients,

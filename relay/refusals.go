@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+
+	"wpre-relay/relay/throttle"
 )
 
 // refusals counts what clients are refused for. An attack does not fill the log: of each reason it is one line in a
@@ -12,28 +14,28 @@ import (
 type refusals struct {
 	logger *slog.Logger
 
-	mu       sync.Mutex
-	counts   map[string]uint64 // by reason; guarded by mu
-	throttle map[string]*throttle
+	mu     sync.Mutex
+	counts map[string]uint64 // by reason; guarded by mu
+	noisy  map[string]*throttle.Throttle
 }
 
 // count adds one.
-func (r *refusals) count(reason string) *throttle {
+func (r *refusals) count(reason string) *throttle.Throttle {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.counts == nil {
-		r.counts, r.throttle = make(map[string]uint64), make(map[string]*throttle)
+		r.counts, r.noisy = make(map[string]uint64), make(map[string]*throttle.Throttle)
 	}
-	if r.counts[reason]++; r.throttle[reason] == nil {
-		r.throttle[reason] = new(throttle)
+	if r.counts[reason]++; r.noisy[reason] == nil {
+		r.noisy[reason] = new(throttle.Throttle)
 	}
-	return r.throttle[reason]
+	return r.noisy[reason]
 }
 
 // note adds one, and maybe logs it with these attributes.
 func (r *refusals) note(reason string, attributes ...any) {
 	level := slog.LevelDebug
-	if n, due := r.count(reason).count(); due {
+	if n, due := r.count(reason).Count(); due {
 		level = slog.LevelWarn
 		attributes = append(attributes, "times", n)
 	}

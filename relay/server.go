@@ -131,6 +131,10 @@ func (s *Server) Drain(code websocket.StatusCode, reason string, over time.Durat
 // that the process serves. Anything else gets 426 with a line that helps.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := visit{w, r, s.opts.Proxies.Client(r)}
+	if path.Base(r.URL.Path) == "livez" && !wantsUpgrade(r) { // also in a flood
+		io.WriteString(w, "ok\n")
+		return
+	}
 	if s.admission.hasty(v.address) {
 		w.Header().Set("Retry-After", "10")
 		s.reject(v, http.StatusTooManyRequests, "rate", "more requests come from this address than --handshake-rate allows")
@@ -149,8 +153,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		browser.ServeScript(w, r)
 	case "client.mjs":
 		browser.ServeModule(w, r)
-	case "livez":
-		io.WriteString(w, "ok\n")
 	default:
 		w.Header().Set("Connection", "Upgrade")
 		w.Header().Set("Upgrade", "websocket")

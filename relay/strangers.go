@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"sync"
+
+	"wpre-relay/relay/throttle"
 )
 
 // mostStrangers is how many connections there may be that are no clients yet, or never will be.
@@ -26,7 +28,7 @@ func maxStrangers() int {
 type strangers struct {
 	most   int
 	logger *slog.Logger
-	noisy  throttle
+	noisy  throttle.Throttle
 
 	mu       sync.Mutex
 	byAge    *list.List                 // of net.Conn, the oldest first; guarded by mu
@@ -43,7 +45,7 @@ func (s *strangers) follow(conn net.Conn, state http.ConnState) {
 	case http.StateNew:
 		if oldest := s.add(conn); oldest != nil {
 			hangUp(oldest)
-			if n, due := s.noisy.count(); due {
+			if n, due := s.noisy.Count(); due {
 				s.logger.Warn("too many connections without a request; the oldest are closed", "most", s.most, "times", n)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
 	"wpre-relay/relay/filter"
+	"wpre-relay/relay/throttle"
 	"wpre-relay/schema"
 )
 
@@ -27,7 +28,7 @@ const (
 type views struct {
 	filter *filter.Filter // nil: all may see everything
 	logger *slog.Logger
-	noisy  throttle
+	noisy  throttle.Throttle
 
 	mu    sync.Mutex
 	known map[string]*view // guarded by mu
@@ -69,7 +70,7 @@ func (v *views) shows(ev schema.Event, to filter.Viewer) bool {
 	}
 	shows, err := v.filter.Shows(ev, to)
 	if err != nil {
-		if n, due := v.noisy.count(); due {
+		if n, due := v.noisy.Count(); due {
 			v.logger.Warn("the filter has no answer for an event, which is not shown", "error", err, "times", n)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"wpre-relay/relay/throttle"
 )
 
 const (
@@ -36,6 +38,7 @@ type Site struct {
 	url    string
 	client *http.Client
 	logger *slog.Logger
+	noisy  throttle.Throttle
 	asking chan struct{} // has an element for each question under way
 
 	mu    sync.Mutex
@@ -149,7 +152,9 @@ func (s *Site) fill(ctx context.Context, a *answer, r *http.Request, address str
 	}
 	switch {
 	case err != nil:
-		s.logger.Error("the site cannot be asked who may listen; nobody new is admitted by it", "auth_url", s.url, "error", err)
+		if n, due := s.noisy.Count(); due {
+			s.logger.Error("the site cannot be asked who may listen; nobody new is admitted by it", "error", err, "times", n)
+		}
 		a.err = unavailable
 	case response.StatusCode == http.StatusForbidden:
 		a.err = &Refusal{http.StatusForbidden, "auth", "the site does not admit this client"}

@@ -22,7 +22,7 @@ type CLI struct {
 	Demo        Demo        `cmd:"" help:"See it work without WordPress."`
 	Tail        Tail        `cmd:"" help:"Connect to a relay and print each event as a line."`
 	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
-	Check       Check       `cmd:"" help:"Look whether the site gives events away; exit status 1 if it does."`
+	Check       Check       `cmd:"" help:"Look whether the site gives events away: exit status 0 or 1."`
 	Token       Token       `cmd:"" help:"Make a token, to try a relay that asks for one."`
 	Healthcheck Healthcheck `cmd:"" help:"Ask the relay here whether it serves: exit status 0 or 1."`
 

@@ -27,6 +27,7 @@ type Security struct {
 	Filter         *filter.Filter `group:"access" placeholder:"EXPR" help:"Show a client only events for which this is true: an expression over type, status, post_id, post_title, is_update, timestamp, event.FIELD, token (true or false) and claims.NAME, as 'status == \"publish\" or \"editor\" in claims.roles'."`
 
 	TrustedProxy  []forwarded.Network `group:"floods" placeholder:"CIDR" help:"Proxies that are believed when they say, in X-Forwarded-For or Forwarded, for whom they speak; may be repeated (default: none)."`
+	ProxyProtocol bool                `group:"floods" help:"Trusted proxies say it with the PROXY protocol, and must."`
 	HandshakeRate int                 `group:"floods" placeholder:"N" default:"0" help:"Most requests a second from one address, ten seconds' worth at once; behind a proxy that is not trusted all may have the same (default: 0, no limit)."`
 	MessageRate   int                 `group:"floods" placeholder:"N" default:"100" help:"Most messages a second from one client, pings included; one beyond it is closed with 1008 (default: ${default})."`
 }
@@ -53,6 +54,8 @@ func (s *Security) validate() error {
 		return errors.New("--filter and --public-status: give one; the second stands for --filter 'token or status in [\"publish\"]'")
 	case len(s.PublicStatus) > 0 && gated && !s.AllowAnonymous:
 		return errors.New("--public-status says what those see who have no token, and they are not admitted; add --allow-anonymous, or leave it out")
+	case s.ProxyProtocol && len(s.TrustedProxy) == 0:
+		return errors.New("--proxy-protocol: say with --trusted-proxy who is believed")
 	case s.HandshakeRate < 0 || s.MessageRate < 1:
 		return errors.New("--handshake-rate must not be negative, and --message-rate at least 1")
 	}

@@ -1,9 +1,7 @@
 package fanout
 
 import (
-	"crypto/tls"
 	"net"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,11 +10,8 @@ import (
 // giveUp has the connection fail when what was sent is not acknowledged for so long (tcp(7), TCP_USER_TIMEOUT; RFC
 // 5482): a client that does not answer pings is otherwise missed after a quarter of an hour only.
 func giveUp(conn net.Conn, after time.Duration) {
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn()
-	}
-	tcp, ok := conn.(syscall.Conn)
-	if !ok {
+	tcp := below(conn)
+	if tcp == nil {
 		return
 	}
 	if raw, err := tcp.SyscallConn(); err == nil {

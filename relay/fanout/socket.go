@@ -36,14 +36,28 @@ func (s *socket) delivered() bool { return s.fd >= 0 && delivered(s.fd) }
 // abort closes the connection and drops what the client has not taken. The kernel would keep it for minutes. It does not
 // wait, and nor does it take leave where TLS has it so.
 func (s *socket) abort() {
-	conn := s.Conn
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn()
+	tcp := below(s.Conn)
+	if tcp == nil {
+		s.Close()
+		return
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
+	tcp.SetLinger(0)
+	tcp.Close()
+}
+
+// below returns the TCP connection that conn goes over, nil if there is none: under TLS, and under the PROXY protocol.
+func below(conn net.Conn) *net.TCPConn {
+	switch conn := conn.(type) {
+	case *net.TCPConn:
+		return conn
+	case interface{ NetConn() net.Conn }:
+		return below(conn.NetConn())
+	case interface{ TCPConn() (*net.TCPConn, bool) }:
+		tcp, _ := conn.TCPConn()
+		return tcp
+	default:
+		return nil
 	}
-	conn.Close()
 }
 
 // waits reports whether Close may wait for the client: TLS takes leave (RFC 8446 §6.1).

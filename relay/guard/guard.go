@@ -18,6 +18,7 @@ import (
 	"wpre-relay/relay/certificate"
 	"wpre-relay/relay/cli"
 	"wpre-relay/relay/filter"
+	"wpre-relay/relay/forwarded"
 	"wpre-relay/relay/token"
 )
 
@@ -26,6 +27,10 @@ type Guard struct {
 	Gate   *access.Gate   // who may listen
 	Filter *filter.Filter // who sees what; nil: everybody all
 
+	// Proxies are those that are believed when they say for whom they speak.
+	Proxies forwarded.Policy
+
+	spoken  bool // they say it with the PROXY protocol
 	logger  *slog.Logger
 	secure  *tls.Config  // nil without TLS
 	http    net.Listener // where the certificate's authority asks; nil if it does not
@@ -35,7 +40,7 @@ type Guard struct {
 
 // Open opens what the settings name. The folder is for what an authority of certificates gives. The caller must Close it.
 func Open(s cli.Security, dir string, logger *slog.Logger) (*Guard, error) {
-	g := &Guard{logger: logger}
+	g := &Guard{Proxies: forwarded.Policy{Trusted: s.TrustedProxy}, spoken: s.ProxyProtocol, logger: logger}
 	options := access.Options{Cookie: s.JWTCookie, Anonymous: s.AllowAnonymous}
 	var err error
 	if len(s.JWTKey) > 0 {
@@ -75,8 +80,11 @@ func (g *Guard) openTLS(s cli.Security, dir string) (err error) {
 	return err
 }
 
-// Secure returns the listener with TLS around it, if it is asked for, and the scheme of its URL.
+// Secure returns the listener with the PROXY protocol and TLS around it, if they are asked for, and the scheme of its URL.
 func (g *Guard) Secure(listener net.Listener) (_ net.Listener, scheme string) {
+	if g.spoken {
+		listener = g.Proxies.Listen(listener)
+	}
 	if g.secure == nil {
 		return listener, "ws"
 	}

@@ -1,4 +1,5 @@
-package relay
+// Package throttle keeps what happens often from filling the log.
+package throttle
 
 import (
 	"sync"
@@ -8,15 +9,16 @@ import (
 // tellEvery is how often at most a log line of one kind is written, however often there is cause.
 const tellEvery = 10 * time.Second
 
-// throttle decides when something that may happen often is logged. Use its zero value.
-type throttle struct {
+// Throttle decides when something that may happen often is logged: at most once in 10 s. Its zero value is ready, and may be
+// used from several goroutines.
+type Throttle struct {
 	mu     sync.Mutex
 	since  int       // how often it happened since it was logged; guarded by mu
 	logged time.Time // guarded by mu
 }
 
-// count notes that it has happened, and reports whether to log it, and how often it happened since that was done last.
-func (t *throttle) count() (n int, due bool) {
+// Count notes that it has happened, and reports whether to log it, and how often it happened since that was done last.
+func (t *Throttle) Count() (n int, due bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.since++
