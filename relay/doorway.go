@@ -14,7 +14,7 @@ const (
 
 	// restPerArrival is how long a processor has rest after each that was let in: several times what one costs. Rests are
 	// taken together, leastRest at least.
-	restPerArrival = 500 * time.Microsecond
+	restPerArrival = 800 * time.Microsecond
 	leastRest      = 500 * time.Microsecond
 )
 

@@ -94,8 +94,11 @@ func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
 	if opts.Gate == nil {
 		opts.Gate = access.New(access.Options{})
 	}
-	if n := maxDescriptors() - maxStrangers() - reservedDescriptors; n > 0 && (opts.MaxClients == 0 || n < opts.MaxClients) {
-		opts.MaxClients = n
+	if limit := maxDescriptors(); limit > 0 {
+		n := max(1, limit-maxStrangers()-reservedDescriptors)
+		if opts.MaxClients == 0 || n < opts.MaxClients {
+			opts.MaxClients = n
+		}
 	}
 	s := &Server{
 		log:       log,
