@@ -20,6 +20,7 @@ import (
 	"github.com/coder/websocket"
 
 	"wpre-relay/relay"
+	"wpre-relay/relay/admin"
 	"wpre-relay/relay/bench"
 	"wpre-relay/relay/check"
 	"wpre-relay/relay/cli"
@@ -27,6 +28,7 @@ import (
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/guard"
 	"wpre-relay/relay/origin"
+	"wpre-relay/relay/systemd"
 	"wpre-relay/relay/tail"
 	"wpre-relay/schema"
 	"wpre-relay/watcher"
@@ -46,12 +48,16 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	logger := settings.Logger(os.Stderr)
+	level := new(slog.LevelVar)
+	level.Set(settings.LogLevel)
+	logger := settings.Logger(os.Stderr, level)
 	slog.SetDefault(logger)
 	ctx := untilSignal(context.Background())
 	switch command {
 	case "serve":
-		err = serve(ctx, settings.Serve, logger)
+		hangups := make(chan os.Signal, 1)
+		signal.Notify(hangups, syscall.SIGHUP)
+		err = serve(ctx, settings.Serve, reloads{hangups, level}, logger)
 	case "demo":
 		err = runDemo(ctx, settings.Demo, logger)
 	case "tail":
@@ -60,6 +66,10 @@ func main() {
 		err = runBench(ctx, settings.Bench)
 	case "check":
 		err = check.Run(ctx, settings.Check.Site, os.Stdout)
+	case "config":
+		err = settings.PrintConfig(os.Stdout)
+	case "completion":
+		err = settings.PrintCompletion(os.Stdout)
 	case "token":
 		err = printToken(settings.Token)
 	case "healthcheck":
@@ -115,12 +125,37 @@ func start(parts ...func(context.Context)) (stop func()) {
 	return func() { cancel(); running.Wait() }
 }
 
+// reloads are the signals to read again what may change while the relay runs, and the level of its log.
+type reloads struct {
+	signals <-chan os.Signal
+	level   *slog.LevelVar
+}
+
+// run reads keys, certificates and the level again on each signal, until ctx ends.
+func (r reloads) run(ctx context.Context, guard *guard.Guard, logger *slog.Logger) {
+	for {
+		select {
+		case <-r.signals:
+			guard.Reload()
+			settings, _, err := cli.Parse(os.Args[1:], describeVersion(), os.Stdout, os.Exit)
+			if err != nil {
+				logger.Error("the settings cannot be read again; the level of the log stays", "error", err)
+				continue
+			}
+			r.level.Set(settings.LogLevel)
+			logger.Info("read again: keys, certificates and the level of the log", "level", settings.LogLevel)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // serve runs the relay until ctx ends or something breaks. What is started last ends first: no more clients come,
 // those there are told, the file is left alone, what it said is kept, and the log is closed.
-func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
+func serve(ctx context.Context, s cli.Serve, reloads reloads, logger *slog.Logger) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	log, w, err := open(s, logger)
+	file, log, err := open(s, logger)
 	if err != nil {
 		return err
 	}
@@ -130,13 +165,18 @@ func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
 		return err
 	}
 	// The ports are taken before the file is read: what is read counts as sent.
-	public, admin, err := listen(s)
+	public, operators, err := listen(s)
 	if err != nil {
 		return err
 	}
 	public, scheme := guard.Secure(public)
 	before := log.Head()
-	rel := relay.New(log, relay.Options{MaxEventSize: int(s.MaxEventSize), Filter: guard.Filter, Logger: logger})
+	monitor := admin.NewMonitor()
+	rel := relay.New(log, relay.Options{MaxEventSize: int(s.MaxEventSize), Filter: guard.Filter, Decided: monitor.Decided, Logger: logger})
+	w, err := watcher.New(file, watcherOptions(s, rel, logger))
+	if err != nil {
+		return err
+	}
 	defer start(rel.Run, log.KeepSynced)()
 	defer start(func(ctx context.Context) {
 		if err := w.Run(ctx, rel.Ingest); err != nil {
@@ -151,28 +191,37 @@ func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
 	if rel.Flush(ctx) != nil {
 		return onPurpose(ctx)
 	}
-	server := relay.NewServer(log, before.Seq, serverOptions(s, guard, log.Dir(), logger))
-	defer start(server.Run, guard.Run)()
-	if admin != nil {
-		health := relay.Health{
+	server := relay.NewServer(log, before.Seq, serverOptions(s, guard, monitor, log.Dir(), logger))
+	defer start(server.Run, guard.Run, func(ctx context.Context) { reloads.run(ctx, guard, logger) })()
+	if operators != nil {
+		health := admin.Health{
 			Version:  describeVersion(),
 			Started:  time.Now(),
 			Log:      log,
 			Relay:    rel,
 			Server:   server,
-			Watch:    func() (any, uint64, bool) { s := w.Status(); return s, s.Overwritten, s.Mode != "" },
+			Watch:    func() admin.Watch { return watchReport(w.Status()) },
 			Stopping: ctx.Done(),
 		}
-		defer start(func(ctx context.Context) { relay.Serve(ctx, admin, relay.NewAdmin(health), logger) })()
-		logger.Info("operators look here", "url", relay.URL("http", admin.Addr())+"api/status")
+		handler := admin.New(health, monitor, admin.Options{Local: isLoopback(operators.Addr()), Profiles: s.Pprof})
+		defer start(
+			func(ctx context.Context) { monitor.Run(ctx, health) },
+			func(ctx context.Context) { relay.Serve(ctx, operators, handler, logger) },
+		)()
+		logger.Info("operators look here", "url", relay.URL("http", operators.Addr()))
 	}
 	stopListening := start(func(ctx context.Context) { relay.Serve(ctx, public, server, logger) })
 	logger.Info("browsers connect here", "url", relay.URL(scheme, public.Addr()))
 	if s.ShowsDrafts() {
 		logger.Warn("titles of drafts, private and pending posts are sent to everybody who connects; to send those of published posts alone: --public-status publish")
 	}
+	defer start(func(ctx context.Context) {
+		systemd.KeepWatchdog(ctx, func() time.Time { return w.Status().Alive }, logger)
+	})()
+	systemd.Ready()
 
 	<-ctx.Done()
+	systemd.Stopping()
 	logger.Info("stopping", "why", context.Cause(ctx), "clients", server.Status().Clients)
 	stopListening()
 	if errors.Is(context.Cause(ctx), errRestart) {
@@ -183,52 +232,84 @@ func serve(ctx context.Context, s cli.Serve, logger *slog.Logger) (err error) {
 	return onPurpose(ctx)
 }
 
-// open finds the file to watch and opens the log of what was sent of it.
-func open(s cli.Serve, logger *slog.Logger) (*eventlog.Log, *watcher.Watcher, error) {
-	file, sure, err := watcher.Locate(s.Watch)
-	if err != nil {
-		return nil, nil, err
+// watchReport returns how the watch stands, in the words of admin.
+func watchReport(s watcher.Status) admin.Watch {
+	return admin.Watch{
+		File:          s.File,
+		Mode:          string(s.Mode),
+		Reason:        s.Reason,
+		Present:       s.Present,
+		Problem:       s.Problem,
+		Alive:         s.Alive,
+		Notifications: s.Notifications,
+		Overflows:     s.Overflows,
+		Rearmed:       s.Rearmed,
 	}
-	if !sure {
-		logger.Warn("nothing tells what --watch is; taking it for WordPress's root", "watch", s.Watch, "file", file)
-	}
-	w, err := watcher.New(file, watcher.Options{
+}
+
+// isLoopback reports whether only this machine reaches what listens at addr.
+func isLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+func watcherOptions(s cli.Serve, rel *relay.Relay, logger *slog.Logger) watcher.Options {
+	return watcher.Options{
 		Debounce:     s.Debounce,
 		PollInterval: s.PollInterval,
 		MaxSize:      int(s.MaxEventSize),
 		Complete:     schema.Complete,
+		Overwritten:  rel.Overwritten,
 		Logger:       logger,
-	})
+	}
+}
+
+// open finds the file to watch and opens the log of what was sent of it.
+func open(s cli.Serve, logger *slog.Logger) (file string, _ *eventlog.Log, _ error) {
+	file, sure, err := watcher.Locate(s.Watch)
 	if err != nil {
-		return nil, nil, err
+		return "", nil, err
+	}
+	if !sure {
+		logger.Warn("nothing tells what --watch is; taking it for WordPress's root", "watch", s.Watch, "file", file)
 	}
 	state, err := s.StatePath(file)
 	if err != nil {
-		return nil, nil, err
+		return "", nil, err
 	}
 	log, err := eventlog.Open(state, eventlog.Options{Records: s.History, Age: s.HistoryAge, Logger: logger})
 	if err != nil {
-		return nil, nil, err
+		return "", nil, err
 	}
 	logger.Info("remembering what was sent", "state", state, "position", log.Head())
-	return log, w, nil
+	return file, log, nil
 }
 
-// listen takes both ports; admin is nil if it is off.
-func listen(s cli.Serve) (public, admin net.Listener, err error) {
-	if public, err = relay.Listen("--listen", s.Listen); err != nil {
+// listen takes both ports, or the sockets that systemd has opened in their place; operators is nil if that is off.
+func listen(s cli.Serve) (public, operators net.Listener, err error) {
+	sockets, err := systemd.Sockets()
+	if err != nil {
+		return nil, nil, err
+	}
+	open := func(name, flag, address string) (net.Listener, error) {
+		if socket := sockets[name]; socket != nil {
+			return socket, relay.Adopt(socket)
+		}
+		return relay.Listen(flag, address)
+	}
+	if public, err = open("public", "--listen", s.Listen); err != nil {
 		return nil, nil, err
 	}
 	if s.AdminListen == "off" {
 		return public, nil, nil
 	}
-	if admin, err = relay.Listen("--admin-listen", s.AdminListen); err != nil {
+	if operators, err = open("admin", "--admin-listen", s.AdminListen); err != nil {
 		return nil, nil, errors.Join(err, public.Close())
 	}
-	return public, admin, nil
+	return public, operators, nil
 }
 
-func serverOptions(s cli.Serve, guard *guard.Guard, state string, logger *slog.Logger) relay.ServerOptions {
+func serverOptions(s cli.Serve, guard *guard.Guard, monitor *admin.Monitor, state string, logger *slog.Logger) relay.ServerOptions {
 	options := relay.ServerOptions{
 		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
 		Gate:            guard.Gate,
@@ -241,6 +322,7 @@ func serverOptions(s cli.Serve, guard *guard.Guard, state string, logger *slog.L
 		CatchUp:         s.CatchUp,
 		Welcome:         s.Welcome,
 		PeerMessages:    s.PeerMessages,
+		Delivered:       monitor.Delivered,
 		Logger:          logger,
 	}
 	if s.ResumeCookie {
@@ -273,7 +355,7 @@ func runDemo(ctx context.Context, d cli.Demo, logger *slog.Logger) error {
 	settings := d.Serve(root)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer start(func(context.Context) {
-		cancel(serve(ctx, settings, logger))
+		cancel(serve(ctx, settings, reloads{}, logger))
 	})()
 	url := "ws://" + d.Listen
 	_, port, _ := net.SplitHostPort(d.Listen)

@@ -207,7 +207,6 @@ func launch(t testing.TB, cmd *exec.Cmd) *process {
 	})
 	p.address = strings.Trim(p.logged("browsers connect here", "url"), "ws:/")
 	p.admin = strings.Trim(p.logged("operators look here", "url"), "htp:/")
-	p.admin = strings.TrimSuffix(p.admin, "/api/status")
 	return p
 }
 
@@ -414,7 +413,7 @@ func TestMistakesAreExplained(t *testing.T) {
 		{args: []string{"--watch", "x", "--max-event-size", "big"}, status: 2, want: "is not a size"},
 		{args: []string{"--watch", "x", "--allow-origin", "example.com"}, status: 2, want: "https://example.com"},
 		{args: []string{"--watch", "x", "--log-level", "loud"}, status: 2, want: "loud"},
-		{args: []string{"--watch", "x", "--config", file}, status: 2, want: `"listn", which is no setting`},
+		{args: []string{"--watch", "x", "--config", file}, status: 2, want: `"listn", which is no setting; did you mean "listen"?`},
 		{args: []string{"--watch", "x", "--config", "absent.yaml"}, status: 2, want: "absent.yaml"},
 		{args: []string{"--watch", "x"}, env: "WPRE_RELAY_HISTORY=many", status: 2, want: "many"},
 		{args: []string{"--watch", "x"}, env: "WPRE_RELAY_HISTORY_FILE=/absent/file", status: 2, want: "/absent/file"},
@@ -762,7 +761,7 @@ func TestTheREADMEShowsTheHelp(t *testing.T) {
 
 // TestHelpFitsATerminal wants no line over 80 columns, for any command.
 func TestHelpFitsATerminal(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"demo", "--help"}, {"tail", "--help"}, {"bench", "--help"}, {"healthcheck", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"demo", "--help"}, {"tail", "--help"}, {"bench", "--help"}, {"healthcheck", "--help"}, {"check", "--help"}, {"config", "--help"}, {"completion", "--help"}, {"token", "--help"}} {
 		help, status := output(t, command(t, args...))
 		if status != 0 || !strings.HasPrefix(help, "Usage: wpre-relay") {
 			t.Errorf("%v: exit status %d:\n%s", args, status, help)
@@ -795,6 +794,7 @@ func TestImportsFollowTheFlow(t *testing.T) {
 			"relay/origin", "relay/throttle"},
 		"relay/access":      {"relay/filter", "relay/throttle", "relay/token"},
 		"relay/check":       {"schema"},
+		"relay/admin":       {"relay", "relay/eventlog"},
 		"relay/certificate": {"relay/livefile"},
 		"relay/eventlog":    {"schema"},
 		"relay/filter":      {"schema"},
@@ -808,6 +808,7 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"relay/token":       {"relay/livefile"},
 		"relay/cli":         {"relay/filter", "relay/forwarded", "relay/origin"},
 		"relay/demo":        {},
+		"relay/systemd":     {},
 		"relay/tail":        {},
 
 		"relay/bench":       {"relay/bench/tally", "relay/bench/wire"},

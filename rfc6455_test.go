@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"wpre-relay/relay"
+	"wpre-relay/relay/admin"
 )
 
 // masked returns one frame of a client (RFC 6455 §5.2). first is its first byte.
@@ -72,14 +72,14 @@ func (p *process) send(bytes string) (net.Conn, *bufio.Reader) {
 }
 
 // status returns how the relay stands.
-func (p *process) status() relay.Report {
+func (p *process) status() admin.Report {
 	p.t.Helper()
 	response, err := http.Get("http://" + p.admin + "/api/status")
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	defer response.Body.Close()
-	var report relay.Report
+	var report admin.Report
 	if err := json.NewDecoder(response.Body).Decode(&report); err != nil {
 		p.t.Fatal(err)
 	}

@@ -35,6 +35,19 @@ func Listen(flag, address string) (net.Listener, error) {
 	return listener, nil
 }
 
+// Adopt has a listener that somebody else has opened hold no more than one of Listen.
+func Adopt(listener net.Listener) error {
+	socket, ok := listener.(syscall.Conn)
+	if !ok {
+		return fmt.Errorf("%s is no socket", listener.Addr())
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return boundBuffers("", "", raw)
+}
+
 // URL returns where a browser on this machine finds what listens at addr.
 func URL(scheme string, addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())

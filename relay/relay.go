@@ -5,6 +5,7 @@ package relay
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/filter"
@@ -27,6 +28,10 @@ type Options struct {
 	// but counted as Filtered. Default: everybody may see all.
 	Filter *filter.Filter
 
+	// Decided is told of each decision. It is called on the goroutine of Ingest or Overwritten, and must not wait.
+	// Default: nobody is told.
+	Decided func(Change)
+
 	// Logger gets a line for each decision, at debug level but for invalid contents. No line holds content.
 	// Default: slog.Default().
 	Logger *slog.Logger
@@ -35,6 +40,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.MaxEventSize <= 0 {
 		o.MaxEventSize = 1 << 20
+	}
+	if o.Decided == nil {
+		o.Decided = func(Change) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -49,6 +57,7 @@ type Relay struct {
 	views     *views
 	decisions Decisions
 	accepted  chan accepted
+	started   time.Time
 
 	// For Ingest alone.
 	history history
@@ -63,7 +72,7 @@ type accepted struct {
 
 // New returns a relay that knows what log holds as sent.
 func New(log *eventlog.Log, opts Options) *Relay {
-	r := &Relay{log: log, opts: opts.withDefaults(), accepted: make(chan accepted, maxAccepted)}
+	r := &Relay{log: log, opts: opts.withDefaults(), accepted: make(chan accepted, maxAccepted), started: time.Now()}
 	r.views = newViews(r.opts.Filter, r.opts.Logger)
 	recs := log.Records()
 	r.history = newHistory(max(len(recs), log.Capacity()))
@@ -76,17 +85,17 @@ func New(log *eventlog.Log, opts Options) *Relay {
 // Decisions returns what was decided so far.
 func (r *Relay) Decisions() *Decisions { return &r.decisions }
 
-// Ingest takes what the file says now and decides whether that is a new event; if so, Run appends it to the log. It
+// Ingest takes what the file says now, and when that was written, and decides whether that is a new event; if so, Run appends it to the log. It
 // does no disk work and waits for no client, so that its caller can soon read again. It returns nil when the
 // content is taken care of, whatever it was, and ctx's error if that ends first. It keeps nothing of file. Calls
 // must not overlap.
-func (r *Relay) Ingest(ctx context.Context, file []byte) error {
+func (r *Relay) Ingest(ctx context.Context, file []byte, written time.Time) error {
 	atStart := !r.looked
 	r.looked = true
 	ev, tail, err := schema.Decode(file, r.opts.MaxEventSize)
 	switch {
 	case err != nil:
-		r.decisions.count(Invalid)
+		r.decided(Change{Decision: Invalid, Bytes: len(file), Reason: err.Error()})
 		r.opts.Logger.Warn("the file holds no event; the last one stays", "decision", Invalid, "reason", err, "bytes", len(file))
 		return nil
 	case r.history.last.ID == ev.ID && atStart:
@@ -95,6 +104,9 @@ func (r *Relay) Ingest(ctx context.Context, file []byte) error {
 	case r.history.duplicate(ev):
 		r.decide(Duplicate, ev)
 		return nil
+	}
+	if written.After(r.started) { // how old it was when the relay came says nothing of the relay
+		ev.Written = written.UnixNano()
 	}
 	select {
 	case r.accepted <- accepted{event: ev}:
@@ -114,8 +126,20 @@ func (r *Relay) Ingest(ctx context.Context, file []byte) error {
 }
 
 func (r *Relay) decide(d Decision, ev schema.Event) {
-	r.decisions.count(d)
+	r.decided(Change{Decision: d, Event: ev, Bytes: len(ev.Document)})
 	r.opts.Logger.Debug("change decided", "decision", d, "type", ev.Type, "bytes", len(ev.Document))
+}
+
+// Overwritten takes it that so many more writes were gone before they could be read.
+func (r *Relay) Overwritten(writes uint64) {
+	r.decided(Change{Decision: Overwritten, Writes: writes})
+}
+
+// decided counts what became of a change, and tells of it.
+func (r *Relay) decided(c Change) {
+	c.Time, c.Writes = time.Now(), max(1, c.Writes)
+	r.decisions.count(c.Decision, c.Writes)
+	r.opts.Decided(c)
 }
 
 // Run appends to the log what Ingest accepts, until ctx ends and nothing is left. No Ingest may come after that.

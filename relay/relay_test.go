@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"wpre-relay/relay"
 	"wpre-relay/relay/eventlog"
@@ -38,7 +39,7 @@ func run(t testing.TB, r *relay.Relay) {
 func ingest(t testing.TB, r *relay.Relay, files ...string) {
 	t.Helper()
 	for _, file := range files {
-		if err := r.Ingest(t.Context(), []byte(file)); err != nil {
+		if err := r.Ingest(t.Context(), []byte(file), time.Now()); err != nil {
 			t.Fatalf("Ingest(%.60q): %v", file, err)
 		}
 	}

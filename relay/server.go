@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,6 +70,10 @@ type ServerOptions struct {
 	// PeerMessages passes each client's messages on to the others. Default: they are dropped.
 	PeerMessages bool
 
+	// Delivered is told how long after it was written an event was given to the last client that was caught up; see
+	// fanout.Options. Default: nobody is told.
+	Delivered func(time.Duration)
+
 	// Logger gets refusals, and at debug level clients. Default: slog.Default().
 	Logger *slog.Logger
 }
@@ -84,6 +89,7 @@ type Server struct {
 	found     *found
 	returns   *returns // nil without ResumeFile
 	refusals  refusals
+	closes    counts // of connections, by close code
 }
 
 // NewServer returns a server of log. The records after number found are those that were found at the start.
@@ -103,7 +109,7 @@ func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
 	s := &Server{
 		log:       log,
 		opts:      opts,
-		clients:   fanout.New(log, fanout.Options{PeerMessages: opts.PeerMessages, MessageRate: opts.MessageRate, Logger: opts.Logger}),
+		clients:   fanout.New(log, fanout.Options{PeerMessages: opts.PeerMessages, MessageRate: opts.MessageRate, Delivered: opts.Delivered, Logger: opts.Logger}),
 		admission: admission{maxClients: opts.MaxClients, maxPerIP: opts.MaxClientsPerIP, maxRate: rate.Limit(opts.HandshakeRate)},
 		views:     newViews(opts.Filter, opts.Logger),
 		found:     newFound(log, found, opts.CatchUp),
@@ -222,7 +228,10 @@ func (s *Server) accept(v visit, entry fanout.Entry, accept func(http.ResponseWr
 		s.reject(v, http.StatusTooManyRequests, refusal, "as many clients as --max-clients-per-ip allows are connected from this address")
 		return
 	}
-	entry.Left = func(fanout.End) { leave() }
+	entry.Left = func(end fanout.End) {
+		leave()
+		s.closes.add(closeName(end.Code))
+	}
 	identity, ok := s.identify(v)
 	if !ok {
 		leave()
@@ -235,7 +244,7 @@ func (s *Server) accept(v visit, entry fanout.Entry, accept func(http.ResponseWr
 		return
 	}
 	if err := accept(v.w, v.r, entry); err != nil {
-		s.refusals.count("handshake")
+		s.refusals.add("handshake")
 		s.opts.Logger.Debug("handshake failed", "remote", v.r.RemoteAddr, "error", err)
 	}
 }
@@ -273,12 +282,21 @@ func (s *Server) reject(v visit, status int, reason, text string) {
 	http.Error(v.w, fmt.Sprintf("wpre-relay: %s", text), status)
 }
 
-// ServerStatus says how a server stands. The counts of refusals and messages only grow.
+// closeName returns what connections are counted under that ended with code.
+func closeName(code websocket.StatusCode) string {
+	if code == 0 {
+		return "none" // an event stream
+	}
+	return strconv.Itoa(int(code))
+}
+
+// ServerStatus says how a server stands. The counts of refusals, closes and messages only grow.
 type ServerStatus struct {
 	Clients      int               `json:"clients"`
 	EventStreams int               `json:"event_streams"` // of the clients
 	MessagesSent uint64            `json:"messages_sent"`
-	Rejected     map[string]uint64 `json:"rejected"`
+	Rejected     map[string]uint64 `json:"rejected"` // by reason
+	Closed       map[string]uint64 `json:"closed"`   // by close code (RFC 6455 §7.4); "none" for event streams
 }
 
 // Status returns how the server stands now.
@@ -288,5 +306,6 @@ func (s *Server) Status() ServerStatus {
 		EventStreams: s.clients.EventStreams(),
 		MessagesSent: s.clients.Sent(),
 		Rejected:     s.refusals.all(),
+		Closed:       s.closes.all(),
 	}
 }

@@ -2,7 +2,6 @@ package relay_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -177,48 +176,5 @@ func TestWhatWasFoundAtTheStartIsSentToThoseWhoComeSoon(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestAdminTellsHowTheRelayStands(t *testing.T) {
-	log := openLog(t, t.TempDir(), eventlog.Options{})
-	server, _ := serve(t, log, 0, relay.ServerOptions{})
-	stopping := make(chan struct{})
-	armed := false
-	admin := relay.NewAdmin(relay.Health{
-		Version:  "v1",
-		Started:  time.Now(),
-		Log:      log,
-		Relay:    relay.New(log, relay.Options{Logger: quiet}),
-		Server:   server,
-		Watch:    func() (any, uint64, bool) { return "watch", 7, armed },
-		Stopping: stopping,
-	})
-	get := func(path string) (int, string) {
-		w := httptest.NewRecorder()
-		admin.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		return w.Code, w.Body.String()
-	}
-	if code, _ := get("/livez"); code != 200 {
-		t.Errorf("/livez: %d", code)
-	}
-	if code, body := get("/readyz"); code != 503 || !strings.Contains(body, "not watched") {
-		t.Errorf("/readyz before the watch: %d, %s", code, body)
-	}
-	armed = true
-	if code, body := get("/readyz"); code != 200 {
-		t.Errorf("/readyz: %d, %s", code, body)
-	}
-	code, body := get("/api/status")
-	var report relay.Report
-	if err := json.Unmarshal([]byte(body), &report); err != nil || code != 200 {
-		t.Fatalf("/api/status: %d, %v: %s", code, err, body)
-	}
-	if report.Version != "v1" || report.Watch != "watch" || report.Decisions[relay.Overwritten] != 7 {
-		t.Errorf("/api/status: %s", body)
-	}
-	close(stopping)
-	if code, body := get("/readyz"); code != 503 || !strings.Contains(body, "stopping") {
-		t.Errorf("/readyz at the end: %d, %s", code, body)
 	}
 }

@@ -31,6 +31,10 @@ type Event struct {
 	// string. The plugin counts whole seconds, so equal times do not mean the same event.
 	Seconds float64
 
+	// Written is when it was written, as Unix time in nanoseconds, where its bearer knows that; else 0, as Decode leaves
+	// it.
+	Written int64
+
 	// Document is the JSON object without insignificant white space; key order, number spelling and escapes
 	// are as the plugin wrote them. Do not change it: it is shared.
 	Document []byte

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -27,7 +28,7 @@ const (
 // loop is the state of one Run, touched by its goroutine alone.
 type loop struct {
 	w      *Watcher
-	handle func(context.Context, []byte) error
+	handle Handle
 	logger *slog.Logger
 	reader reader
 	watch  *watch
@@ -50,7 +51,7 @@ type loop struct {
 	lastCheck time.Time // when the watch polls: the last backstop
 }
 
-func newLoop(w *Watcher, handle func(context.Context, []byte) error) *loop {
+func newLoop(w *Watcher, handle Handle) *loop {
 	l := &loop{
 		w:        w,
 		handle:   handle,
@@ -74,6 +75,7 @@ func (l *loop) run(ctx context.Context) error {
 	if err := l.look(ctx, false); err != nil {
 		return err
 	}
+	l.breathe()
 	close(l.w.ready)
 	for {
 		var err error
@@ -88,12 +90,19 @@ func (l *loop) run(ctx context.Context) error {
 			l.waiting = false
 			err = l.look(ctx, true)
 		case <-l.tick.C:
+			l.breathe()
 			err = l.ticked(ctx)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// breathe notes that the loop is not held up.
+func (l *loop) breathe() {
+	now := time.Now()
+	l.w.update(func(s *Status) { s.Alive = now })
 }
 
 // notified looks at the file if ev concerns it.
@@ -237,7 +246,7 @@ func (l *loop) look(ctx context.Context, final bool) error {
 	l.version = seen
 	l.ledger.decided++
 	l.overwritten()
-	return l.handle(ctx, content)
+	return l.handle(ctx, content, time.Unix(0, seen.modified))
 }
 
 // wait gives an unfinished content until the debounce has passed. If the file has been written meanwhile and is
@@ -260,13 +269,30 @@ func (l *loop) stopWaiting() {
 func (l *loop) overwritten() {
 	if n := l.ledger.lost(); n > 0 {
 		l.w.update(func(s *Status) { s.Overwritten += n })
+		l.w.opts.Overwritten(n)
 		l.logger.Debug("change decided", "decision", "overwritten", "writes", n)
 	}
 }
 
+// problem returns why events would go unseen after a look that ended with err, "" if they would not: WordPress makes
+// the file, and the directory that it is in, but not the one above.
+func (l *loop) problem(err error) string {
+	if err == nil || errors.Is(err, errUnsteady) {
+		return ""
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err.Error()
+	}
+	if _, err := os.Stat(filepath.Dir(filepath.Dir(l.w.file))); err != nil {
+		return "neither the event file nor what it would be made in is there: " + err.Error()
+	}
+	return ""
+}
+
 // noteRead keeps the status and says once why the file cannot be read.
 func (l *loop) noteRead(err error) {
-	l.w.update(func(s *Status) { s.Present = err == nil })
+	problem := l.problem(err)
+	l.w.update(func(s *Status) { s.Present, s.Problem = err == nil, problem })
 	text := ""
 	if err != nil {
 		text = err.Error()

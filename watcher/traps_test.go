@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -92,7 +93,7 @@ func newHeld(t *testing.T) *held {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- w.Run(ctx, func(_ context.Context, content []byte) error {
+		done <- w.Run(ctx, func(_ context.Context, content []byte, _ time.Time) error {
 			h.entered <- string(content)
 			<-h.resume
 			return nil
@@ -177,7 +178,7 @@ func TestAnErrorOfHandleEndsRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	cause := errors.New("cause")
-	err = w.Run(t.Context(), func(context.Context, []byte) error { return cause })
+	err = w.Run(t.Context(), func(context.Context, []byte, time.Time) error { return cause })
 	if !errors.Is(err, cause) || !strings.Contains(err.Error(), p.file) {
 		t.Errorf("got %v, want the cause and the file", err)
 	}
@@ -255,7 +256,7 @@ func BenchmarkWriteToHandle(b *testing.B) {
 	handled := make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- w.Run(ctx, func(context.Context, []byte) error { handled <- struct{}{}; return nil })
+		done <- w.Run(ctx, func(context.Context, []byte, time.Time) error { handled <- struct{}{}; return nil })
 	}()
 	<-w.Ready()
 	texts := []string{`{"timestamp":1795426189}`, `{"timestamp":1795426190}`}

@@ -33,6 +33,10 @@ type Options struct {
 	// Complete reports whether waiting for more bytes would be in vain. Default: always.
 	Complete func(content []byte) bool
 
+	// Overwritten is told how many more writes were gone before they could be read, as far as can be estimated. It is
+	// called on Run's goroutine. Default: nobody is told; Status counts them.
+	Overwritten func(writes uint64)
+
 	// Logger gets one line when the watch is armed, lost or changes its mode, or the file cannot be read.
 	// Default: slog.Default().
 	Logger *slog.Logger
@@ -47,6 +51,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Complete == nil {
 		o.Complete = func([]byte) bool { return true }
+	}
+	if o.Overwritten == nil {
+		o.Overwritten = func(uint64) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -96,13 +103,14 @@ func (w *Watcher) update(change func(*Status)) {
 	change(&w.status)
 }
 
-// Run watches the file until ctx ends, and then returns nil. It calls handle with every new content, one at a
-// time, in the order read, on its own goroutine: while handle runs, nothing is read. The content is handle's only
-// until it returns. Nil means that the content is taken care of; any error ends Run and is returned, wrapped.
+// Run watches the file until ctx ends, and then returns nil. It calls handle with every new content and when that was
+// written, one at a time, in the order read, on its own goroutine: while handle runs, nothing is read. The content is
+// handle's only until it returns. Nil means that the content is taken care of; any error ends Run and is returned,
+// wrapped. The time is the file's own, by the clock of its file system, which may tick every few milliseconds only.
 //
 // A content is new if its bytes differ from the one handled before, or if the file was written again with the
 // same bytes. Run may be called once.
-func (w *Watcher) Run(ctx context.Context, handle func(ctx context.Context, content []byte) error) error {
+func (w *Watcher) Run(ctx context.Context, handle Handle) error {
 	l := newLoop(w, handle)
 	defer l.close()
 	if err := l.run(ctx); err != nil && ctx.Err() == nil {
@@ -111,12 +119,20 @@ func (w *Watcher) Run(ctx context.Context, handle func(ctx context.Context, cont
 	return nil
 }
 
+// Handle takes a content of the file, and when that was written.
+type Handle func(ctx context.Context, content []byte, written time.Time) error
+
 // Status says how a watch stands. The counters only grow.
 type Status struct {
 	File    string `json:"file"`    // absolute path of the watched file
 	Mode    Mode   `json:"mode"`    // "" until the watch is armed
 	Reason  string `json:"reason"`  // why it polls; "" where it does not
 	Present bool   `json:"present"` // whether the file was there and could be read at the last look
+	Problem string `json:"problem"` // why events would go unseen; "" if the file can be read, or can still be made
+
+	// Alive is when Run was last free to look, to a second; an old time means that it is held up, by the file
+	// system or by handle.
+	Alive time.Time `json:"alive"`
 
 	Notifications uint64 `json:"notifications"` // those that concerned the file
 	Overflows     uint64 `json:"overflows"`     // times the kernel dropped notifications

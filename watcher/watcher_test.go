@@ -219,7 +219,7 @@ func run(t *testing.T, w *watcher.Watcher, handled chan<- string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- w.Run(ctx, func(_ context.Context, content []byte) error {
+		done <- w.Run(ctx, func(_ context.Context, content []byte, _ time.Time) error {
 			handled <- string(content)
 			return nil
 		})

@@ -23,13 +23,18 @@ type CLI struct {
 	Tail        Tail        `cmd:"" help:"Connect to a relay and print each event as a line."`
 	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
 	Check       Check       `cmd:"" help:"Look whether the site gives events away: exit status 0 or 1."`
+	Config      Config      `cmd:"" help:"Print the settings that count, and where each comes from."`
+	Completion  Completion  `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	Token       Token       `cmd:"" help:"Make a token, to try a relay that asks for one."`
 	Healthcheck Healthcheck `cmd:"" help:"Ask the relay here whether it serves: exit status 0 or 1."`
 
-	Config    kong.ConfigFlag  `group:"general" placeholder:"FILE" help:"YAML file of these settings, by their names without dashes in front: 'listen: :8080'."`
-	LogLevel  slog.Level       `group:"general" placeholder:"LEVEL" default:"info" help:"debug, info, warn or error; debug tells what became of every change of the file (default: ${default})."`
+	File      kong.ConfigFlag  `name:"config" group:"general" placeholder:"FILE" help:"YAML file of these settings, by their names without dashes in front: 'listen: :8080'."`
+	LogLevel  slog.Level       `group:"general" placeholder:"LEVEL" default:"info" help:"debug, info, warn or error; debug tells what became of every change of the file. Read again on SIGHUP (default: ${default})."`
 	LogFormat string           `group:"general" placeholder:"FORMAT" default:"auto" enum:"auto,text,json" help:"text, json, or auto: text on a terminal, JSON elsewhere (default: ${default})."`
 	Version   kong.VersionFlag `group:"general" env:"-" help:"Print the version and exit."`
+
+	parser   *kong.Kong
+	settings []setting // if the command is config
 }
 
 // Serve are the settings of the relay proper.
@@ -54,7 +59,8 @@ type Serve struct {
 	PeerMessages    bool             `group:"clients" help:"Send each client's messages to all others as 'Broadcast: …', as the recipe's Node server does."`
 	Security
 
-	AdminListen string `group:"clients" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where operators ask for /livez, /readyz and /api/status; 'off' for nowhere (default: ${default})."`
+	AdminListen string `group:"operators" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where operators look: a page that shows what happens, /metrics, /livez, /readyz and /api/status; 'off' for nowhere (default: ${default})."`
+	Pprof       bool   `group:"operators" help:"Give Go's profiles there as well, at /debug/pprof/."`
 }
 
 // Demo are the settings of the demonstration.
@@ -91,8 +97,8 @@ type Healthcheck struct {
 	Listen string `placeholder:"ADDR" default:":8080" help:"Where the relay listens (default: ${default})."`
 }
 
-// Validate refuses what cannot be meant.
-func (s *Serve) Validate() error {
+// validate refuses what cannot be meant.
+func (s *Serve) validate() error {
 	switch {
 	case s.Watch == "":
 		return errors.New("--watch is missing: give the path to WordPress, to its wp-content or to the event file (to see the relay work without WordPress: wpre-relay demo)")
@@ -135,6 +141,18 @@ func (d *Demo) Serve(root string) Serve {
 	}
 }
 
+// PrintConfig writes the relay's settings and where each comes from to out, as a configuration file. The error says, too,
+// what is wrong with them.
+func (c *CLI) PrintConfig(out io.Writer) error {
+	if err := printSettings(c.settings, out); err != nil {
+		return err
+	}
+	if err := c.Config.Serve.validate(); err != nil {
+		return &UsageError{err}
+	}
+	return nil
+}
+
 // UsageError is an error in what was said, not in what it led to.
 type UsageError struct{ Err error }
 
@@ -162,7 +180,7 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 		kong.DefaultEnvars(envPrefix),
 		kong.Configuration(loadConfig),
 		kong.Vars{"version": "wpre-relay " + version},
-		kong.Groups{"capture": "Watching:", "clients": "Serving:", "tls": "TLS:", "access": "Who may listen, and to what:", "floods": "Floods:", "server": "The server:", "load": "The load:", "result": "The result:", "general": "General:"},
+		kong.Groups{"capture": "Watching:", "clients": "Serving:", "tls": "TLS:", "access": "Who may listen, and to what:", "floods": "Floods:", "operators": "For operators:", "server": "The server:", "load": "The load:", "result": "The result:", "general": "General:"},
 		kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }), // the environment is explained once
@@ -176,5 +194,15 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 	if err != nil {
 		return nil, "", &UsageError{err}
 	}
-	return &c, ctx.Selected().Name, nil
+	command := ctx.Selected().Name
+	switch command {
+	case "serve":
+		if err := c.Serve.validate(); err != nil {
+			return nil, "", &UsageError{err}
+		}
+	case "config":
+		c.settings, err = effective(ctx, c.File)
+	}
+	c.parser = parser
+	return &c, command, err
 }

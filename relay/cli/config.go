@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -25,19 +26,29 @@ func loadConfig(r io.Reader) (kong.Resolver, error) {
 
 // Validate refuses names that are no settings, since a mistyped one would go unnoticed.
 func (c config) Validate(app *kong.Application) error {
+	known := settingsOf(app)
+	for _, name := range slices.Sorted(maps.Keys(c)) {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if near := nearest(name, known); near != "" {
+			return fmt.Errorf("the configuration file sets %q, which is no setting; did you mean %q?", name, near)
+		}
+		return fmt.Errorf("the configuration file sets %q, which is no setting; there are %s", name, strings.Join(known, ", "))
+	}
+	return nil
+}
+
+// settingsOf returns the names of all settings, sorted.
+func settingsOf(app *kong.Application) []string {
 	var known []string
 	for _, node := range append([]*kong.Node{app.Node}, app.Children...) {
 		for _, flag := range node.Flags {
 			known = append(known, flag.Name)
 		}
 	}
-	for name := range c {
-		if !slices.Contains(known, name) {
-			slices.Sort(known)
-			return fmt.Errorf("the configuration file sets %q, which is no setting; there are %s", name, strings.Join(slices.Compact(known), ", "))
-		}
-	}
-	return nil
+	slices.Sort(known)
+	return slices.Compact(known)
 }
 
 // Resolve returns what the file says for flag, unless the environment says something.
@@ -48,7 +59,17 @@ func (c config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, er
 		}
 	}
 	switch value := c[flag.Name].(type) {
-	case nil, []any, bool:
+	case nil, bool:
+		return value, nil
+	case []any:
+		if len(value) == 0 {
+			return nil, nil
+		}
+		return value, nil
+	case string:
+		if value == "" { // which is unset, as in the environment
+			return nil, nil
+		}
 		return value, nil
 	default:
 		return fmt.Sprint(value), nil

@@ -12,7 +12,7 @@ const (
 )
 
 // expandEnvironment takes empty variables of ours away, and sets those whose value stands in a file (as Docker's
-// and Kubernetes' secrets do) from there.
+// and Kubernetes' secrets do) from there, in place of the variable that names the file. It may be called again.
 func expandEnvironment() error {
 	for _, variable := range os.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
@@ -31,6 +31,7 @@ func expandEnvironment() error {
 		}
 		if target == envPrefix+"_JWT_KEY" { // which names files itself, to be read again when they change
 			os.Setenv(target, path)
+			os.Unsetenv(name)
 			continue
 		}
 		content, err := os.ReadFile(path)
@@ -40,6 +41,7 @@ func expandEnvironment() error {
 		if text := strings.TrimRight(string(content), "\r\n"); text != "" {
 			os.Setenv(target, text)
 		}
+		os.Unsetenv(name)
 	}
 	return nil
 }

@@ -5,9 +5,9 @@ import (
 	"os"
 )
 
-// Logger returns the logger that was asked for, writing to f.
-func (c *CLI) Logger(f *os.File) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.LogLevel}
+// Logger returns the logger that was asked for, writing to f what is of this level.
+func (c *CLI) Logger(f *os.File, level slog.Leveler) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" || c.LogFormat == "auto" && !IsTerminal(f) {
 		return slog.New(slog.NewJSONHandler(f, options))
 	}

@@ -15,6 +15,19 @@ var units = []struct {
 	bytes  int64
 }{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"B", 1}, {"", 1}}
 
+// String returns the size as UnmarshalText takes it.
+func (s Size) String() string {
+	for _, unit := range []struct {
+		suffix string
+		bytes  Size
+	}{{"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if s >= unit.bytes && s%unit.bytes == 0 {
+			return strconv.Itoa(int(s/unit.bytes)) + unit.suffix
+		}
+	}
+	return strconv.Itoa(int(s))
+}
+
 // UnmarshalText takes "1048576", "1024KiB" or "1MiB".
 func (s *Size) UnmarshalText(text []byte) error {
 	for _, unit := range units {

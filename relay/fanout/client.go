@@ -53,6 +53,7 @@ type client struct {
 
 // goodbye is the end of what a client is told.
 type goodbye struct {
+	code  websocket.StatusCode // 0 for an event stream
 	frame []byte
 	now   bool  // not behind all events so far
 	end   error // the connection ends behind it for this reason; nil if the client is to answer first
@@ -83,7 +84,12 @@ func (c *client) end(why error) {
 // when the connection was closed.
 func (c *client) gone(why error, delivered bool) {
 	defer c.set.count[c.format].Add(-1)
-	end := End{Own: why == errClosed}
+	end := End{Own: why == errClosed, Code: websocket.StatusAbnormalClosure}
+	if bye := c.goodbye.Load(); bye != nil {
+		end.Code = bye.code
+	} else if c.format == EventStream {
+		end.Code = 0
+	}
 	if c.receipt != nil {
 		end.Had = c.receipt.had(why == errToldOff, delivered, time.Now())
 	}
@@ -126,7 +132,7 @@ func (c *client) hear(p []byte) (more bool) {
 	}
 	if failure, ok := errors.AsType[websocket.CloseError](err); ok {
 		c.failed, c.inbox = true, inbox{}
-		bye := goodbye{frame: closeFrame(failure.Code, failure.Reason), now: true}
+		bye := goodbye{code: failure.Code, frame: closeFrame(failure.Code, failure.Reason), now: true}
 		c.shard.post(func() { c.shard.sayGoodbye(c, bye) })
 	}
 	return !c.closed
@@ -180,7 +186,9 @@ func (c *client) catchUp(hello []byte) {
 			c.end(err)
 			return
 		case lost:
-			c.close(c.format.goodbye(websocket.StatusTryAgainLater, "too slow"))
+			slow := c.format.goodbye(websocket.StatusTryAgainLater, "too slow")
+			c.goodbye.Store(&slow)
+			c.close(slow)
 			return
 		case more:
 		case bye != nil:

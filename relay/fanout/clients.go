@@ -44,6 +44,11 @@ type Options struct {
 	// Default 25 s, to a second.
 	PingInterval time.Duration
 
+	// Delivered is told how long after it was written an event was given to the last socket of the clients that were
+	// caught up; not of events whose time of writing is not known. It is called while others wait. Default: nobody is
+	// told.
+	Delivered func(time.Duration)
+
 	// Shards is the number of goroutines that write. Default: GOMAXPROCS.
 	Shards int
 
@@ -60,6 +65,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.PingInterval < time.Second {
 		o.PingInterval = 25 * time.Second
+	}
+	if o.Delivered == nil {
+		o.Delivered = func(time.Duration) {}
 	}
 	if o.Shards <= 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
@@ -78,15 +86,17 @@ type Clients struct {
 	joins  atomic.Uint64 // deals clients out to shards, and pings to seconds
 	count  [formats]atomic.Int64
 	turns  turns
+	finish finish
 	parts  sync.WaitGroup // goroutines of clients
 }
 
 // New returns the set of clients of log, empty. Run serves them.
 func New(log *eventlog.Log, opts Options) *Clients {
 	c := &Clients{log: log, opts: opts.withDefaults(), turns: newTurns(max(1, runtime.GOMAXPROCS(0)/2))}
-	for range c.opts.Shards {
-		c.shards = append(c.shards, newShard(c))
+	for i := range c.opts.Shards {
+		c.shards = append(c.shards, newShard(c, i))
 	}
+	c.finish.init(c.opts.Shards, c.opts.Delivered)
 	return c
 }
 
@@ -143,8 +153,9 @@ type Entry struct {
 
 // End is how a client's connection came to its end.
 type End struct {
-	Own bool   // the client closed it
-	Had uint64 // number up to which a client that is Confirmed has got everything, as far as is known
+	Own  bool                 // the client closed it
+	Code websocket.StatusCode // with which it was closed (RFC 6455 §7.4); 1006 if without one, 0 for an event stream
+	Had  uint64               // number up to which a client that is Confirmed has got everything, as far as is known
 }
 
 // hello appends what the client gets first.

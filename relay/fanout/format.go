@@ -114,5 +114,5 @@ func (f Format) goodbye(code websocket.StatusCode, reason string) goodbye {
 	if f == EventStream {
 		return goodbye{end: errToldOff}
 	}
-	return goodbye{frame: closeFrame(code, reason)}
+	return goodbye{code: code, frame: closeFrame(code, reason)}
 }

@@ -31,6 +31,7 @@ const (
 // post as a function, to be run on that goroutine.
 type shard struct {
 	set    *Clients
+	number int
 	poller *poller
 	wake   chan struct{} // has one element if something was posted
 	sent   atomic.Uint64 // messages given to sockets
@@ -67,9 +68,10 @@ type drainState struct {
 	next    int // members from here on have been told
 }
 
-func newShard(set *Clients) *shard {
+func newShard(set *Clients, number int) *shard {
 	return &shard{
 		set:    set,
+		number: number,
 		wake:   make(chan struct{}, 1),
 		pos:    set.log.Head().Seq,
 		poller: newPoller(),
@@ -199,6 +201,7 @@ func (s *shard) fallBehind() {
 		}
 	}
 	s.pos = s.set.log.Head().Seq
+	s.set.finish.reach(s.number, nil, s.pos, false)
 }
 
 // sendAll writes what is new to all clients that are caught up and may see it.
@@ -228,6 +231,7 @@ func (s *shard) sendAll(fresh stretch) {
 		}
 	}
 	s.sent.Add(uint64(sent))
+	s.set.finish.reach(s.number, fresh.recs, fresh.upTo, sent > 0)
 }
 
 // news returns what is new for an audience.
@@ -280,6 +284,7 @@ func (s *shard) join(c *client, hello []byte) {
 		return
 	case len(s.members) == 0:
 		s.pos = s.set.log.Head().Seq
+		s.set.finish.reach(s.number, nil, s.pos, false)
 	}
 	c.index = int32(len(s.members))
 	s.members = append(s.members, c)
@@ -352,6 +357,9 @@ func (s *shard) remove(c *client, why error) {
 	s.members = s.members[:last]
 	c.index, c.lagging = -1, true
 	s.unseat(c)
+	if last == 0 {
+		s.set.finish.rest(s.number)
+	}
 }
 
 // ping pings those clients whose second it is, and cuts off those that were silent since they were pinged last, or
@@ -406,7 +414,7 @@ func (s *shard) answerClose(c *client, code websocket.StatusCode) {
 		c.end(errToldOff)
 		return
 	}
-	s.sayGoodbye(c, goodbye{frame: closeFrame(code, ""), now: true, end: errClosed})
+	s.sayGoodbye(c, goodbye{code: code, frame: closeFrame(code, ""), now: true, end: errClosed})
 }
 
 // sayGoodbye sends a close frame, or has catchUp do it, and nothing after.
@@ -421,7 +429,7 @@ func (s *shard) sayGoodbye(c *client, bye goodbye) {
 	case ok:
 		s.saidGoodbye(c, &bye)
 	case begun > 0: // what is left of the frame goes out with the next
-		c.goodbye.Store(&goodbye{now: true, end: bye.end})
+		c.goodbye.Store(&goodbye{code: bye.code, now: true, end: bye.end})
 		fallthrough
 	default:
 		s.demote(c, s.pos, nil)

@@ -9,9 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"sync"
 
 	"wpre-relay/relay"
 	"wpre-relay/relay/access"
@@ -91,25 +89,17 @@ func (g *Guard) Secure(listener net.Listener) (_ net.Listener, scheme string) {
 	return tls.NewListener(listener, g.secure), "wss"
 }
 
-// Run answers the certificate's authority, and reads keys and certificates again on SIGHUP, until ctx ends.
+// Run answers the certificate's authority until ctx ends.
 func (g *Guard) Run(ctx context.Context) {
-	hangups := make(chan os.Signal, 1)
-	notifyHangup(hangups)
-	defer signal.Stop(hangups)
-	var parts sync.WaitGroup
-	defer parts.Wait()
 	if g.http != nil {
-		parts.Go(func() { relay.Serve(ctx, g.http, g.answers, g.logger) })
+		relay.Serve(ctx, g.http, g.answers, g.logger)
 	}
-	for {
-		select {
-		case <-hangups:
-			for _, reload := range g.reload {
-				reload()
-			}
-		case <-ctx.Done():
-			return
-		}
+}
+
+// Reload reads keys and certificates again.
+func (g *Guard) Reload() {
+	for _, reload := range g.reload {
+		reload()
 	}
 }
 

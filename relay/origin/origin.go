@@ -129,6 +129,14 @@ func hostname(hostport string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
+// String returns the pattern as ParsePattern takes it.
+func (p Pattern) String() string {
+	if p.below {
+		return strings.Replace(p.origin.String(), "://", "://*.", 1)
+	}
+	return p.origin.String()
+}
+
 // UnmarshalText is ParsePattern for flags and configuration files.
 func (p *Pattern) UnmarshalText(text []byte) (err error) {
 	*p, err = ParsePattern(string(text))

@@ -1,0 +1,65 @@
+package admin
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"wpre-relay/relay"
+)
+
+// Monitor remembers, for operators, what happened of late. It keeps a bounded amount, and nobody waits for it. Use
+// NewMonitor.
+type Monitor struct {
+	activity  activity
+	delays    delays
+	trend     trend
+	histogram prometheus.Histogram
+}
+
+// NewMonitor returns a Monitor that has seen nothing.
+func NewMonitor() *Monitor {
+	return &Monitor{
+		activity: newActivity(),
+		histogram: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "wpre_relay_delivery_seconds",
+			Help:    "Time from an event's being written, by the file's clock, which may tick every few milliseconds only, until it was given to the last client that was caught up.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+	}
+}
+
+// Decided remembers what became of a change of the file, as relay.Options.Decided.
+func (m *Monitor) Decided(change relay.Change) { m.activity.add(change) }
+
+// Delivered remembers how long a delivery took, as relay.ServerOptions.Delivered.
+func (m *Monitor) Delivered(took time.Duration) {
+	took = max(0, took) // the clock of a file server may be ahead
+	m.histogram.Observe(took.Seconds())
+	m.delays.add(took)
+}
+
+// Run takes a sample of how the relay stands every few seconds, until ctx ends.
+func (m *Monitor) Run(ctx context.Context, health Health) {
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	for {
+		m.trend.add(m.sample(health))
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (m *Monitor) sample(health Health) Sample {
+	counts := health.Relay.Decisions().Counts()
+	return Sample{
+		Time:     time.Now(),
+		Clients:  health.Server.Status().Clients,
+		Sent:     counts[relay.Relayed] + counts[relay.Torn] + counts[relay.Filtered],
+		Delivery: m.delays.summary(),
+	}
+}
