@@ -21,6 +21,10 @@ const (
 	// pollInterval is the pace of polling where the operator named none.
 	pollInterval = 100 * time.Millisecond
 
+	// clockTick is how far a file's time may lie before the write: Linux takes it from a clock that ticks so often, at
+	// the slowest (HZ=100).
+	clockTick = 10 * time.Millisecond
+
 	// maxStrikes is how many changes may go unannounced on one directory before its notifications are given up.
 	maxStrikes = 2
 )
@@ -48,6 +52,7 @@ type loop struct {
 	suspect   bool      // the last backstop found a change that nothing had announced
 	strikes   int       // changes that stayed unannounced in a row
 	looked    time.Time // when the last look ended
+	notice    time.Time // when the last notification that concerned the file came
 	lastCheck time.Time // when the watch polls: the last backstop
 }
 
@@ -114,6 +119,7 @@ func (l *loop) notified(ctx context.Context, ev fsnotify.Event) error {
 		l.watch.watchFile()
 	}
 	l.w.update(func(s *Status) { s.Notifications++ })
+	l.notice = time.Now()
 	l.announced, l.suspect, l.strikes = true, false, 0
 	if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 		switch {
@@ -246,7 +252,17 @@ func (l *loop) look(ctx context.Context, final bool) error {
 	l.version = seen
 	l.ledger.decided++
 	l.overwritten()
-	return l.handle(ctx, content, time.Unix(0, seen.modified))
+	return l.handle(ctx, content, l.written(seen))
+}
+
+// written returns when a content was written: at the file's time; but where that may be a tick of its clock early, when the
+// notification came, since that takes less.
+func (l *loop) written(seen version) time.Time {
+	modified := time.Unix(0, seen.modified)
+	if since := l.notice.Sub(modified); since > 0 && since < clockTick {
+		return l.notice
+	}
+	return modified
 }
 
 // wait gives an unfinished content until the debounce has passed. If the file has been written meanwhile and is

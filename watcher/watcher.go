@@ -106,7 +106,7 @@ func (w *Watcher) update(change func(*Status)) {
 // Run watches the file until ctx ends, and then returns nil. It calls handle with every new content and when that was
 // written, one at a time, in the order read, on its own goroutine: while handle runs, nothing is read. The content is
 // handle's only until it returns. Nil means that the content is taken care of; any error ends Run and is returned,
-// wrapped. The time is the file's own, by the clock of its file system, which may tick every few milliseconds only.
+// wrapped. The time is the file's own, made more exact where its clock is coarse by when the notification came.
 //
 // A content is new if its bytes differ from the one handled before, or if the file was written again with the
 // same bytes. Run may be called once.

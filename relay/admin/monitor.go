@@ -24,7 +24,7 @@ func NewMonitor() *Monitor {
 		activity: newActivity(),
 		histogram: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "wpre_relay_delivery_seconds",
-			Help:    "Time from an event's being written, by the file's clock, which may tick every few milliseconds only, until it was given to the last client that was caught up.",
+			Help:    "Time from an event's being written until it was given to the last client that was caught up.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 	}
