@@ -43,7 +43,7 @@ export function random(seed) {
 	};
 }
 
-async function freePort() {
+export async function freePort() {
 	const server = createServer().listen(0, '127.0.0.1');
 	await once(server, 'listening');
 	const { port } = server.address();

@@ -47,4 +47,5 @@ run() { # run SCRIPT ARGUMENT...
 	child=
 }
 run browser.mjs "$binary" "$work"
+run status.mjs "$binary" "$work"
 run faults.mjs "$binary" "$work" "${RESTARTS:-200}" ${SEED:+"$SEED"}

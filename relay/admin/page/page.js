@@ -91,7 +91,7 @@ function showCounts(id, counts) {
 function showChanges() {
 	if (paused) return;
 	const rows = changes.filter((c) => shown.has(c.decision)).map((c) => row([
-		new Date(c.time).toLocaleTimeString('en-GB', { fractionalSecondDigits: 3 }),
+		new Date(c.time).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 }),
 		c.writes > 1 ? `${c.decision} × ${number(c.writes)}` : c.decision,
 		c.type,
 		c.post_id,
