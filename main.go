@@ -65,7 +65,7 @@ func main() {
 	case "bench":
 		err = runBench(ctx, settings.Bench)
 	case "check":
-		err = check.Run(ctx, settings.Check.Site, os.Stdout)
+		err = lookAround(ctx, settings.Check)
 	case "config":
 		err = settings.PrintConfig(os.Stdout)
 	case "completion":
@@ -371,6 +371,37 @@ Ctrl-C ends it.
 	err = demo.Run(ctx, file, url, d.Every, d.Count, os.Stdout)
 	cancel(nil)
 	return errors.Join(err, onPurpose(ctx))
+}
+
+// lookAround says what is wrong around the relay.
+func lookAround(ctx context.Context, c cli.Check) error {
+	opts := check.Options{
+		Watch: func(file string) (string, string) {
+			mode, reason := watcher.Probe(file, c.PollInterval)
+			return string(mode), reason
+		},
+		Listen:      c.Listen,
+		AdminListen: c.AdminListen,
+		Site:        c.Site,
+		URL:         c.URL,
+		Idle:        c.Idle,
+		Origins:     origin.Policy{Allow: c.AllowOrigin, Require: c.RequireOrigin},
+		Drafts:      c.ShowsDrafts(),
+	}
+	if c.Serve.Watch != "" {
+		var err error
+		if opts.File, opts.Sure, err = watcher.Locate(c.Serve.Watch); err != nil {
+			return err
+		}
+	}
+	findings := check.Run(ctx, opts)
+	write := func() error {
+		return check.Print(os.Stdout, findings, cli.IsTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "")
+	}
+	if c.JSON {
+		write = func() error { return check.PrintJSON(os.Stdout, findings) }
+	}
+	return errors.Join(write(), check.Failed(findings))
 }
 
 // printToken makes a token and prints it.

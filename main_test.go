@@ -793,7 +793,7 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"relay": {"schema", "relay/access", "relay/browser", "relay/eventlog", "relay/fanout", "relay/filter", "relay/forwarded",
 			"relay/origin", "relay/throttle"},
 		"relay/access":      {"relay/filter", "relay/throttle", "relay/token"},
-		"relay/check":       {"schema"},
+		"relay/check":       {"relay/origin", "schema"},
 		"relay/admin":       {"relay", "relay/eventlog"},
 		"relay/certificate": {"relay/livefile"},
 		"relay/eventlog":    {"schema"},

@@ -64,6 +64,13 @@ func armWatch(file string, opts Options, old, keep *watch) *watch {
 	return w
 }
 
+// Probe returns how a Watcher would watch the file at path now, and why it would poll.
+func Probe(path string, pollInterval time.Duration) (Mode, string) {
+	w := armWatch(path, Options{PollInterval: pollInterval}, nil, nil)
+	defer w.close()
+	return w.mode, w.reason
+}
+
 // arm asks for the notifications and returns why they cannot be had, "" if they can. The route may change while it
 // is being armed, so it is followed again after.
 func (w *watch) arm(file string) (reason string) {

@@ -1,76 +1,98 @@
-// Package check looks at what is around the relay as an operator would, and says how to mend what is wrong.
+// Package check looks at what is around the relay as an operator would, and says how to mend what is wrong. It changes
+// nothing.
 package check
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"net/url"
-	"strings"
+	"os"
+	"sync"
 	"time"
 
-	"wpre-relay/schema"
+	"wpre-relay/relay/origin"
 )
 
-// maxAnswer bounds what is read of an answer, in bytes; an event that is longer is one all the same.
-const maxAnswer = 1 << 20
-
-// ErrFailed is returned by Run if something is wrong that it has printed.
+// ErrFailed says that something is wrong that the findings tell.
 var ErrFailed = errors.New("something is wrong; see above")
 
-const closeIt = `      Nobody needs that: the relay reads the file itself. For nginx, in the server block:
+// Level is how bad a finding is.
+type Level string
 
-          location ^~ %[1]s { deny all; }
+// The levels.
+const (
+	OK   Level = "ok"
+	Skip Level = "skip" // it could not be looked at
+	Warn Level = "warn" // it works, but not well, or not for all
+	Fail Level = "fail" // it does not work, or gives something away
+)
 
-      For Apache, in the virtual host:
+// Finding is what one look has found.
+type Finding struct {
+	Check string `json:"check"` // what was looked at, in a word or two
+	Level Level  `json:"level"`
+	Text  string `json:"text"`
+	Fix   string `json:"fix"`   // what to do, in words; "" if there is nothing to do
+	Paste []Snip `json:"paste"` // lines that do it
+}
 
-          <Location "%[1]s">
-              Require all denied
-          </Location>
-`
+// Snip is lines to paste somewhere.
+type Snip struct {
+	Where string `json:"where"`
+	Lines string `json:"lines"`
+}
 
-// Run looks at the site, and prints a line for each finding to out, and what to do behind those that are wrong. The error
-// is ErrFailed if there are any, or says why it cannot be found out.
-func Run(ctx context.Context, site *url.URL, out io.Writer) error {
-	root := *site
-	root.Path = "/" + strings.TrimPrefix(root.Path, "/")
-	folder := root.JoinPath("wp-content/realtime-events/")
-	file := folder.JoinPath("latest_event.json")
-	status, event, err := fetch(ctx, file)
-	switch {
-	case err != nil:
-		return fmt.Errorf("ask for %s: %w", file, err)
-	case event:
-		fmt.Fprintf(out, "FAIL  %s is public: everybody can read the last event there, also that of a draft or a private post.\n", file)
-		fmt.Fprintf(out, closeIt, folder.EscapedPath())
-		return ErrFailed
-	case status == http.StatusOK:
-		fmt.Fprintf(out, "OK    %s answers 200, but not with an event.\n", file)
-	default:
-		fmt.Fprintf(out, "OK    %s is not public: it answers %d.\n", file, status)
+// Options say where to look. What is not given is not looked at.
+type Options struct {
+	File  string // the event file; "" for none
+	Sure  bool   // it was told by more than a guess
+	Watch func(file string) (mode, reason string)
+
+	Listen      string // "" for nowhere, as "off"
+	AdminListen string
+
+	Site    *url.URL      // the site
+	URL     *url.URL      // where browsers connect: ws:// or wss://
+	Idle    time.Duration // how long to leave that connection alone
+	Origins origin.Policy
+	Drafts  bool // events of drafts are sent to everybody
+}
+
+// Run looks at everything there is to look at, and returns what it has found, in order. It takes as long as Options.Idle, and
+// up to half a minute more.
+func Run(ctx context.Context, opts Options) []Finding {
+	looks := []func(context.Context, Options) []Finding{
+		lookAtPath, lookAtPermissions, lookAtWatch, lookAtPlugin, lookAtOwners, lookAtDrafts, lookAtPorts, lookAtSite, lookAtProxy,
+	}
+	found := make([][]Finding, len(looks))
+	var running sync.WaitGroup
+	for i, look := range looks {
+		running.Go(func() { found[i] = look(ctx, opts) })
+	}
+	running.Wait()
+	var all []Finding
+	for _, findings := range found {
+		all = append(all, findings...)
+	}
+	return all
+}
+
+// Failed returns ErrFailed if one of the findings is a failure.
+func Failed(findings []Finding) error {
+	for _, f := range findings {
+		if f.Level == Fail {
+			return ErrFailed
+		}
 	}
 	return nil
 }
 
-// fetch returns with what status the address answers, and whether that is an event.
-func fetch(ctx context.Context, address *url.URL) (status int, event bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
-		return 0, false, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, false, err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return 0, false, err
-	}
-	_, _, notAnEvent := schema.Decode(body, 0)
-	return response.StatusCode, response.StatusCode == http.StatusOK && (notAnEvent == nil || len(body) == maxAnswer), nil
+func one(check string, level Level, text string) []Finding {
+	return []Finding{{Check: check, Level: level, Text: text}}
+}
+
+// exists reports whether there is something at path.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"path/filepath"
 	"time"
 
@@ -22,7 +21,7 @@ type CLI struct {
 	Demo        Demo        `cmd:"" help:"See it work without WordPress."`
 	Tail        Tail        `cmd:"" help:"Connect to a relay and print each event as a line."`
 	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
-	Check       Check       `cmd:"" help:"Look whether the site gives events away: exit status 0 or 1."`
+	Check       Check       `cmd:"" help:"Say what is wrong around the relay, and how to mend it: exit status 0 or 1."`
 	Config      Config      `cmd:"" help:"Print the settings that count, and where each comes from."`
 	Completion  Completion  `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	Token       Token       `cmd:"" help:"Make a token, to try a relay that asks for one."`
@@ -77,19 +76,6 @@ type Tail struct {
 	Last  int    `placeholder:"N" default:"0" help:"Begin with the newest events, so many (default: ${default})."`
 	Since string `placeholder:"POSITION" help:"Begin after this position, as /history shows it (default: now)."`
 	Token string `placeholder:"TOKEN" help:"Token for a relay that asks for one; better in WPRE_RELAY_TOKEN or WPRE_RELAY_TOKEN_FILE than here, where others can see it."`
-}
-
-// Check are the settings of the look around.
-type Check struct {
-	Site *url.URL `placeholder:"URL" help:"The site, as https://www.example.com. Required."`
-}
-
-// Validate refuses what cannot be meant.
-func (c *Check) Validate() error {
-	if c.Site == nil || c.Site.Host == "" || c.Site.Scheme != "http" && c.Site.Scheme != "https" {
-		return errors.New("--site must be the site's address, of the form https://www.example.com")
-	}
-	return nil
 }
 
 // Healthcheck are the settings of the probe.
@@ -180,7 +166,7 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 		kong.DefaultEnvars(envPrefix),
 		kong.Configuration(loadConfig),
 		kong.Vars{"version": "wpre-relay " + version},
-		kong.Groups{"capture": "Watching:", "clients": "Serving:", "tls": "TLS:", "access": "Who may listen, and to what:", "floods": "Floods:", "operators": "For operators:", "server": "The server:", "load": "The load:", "result": "The result:", "general": "General:"},
+		kong.Groups{"capture": "Watching:", "clients": "Serving:", "tls": "TLS:", "access": "Who may listen, and to what:", "floods": "Floods:", "operators": "For operators:", "look": "Where to look:", "server": "The server:", "load": "The load:", "result": "The result:", "general": "General:"},
 		kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }), // the environment is explained once
@@ -198,6 +184,10 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 	switch command {
 	case "serve":
 		if err := c.Serve.validate(); err != nil {
+			return nil, "", &UsageError{err}
+		}
+	case "check":
+		if err := c.Check.validate(); err != nil {
 			return nil, "", &UsageError{err}
 		}
 	case "config":
