@@ -21,7 +21,7 @@ type CLI struct {
 	Demo        Demo        `cmd:"" help:"See it work without WordPress."`
 	Tail        Tail        `cmd:"" help:"Connect to a relay and print each event as a line."`
 	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
-	Check       Check       `cmd:"" help:"Say what is wrong around the relay, and how to mend it: exit status 0 or 1."`
+	Check       Check       `cmd:"" help:"Say what is wrong around the relay, and how to mend it."`
 	Config      Config      `cmd:"" help:"Print the settings that count, and where each comes from."`
 	Completion  Completion  `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	Token       Token       `cmd:"" help:"Make a token, to try a relay that asks for one."`
