@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # All checks of the project, in the order of their price:
 #   scripts/test.sh
-# It needs Go. Some parts need more: php, node, Chromium, pebble, slowhttptest, systemd. As root on Debian it installs those
-# but for node; elsewhere it says what it skips, and with CI=true a skip is a failure.
+# It needs Go. Some parts need more: php, node, Chromium, nginx, Apache, Caddy, Prometheus, pebble, slowhttptest, systemd. As root
+# on Debian it installs those but for node; elsewhere it says what it skips, and with CI=true a skip is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +12,18 @@ in_modules() { # in_modules COMMAND...: in the program's module and in the bench
 	"$@"
 	(cd scripts/bench/peers && "$@")
 }
+
+packages=()
+for need in nginx:nginx-light apache2:apache2-bin caddy:caddy systemd-analyze:systemd lsof:lsof zip:zip; do
+	command -v "${need%%:*}" >/dev/null || packages+=("${need#*:}")
+done
+if ((${#packages[@]} > 0 && EUID == 0)) && command -v apt-get >/dev/null; then
+	step "install ${packages[*]}"
+	apt-get update -qq
+	# None of them is to be started.
+	[ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d && trap 'rm -f /usr/sbin/policy-rc.d' EXIT; }
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
 
 step "gofmt"
 unformatted=$(gofmt -l .)
@@ -51,10 +63,13 @@ scripts/acme.sh
 step "slow attacks"
 scripts/slowhttp.sh
 
+step "metrics, alerts and dashboard"
+scripts/monitoring.sh
+
+step "what is released"
+scripts/release-test.sh
+
 step "the systemd unit"
-if ! command -v systemd-analyze >/dev/null && ((EUID == 0)) && command -v apt-get >/dev/null; then
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd >/dev/null
-fi
 if command -v systemd-analyze >/dev/null; then
 	systemd-analyze security --offline=true --threshold=20 --no-pager scripts/wpre-relay.service | tail -n 1
 elif [ "${CI:-}" = true ]; then
