@@ -416,6 +416,8 @@ func TestMistakesAreExplained(t *testing.T) {
 		{args: []string{"--watch", "x", "--config", file}, status: 2, want: `"listn", which is no setting; did you mean "listen"?`},
 		{args: []string{"--watch", "x", "--config", "absent.yaml"}, status: 2, want: "absent.yaml"},
 		{args: []string{"--watch", "x"}, env: "WPRE_RELAY_HISTORY=many", status: 2, want: "many"},
+		{args: []string{"--watch", "x"}, env: "WPRE_RELAY_LISEN=:80", status: 2, want: "did you mean WPRE_RELAY_LISTEN?"},
+		{args: []string{"healthcheck", "--listen", "127.0.0.1:1"}, env: "WPRE_RELAY_PORT_8080_TCP=tcp://10.0.0.1:8080", status: 1, want: "refused"},
 		{args: []string{"--watch", "x"}, env: "WPRE_RELAY_HISTORY_FILE=/absent/file", status: 2, want: "/absent/file"},
 		{args: []string{"--watch", s.root, "--state-dir", s.state, "--listen", taken.Addr().String()}, status: 1, want: "another program"},
 		{args: []string{"--watch", s.root, "--state-dir", s.state, "--listen", "nowhere"}, status: 1, want: "--listen"},

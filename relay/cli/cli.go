@@ -176,6 +176,9 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 	if err != nil {
 		return nil, "", fmt.Errorf("command line: %w", err)
 	}
+	if err := checkEnvironment(parser.Model); err != nil {
+		return nil, "", &UsageError{err}
+	}
 	ctx, err := parser.Parse(args)
 	if err != nil {
 		return nil, "", &UsageError{err}

@@ -3,7 +3,11 @@ package cli
 import (
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/alecthomas/kong"
 )
 
 const (
@@ -42,6 +46,26 @@ func expandEnvironment() error {
 			os.Setenv(target, text)
 		}
 		os.Unsetenv(name)
+	}
+	return nil
+}
+
+// ofKubernetes are variables that Kubernetes sets beside a service named wpre-relay.
+var ofKubernetes = regexp.MustCompile(`^(SERVICE_(HOST|PORT)|PORT)(_|$)`)
+
+// checkEnvironment refuses variables of ours that are no settings, but look like one: a mistyped one would go unnoticed.
+func checkEnvironment(app *kong.Application) error {
+	known := settingsOf(app)
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		rest, ours := strings.CutPrefix(name, envPrefix+"_")
+		setting := strings.ToLower(strings.ReplaceAll(rest, "_", "-"))
+		if !ours || slices.Contains(known, setting) || ofKubernetes.MatchString(rest) {
+			continue
+		}
+		if near := nearest(setting, known); near != "" {
+			return fmt.Errorf("%s is no setting; did you mean %s_%s?", name, envPrefix, strings.ToUpper(strings.ReplaceAll(near, "-", "_")))
+		}
 	}
 	return nil
 }
