@@ -223,3 +223,23 @@ func TestUpgradingFromTheNodeServer(t *testing.T) {
 		t.Error("the old server's folder is still there")
 	}
 }
+
+// TestTheDocumentsLinksLead wants them to lead somewhere, as far as that is in the repository.
+func TestTheDocumentsLinksLead(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range link.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(match[1], "://") {
+				continue
+			}
+			target := filepath.Join(filepath.Dir(document), strings.Join(strings.Fields(match[1]), ""))
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %v", document, err)
+			}
+		}
+	}
+}
