@@ -3,19 +3,12 @@
 package main_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"math/big"
-	mathrand "math/rand/v2"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -56,7 +49,7 @@ func golden(t *testing.T, name, text string, replace ...string) {
 // wordpress makes what check looks at of a WordPress with the plugin, at a path of a fixed length, so that lines break alike.
 func wordpress(t *testing.T) string {
 	t.Helper()
-	root := fmt.Sprintf("/tmp/wp%08x", mathrand.Uint32())
+	root := fmt.Sprintf("/tmp/wp%08x", rand.Uint32())
 	t.Cleanup(func() { os.RemoveAll(root) })
 	for path, content := range map[string]string{
 		"wp-config.php":                           "<?php\n",
@@ -174,7 +167,7 @@ func newFront(t *testing.T, relay, locations string) *front {
 		t.Skip("SKIPPED: no nginx")
 	}
 	dir := t.TempDir()
-	certifyName(t, dir, "www.example.test", "other.example.test")
+	certify(t, dir, 1, "www.example.test", "other.example.test")
 	address := freePort(t)
 	config := fmt.Sprintf(`
 		daemon off; pid %[1]s/pid; error_log %[1]s/error.log;
@@ -231,30 +224,6 @@ func newFront(t *testing.T, relay, locations string) *front {
 	go tunnel.Serve(listener)
 	t.Cleanup(func() { tunnel.Close() })
 	return &front{env: []string{"HTTPS_PROXY=http://" + listener.Addr().String(), "SSL_CERT_FILE=" + dir + "/cert.pem"}}
-}
-
-// certifyName writes a certificate for the names that vouches for itself, and its key.
-func certifyName(t *testing.T, dir string, names ...string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "key.pem": {Type: "PRIVATE KEY", Bytes: private}} {
-		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // throughNginx are ways to have nginx in front of a relay, and a site beside it.

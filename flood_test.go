@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fanout/fanouttest"
 )
 
 const (
@@ -55,12 +56,12 @@ var floods = map[string]func(conn net.Conn) error{
 		}
 		return nil
 	},
-	"pings": func(conn net.Conn) error { return shout(conn, strings.Repeat(masked(pingOp, "x"), 100)) },
+	"pings": func(conn net.Conn) error { return shout(conn, strings.Repeat(fanouttest.Masked(pingOp, "x"), 100)) },
 	"messages": func(conn net.Conn) error {
-		return shout(conn, strings.Repeat(masked(text, strings.Repeat("x", 4096)), 4))
+		return shout(conn, strings.Repeat(fanouttest.Masked(text, strings.Repeat("x", 4096)), 4))
 	},
 	"fragments": func(conn net.Conn) error {
-		return shout(conn, masked(text-fragment, "")+strings.Repeat(masked(continuation-fragment, ""), 100))
+		return shout(conn, fanouttest.Masked(text-fragment, "")+strings.Repeat(fanouttest.Masked(continuation-fragment, ""), 100))
 	},
 }
 

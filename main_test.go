@@ -510,7 +510,7 @@ func TestHealthcheckAndTail(t *testing.T) {
 		return strings.TrimSpace(line)
 	}
 	for n := 2; ; n++ { // until tail is there
-		if clients(t, p) == 1 {
+		if p.status().Server.Clients == 1 {
 			s.write(n)
 			for got := read(); got != document(n); got = read() {
 			}
@@ -601,32 +601,10 @@ func page(t *testing.T, p *process, cookie string) (*websocket.Conn, string) {
 	return conn, cookie
 }
 
-// clients asks the relay how many are connected.
-func clients(t testing.TB, p *process) int {
-	t.Helper()
-	response, err := http.Get("http://" + p.admin + "/api/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var status struct{ Server struct{ Clients int } }
-	if err := json.NewDecoder(response.Body).Decode(&status); err != nil {
-		t.Fatal(err)
-	}
-	return status.Server.Clients
-}
-
 func TestNothingLeaksWhenClientsComeAndGo(t *testing.T) {
 	s := newSite(t)
 	p := s.start()
-	descriptors := func() int {
-		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
-		if err != nil {
-			t.Skip("needs /proc")
-		}
-		return len(entries)
-	}
-	before := descriptors()
+	before := p.descriptors()
 	for n := range 300 {
 		conn, _, err := websocket.Dial(t.Context(), "ws://"+p.address, nil)
 		if err != nil {
@@ -638,9 +616,9 @@ func TestNothingLeaksWhenClientsComeAndGo(t *testing.T) {
 			conn.Close(websocket.StatusNormalClosure, "")
 		}
 	}
-	for deadline := time.Now().Add(patience); clients(t, p) > 0 || descriptors() > before+2; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); p.status().Server.Clients > 0 || p.descriptors() > before+2; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d clients and %d descriptors are left, before there were %d", clients(t, p), descriptors(), before)
+			t.Fatalf("%d clients and %d descriptors are left, before there were %d", p.status().Server.Clients, p.descriptors(), before)
 		}
 	}
 }
@@ -794,24 +772,25 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"watcher": {},
 		"relay": {"schema", "relay/access", "relay/browser", "relay/eventlog", "relay/fanout", "relay/filter", "relay/forwarded",
 			"relay/origin", "relay/throttle"},
-		"relay/access":      {"relay/filter", "relay/throttle", "relay/token"},
-		"relay/check":       {"relay/origin", "schema"},
-		"relay/admin":       {"relay", "relay/eventlog"},
-		"relay/certificate": {"relay/livefile"},
-		"relay/eventlog":    {"schema"},
-		"relay/filter":      {"schema"},
-		"relay/forwarded":   {},
-		"relay/guard":       {"relay", "relay/access", "relay/certificate", "relay/cli", "relay/filter", "relay/forwarded", "relay/token"},
-		"relay/livefile":    {},
-		"relay/origin":      {},
-		"relay/browser":     {},
-		"relay/fanout":      {"relay/eventlog"},
-		"relay/throttle":    {},
-		"relay/token":       {"relay/livefile"},
-		"relay/cli":         {"relay/filter", "relay/forwarded", "relay/origin"},
-		"relay/demo":        {},
-		"relay/systemd":     {},
-		"relay/tail":        {},
+		"relay/access":            {"relay/filter", "relay/throttle", "relay/token"},
+		"relay/check":             {"relay", "relay/origin", "schema"},
+		"relay/admin":             {"relay", "relay/eventlog"},
+		"relay/certificate":       {"relay/livefile"},
+		"relay/eventlog":          {"schema"},
+		"relay/filter":            {"schema"},
+		"relay/forwarded":         {},
+		"relay/guard":             {"relay", "relay/access", "relay/certificate", "relay/cli", "relay/filter", "relay/forwarded", "relay/token"},
+		"relay/livefile":          {},
+		"relay/origin":            {},
+		"relay/browser":           {},
+		"relay/fanout":            {"relay/eventlog"},
+		"relay/fanout/fanouttest": {},
+		"relay/throttle":          {},
+		"relay/token":             {"relay/livefile"},
+		"relay/cli":               {"relay/filter", "relay/forwarded", "relay/origin"},
+		"relay/demo":              {},
+		"relay/systemd":           {},
+		"relay/tail":              {},
 
 		"relay/bench":       {"relay/bench/tally", "relay/bench/wire"},
 		"relay/bench/tally": {},

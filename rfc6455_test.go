@@ -15,33 +15,8 @@ import (
 	"time"
 
 	"wpre-relay/relay/admin"
+	"wpre-relay/relay/fanout/fanouttest"
 )
-
-// masked returns one frame of a client (RFC 6455 §5.2). first is its first byte.
-func masked(first byte, payload string) string {
-	frame := []byte{first, 0x80}
-	switch n := len(payload); {
-	case n < 126:
-		frame[1] |= byte(n)
-	case n <= 0xffff:
-		frame[1] |= 126
-		frame = binary.BigEndian.AppendUint16(frame, uint16(n))
-	default:
-		frame[1] |= 127
-		frame = binary.BigEndian.AppendUint64(frame, uint64(n))
-	}
-	key := [4]byte{0xa1, 0xb2, 0xc3, 0xd4}
-	frame = append(frame, key[:]...)
-	for i := range len(payload) {
-		frame = append(frame, payload[i]^key[i%4])
-	}
-	return string(frame)
-}
-
-// closing returns the payload of a close frame.
-func closing(code uint16, reason string) string {
-	return string(binary.BigEndian.AppendUint16(nil, code)) + reason
-}
 
 // upgrade makes a connection that is upgraded by hand, and sends early with the handshake.
 func (p *process) upgrade(early string) (net.Conn, *bufio.Reader) {
@@ -74,13 +49,9 @@ func (p *process) send(bytes string) (net.Conn, *bufio.Reader) {
 // status returns how the relay stands.
 func (p *process) status() admin.Report {
 	p.t.Helper()
-	response, err := http.Get("http://" + p.admin + "/api/status")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer response.Body.Close()
+	_, body := p.ask("/api/status")
 	var report admin.Report
-	if err := json.NewDecoder(response.Body).Decode(&report); err != nil {
+	if err := json.Unmarshal([]byte(body), &report); err != nil {
 		p.t.Fatal(err)
 	}
 	return report
@@ -119,37 +90,37 @@ func TestAConnectionIsFailedAsTheStandardSays(t *testing.T) {
 		name, frames string
 		code         uint16
 	}{
-		{"§5.2 reserved bit 1", masked(text|0x40, "x"), 1002},
-		{"§5.2 reserved bit 2", masked(text|0x20, "x"), 1002},
-		{"§5.2 reserved bit 3", masked(text|0x10, "x"), 1002},
-		{"§5.2 data opcode 3", masked(0x83, "x"), 1002},
-		{"§5.2 data opcode 7", masked(0x87, "x"), 1002},
-		{"§5.2 control opcode 11", masked(0x8b, "x"), 1002},
-		{"§5.2 control opcode 15", masked(0x8f, "x"), 1002},
+		{"§5.2 reserved bit 1", fanouttest.Masked(text|0x40, "x"), 1002},
+		{"§5.2 reserved bit 2", fanouttest.Masked(text|0x20, "x"), 1002},
+		{"§5.2 reserved bit 3", fanouttest.Masked(text|0x10, "x"), 1002},
+		{"§5.2 data opcode 3", fanouttest.Masked(0x83, "x"), 1002},
+		{"§5.2 data opcode 7", fanouttest.Masked(0x87, "x"), 1002},
+		{"§5.2 control opcode 11", fanouttest.Masked(0x8b, "x"), 1002},
+		{"§5.2 control opcode 15", fanouttest.Masked(0x8f, "x"), 1002},
 		{"§5.1 not masked", "\x81\x01x", 1002},
-		{"§5.5 fragmented ping", masked(pingOp-fragment, "x"), 1002},
-		{"§5.5 fragmented close", masked(closeOp-fragment, closing(1000, "")), 1002},
-		{"§5.5 ping of 126 bytes", masked(pingOp, strings.Repeat("x", 126)), 1002},
-		{"§5.5 pong of 65536 bytes", masked(pongOp, strings.Repeat("x", 1<<16))[:14], 1002},
-		{"§5.4 continuation of nothing", masked(continuation, "x"), 1002},
-		{"§5.4 continuation after a whole message", masked(text, "x") + masked(continuation, "x"), 1002},
-		{"§5.4 message inside of another", masked(text-fragment, "x") + masked(text, "x"), 1002},
-		{"§5.5.1 close code of one byte", masked(closeOp, "\x03"), 1002},
-		{"§7.4.2 close code 0", masked(closeOp, closing(0, "")), 1002},
-		{"§7.4.2 close code 999", masked(closeOp, closing(999, "")), 1002},
-		{"§7.4.1 close code 1004", masked(closeOp, closing(1004, "")), 1002},
-		{"§7.4.1 close code 1005", masked(closeOp, closing(1005, "")), 1002},
-		{"§7.4.1 close code 1006", masked(closeOp, closing(1006, "")), 1002},
-		{"§7.4.1 close code 1015", masked(closeOp, closing(1015, "")), 1002},
-		{"§7.4.2 close code 2999", masked(closeOp, closing(2999, "")), 1002},
-		{"§7.4.2 close code 5000", masked(closeOp, closing(5000, "")), 1002},
-		{"§8.1 close reason", masked(closeOp, closing(1000, "\xff")), 1007},
-		{"§8.1 text", masked(text, "\xc3"), 1007},
-		{"§8.1 text in fragments", masked(text-fragment, "ü") + masked(continuation, "\xff"), 1007},
-		{"§10.4 message of 4097 bytes", masked(text, strings.Repeat("x", 4097)), 1009},
-		{"§10.4 message of 65536 bytes", masked(text, strings.Repeat("x", 1<<16))[:14], 1009},
+		{"§5.5 fragmented ping", fanouttest.Masked(pingOp-fragment, "x"), 1002},
+		{"§5.5 fragmented close", fanouttest.Masked(closeOp-fragment, fanouttest.Closing(1000, "")), 1002},
+		{"§5.5 ping of 126 bytes", fanouttest.Masked(pingOp, strings.Repeat("x", 126)), 1002},
+		{"§5.5 pong of 65536 bytes", fanouttest.Masked(pongOp, strings.Repeat("x", 1<<16))[:14], 1002},
+		{"§5.4 continuation of nothing", fanouttest.Masked(continuation, "x"), 1002},
+		{"§5.4 continuation after a whole message", fanouttest.Masked(text, "x") + fanouttest.Masked(continuation, "x"), 1002},
+		{"§5.4 message inside of another", fanouttest.Masked(text-fragment, "x") + fanouttest.Masked(text, "x"), 1002},
+		{"§5.5.1 close code of one byte", fanouttest.Masked(closeOp, "\x03"), 1002},
+		{"§7.4.2 close code 0", fanouttest.Masked(closeOp, fanouttest.Closing(0, "")), 1002},
+		{"§7.4.2 close code 999", fanouttest.Masked(closeOp, fanouttest.Closing(999, "")), 1002},
+		{"§7.4.1 close code 1004", fanouttest.Masked(closeOp, fanouttest.Closing(1004, "")), 1002},
+		{"§7.4.1 close code 1005", fanouttest.Masked(closeOp, fanouttest.Closing(1005, "")), 1002},
+		{"§7.4.1 close code 1006", fanouttest.Masked(closeOp, fanouttest.Closing(1006, "")), 1002},
+		{"§7.4.1 close code 1015", fanouttest.Masked(closeOp, fanouttest.Closing(1015, "")), 1002},
+		{"§7.4.2 close code 2999", fanouttest.Masked(closeOp, fanouttest.Closing(2999, "")), 1002},
+		{"§7.4.2 close code 5000", fanouttest.Masked(closeOp, fanouttest.Closing(5000, "")), 1002},
+		{"§8.1 close reason", fanouttest.Masked(closeOp, fanouttest.Closing(1000, "\xff")), 1007},
+		{"§8.1 text", fanouttest.Masked(text, "\xc3"), 1007},
+		{"§8.1 text in fragments", fanouttest.Masked(text-fragment, "ü") + fanouttest.Masked(continuation, "\xff"), 1007},
+		{"§10.4 message of 4097 bytes", fanouttest.Masked(text, strings.Repeat("x", 4097)), 1009},
+		{"§10.4 message of 65536 bytes", fanouttest.Masked(text, strings.Repeat("x", 1<<16))[:14], 1009},
 		{"§10.4 message of 2^63 bytes", "\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00", 1009},
-		{"§10.4 fragments of 4097 bytes", masked(text-fragment, strings.Repeat("x", 4096)) + masked(continuation, "x"), 1009},
+		{"§10.4 fragments of 4097 bytes", fanouttest.Masked(text-fragment, strings.Repeat("x", 4096)) + fanouttest.Masked(continuation, "x"), 1009},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn, r := p.upgrade("")
@@ -161,7 +132,7 @@ func TestAConnectionIsFailedAsTheStandardSays(t *testing.T) {
 			if got := binary.BigEndian.Uint16(header[2:]); got != c.code {
 				t.Errorf("closed with %d, want %d", got, c.code)
 			}
-			io.WriteString(conn, masked(closeOp, closing(c.code, ""))) // which is not waited for
+			io.WriteString(conn, fanouttest.Masked(closeOp, fanouttest.Closing(c.code, ""))) // which is not waited for
 			conn.Close()
 		})
 	}
@@ -173,24 +144,24 @@ func TestAConnectionIsFailedAsTheStandardSays(t *testing.T) {
 func TestWhatTheStandardAllowsIsTaken(t *testing.T) {
 	p := newSite(t).start()
 	frames := []string{
-		masked(pongOp, ""),
-		masked(pongOp, strings.Repeat("x", 125)),
-		masked(text-fragment, "gr\xc3") + masked(pongOp, "between") + masked(continuation-fragment, "") + masked(continuation, "\xbcn"),
-		masked(binaryMessage, "\xff\xfe"),
+		fanouttest.Masked(pongOp, ""),
+		fanouttest.Masked(pongOp, strings.Repeat("x", 125)),
+		fanouttest.Masked(text-fragment, "gr\xc3") + fanouttest.Masked(pongOp, "between") + fanouttest.Masked(continuation-fragment, "") + fanouttest.Masked(continuation, "\xbcn"),
+		fanouttest.Masked(binaryMessage, "\xff\xfe"),
 	}
 	for _, n := range []int{0, 1, 125, 126, 127, 4095, 4096} {
-		frames = append(frames, masked(text, strings.Repeat("x", n)))
+		frames = append(frames, fanouttest.Masked(text, strings.Repeat("x", n)))
 	}
 	for i, frame := range frames {
 		t.Run(fmt.Sprint("whole ", i), func(t *testing.T) {
 			conn, r := p.upgrade(frame)
-			io.WriteString(conn, frame+masked(pingOp, "here?"))
+			io.WriteString(conn, frame+fanouttest.Masked(pingOp, "here?"))
 			expectFrames(t, r, "\x8a\x05here?")
 		})
 		t.Run(fmt.Sprint("in pieces ", i), func(t *testing.T) {
 			conn, r := p.upgrade(frame[:1])
 			conn.(*net.TCPConn).SetNoDelay(true)
-			rest := frame[1:] + masked(pingOp, "here?")
+			rest := frame[1:] + fanouttest.Masked(pingOp, "here?")
 			for step := 1 + len(rest)/200; len(rest) > 0; rest = rest[min(step, len(rest)):] {
 				io.WriteString(conn, rest[:min(step, len(rest))])
 			}
@@ -204,19 +175,19 @@ func TestWhatTheStandardAllowsIsTaken(t *testing.T) {
 func TestACloseFrameIsAnsweredWithItsCode(t *testing.T) {
 	p := newSite(t).start()
 	for payload, answer := range map[string]string{
-		"":                                   "\x88\x00",
-		closing(1000, ""):                    "\x88\x02\x03\xe8",
-		closing(1001, "the page is left"):    "\x88\x02\x03\xe9",
-		closing(4999, "an application code"): "\x88\x02\x13\x87",
+		"":                           "\x88\x00",
+		fanouttest.Closing(1000, ""): "\x88\x02\x03\xe8",
+		fanouttest.Closing(1001, "the page is left"):    "\x88\x02\x03\xe9",
+		fanouttest.Closing(4999, "an application code"): "\x88\x02\x13\x87",
 	} {
 		conn, r := p.upgrade("")
-		io.WriteString(conn, masked(closeOp, payload))
+		io.WriteString(conn, fanouttest.Masked(closeOp, payload))
 		conn.(*net.TCPConn).CloseWrite()
 		if got, err := io.ReadAll(r); string(got) != answer || err != nil {
 			t.Errorf("close frame %q: got % x, %v, want % x and the end", payload, got, err, answer)
 		}
 	}
-	_, early := p.upgrade(masked(closeOp, closing(1000, "")))
+	_, early := p.upgrade(fanouttest.Masked(closeOp, fanouttest.Closing(1000, "")))
 	if got, err := io.ReadAll(early); string(got) != "\x88\x02\x03\xe8" || err != nil {
 		t.Errorf("with the handshake: got % x, %v", got, err)
 	}
@@ -287,7 +258,7 @@ func TestHandshakesThatAreNoneAreRefused(t *testing.T) {
 	add("many headers", strings.Replace(handshake, "\r\n\r\n", strings.Repeat("\r\nX: y", 10_000)+"\r\n\r\n", 1))
 	add("TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"+strings.Repeat("\x00", 600)+"\r\n\r\n")
 	add("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-	add("a frame", masked(text, "hello")+"\r\n\r\n")
+	add("a frame", fanouttest.Masked(text, "hello")+"\r\n\r\n")
 	for i := range 128 { // any byte anywhere
 		at := i * len(handshake) / 128
 		if strings.ContainsRune("\r\n", rune(handshake[at])) || at > len(handshake)-5 {
@@ -307,7 +278,7 @@ func TestHandshakesThatAreNoneAreRefused(t *testing.T) {
 		}
 		conn.Close()
 	}
-	conn, r := p.upgrade(masked(pingOp, "well?"))
+	conn, r := p.upgrade(fanouttest.Masked(pingOp, "well?"))
 	expectFrames(t, r, "\x8a\x05well?")
 	conn.Close()
 	p.waitForClients(0)

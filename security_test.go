@@ -25,10 +25,12 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"wpre-relay/relay/fanout/fanouttest"
 )
 
-// certify writes a certificate for localhost with this number, and its key.
-func certify(t *testing.T, dir string, number int64) (certificate, key string) {
+// certify writes a certificate for the names with this number, and its key.
+func certify(t *testing.T, dir string, number int64, names ...string) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -36,8 +38,8 @@ func certify(t *testing.T, dir string, number int64) (certificate, key string) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(number),
-		Subject:      pkix.Name{CommonName: "localhost"},
-		DNSNames:     []string{"localhost"},
+		Subject:      pkix.Name{CommonName: names[0]},
+		DNSNames:     names,
 		NotBefore:    time.Now().Add(-time.Hour),
 		NotAfter:     time.Now().Add(time.Hour),
 	}
@@ -74,7 +76,7 @@ func (p *process) serial() (number int64, protocol string) {
 
 func TestTLSWithACertificateThatIsRenewed(t *testing.T) {
 	s := newSite(t)
-	certificate, key := certify(t, s.root, 1)
+	certificate, key := certify(t, s.root, 1, "localhost")
 	p := s.start("--tls-cert", certificate, "--tls-key", key, "--drain", "1ms")
 	p.address = strings.TrimPrefix(p.address, "wss:/")
 	if number, protocol := p.serial(); number != 1 || protocol != "http/1.1" {
@@ -98,7 +100,7 @@ func TestTLSWithACertificateThatIsRenewed(t *testing.T) {
 		s.write(n)
 		expect(t, conn, document(n))
 	}
-	certify(t, s.root, 2)
+	certify(t, s.root, 2, "localhost")
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +293,7 @@ func TestAProxySpeaksForAClient(t *testing.T) {
 	p := newSite(t).start("--trusted-proxy", "127.0.0.1", "--proxy-protocol", "--max-clients-per-ip", "1", "--log-level", "debug")
 	header := func(address string) string { return "PROXY TCP4 " + address + " 127.0.0.1 4711 8080\r\n" }
 	for _, address := range []string{"198.51.100.1", "198.51.100.2"} {
-		_, r := p.send(header(address) + handshake + masked(pingOp, "well?"))
+		_, r := p.send(header(address) + handshake + fanouttest.Masked(pingOp, "well?"))
 		if response, err := http.ReadResponse(r, nil); err != nil || response.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatalf("%v, %v", response, err)
 		}

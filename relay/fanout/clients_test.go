@@ -20,6 +20,7 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/fanout/fanouttest"
 	"wpre-relay/schema"
 )
 
@@ -351,7 +352,7 @@ func TestDrainTellsALaggingClientToo(t *testing.T) {
 // TestPipelinedFramesAreRead sends frames in one segment with the handshake.
 func TestPipelinedFramesAreRead(t *testing.T) {
 	h := open(t, eventlog.Options{}, fanout.Options{})
-	_, r := h.dial(t, masked(text, "hello")+masked(pingOp, "hi"))
+	_, r := h.dial(t, fanouttest.Masked(text, "hello")+fanouttest.Masked(pingOp, "hi"))
 	expectFrames(t, r, "\x8a\x02hi")
 }
 

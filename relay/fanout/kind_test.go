@@ -14,6 +14,7 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/fanout/fanouttest"
 )
 
 // every is a view of each nth event.
@@ -87,9 +88,9 @@ func TestAClientThatExpiresIsClosedWith1008(t *testing.T) {
 // TestWhoSaysTooMuchIsClosedWith1008 in a second or two, be it frames or bytes.
 func TestWhoSaysTooMuchIsClosedWith1008(t *testing.T) {
 	for name, said := range map[string]string{ // more than may come in a second and in the next
-		"pings":           strings.Repeat(masked(pingOp, ""), 120),
-		"empty fragments": masked(text-fragment, "") + strings.Repeat(masked(continuation-fragment, ""), 120),
-		"bytes":           strings.Repeat(masked(binaryMessage, strings.Repeat("x", 10_000)), 40),
+		"pings":           strings.Repeat(fanouttest.Masked(pingOp, ""), 120),
+		"empty fragments": fanouttest.Masked(text-fragment, "") + strings.Repeat(fanouttest.Masked(continuation-fragment, ""), 120),
+		"bytes":           strings.Repeat(fanouttest.Masked(binaryMessage, strings.Repeat("x", 10_000)), 40),
 	} {
 		h := open(t, eventlog.Options{}, fanout.Options{MessageRate: 50, MaxMessage: 10_000})
 		conn, r := h.dial(t, "")

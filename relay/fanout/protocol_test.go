@@ -2,7 +2,6 @@ package fanout_test
 
 import (
 	"bufio"
-	"encoding/binary"
 	"io"
 	"net"
 	"net/http"
@@ -13,33 +12,8 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/fanout/fanouttest"
 )
-
-// masked returns one frame of a client (RFC 6455 §5.2). first is its first byte.
-func masked(first byte, payload string) string {
-	frame := []byte{first, 0x80}
-	switch n := len(payload); {
-	case n < 126:
-		frame[1] |= byte(n)
-	case n <= 0xffff:
-		frame[1] |= 126
-		frame = binary.BigEndian.AppendUint16(frame, uint16(n))
-	default:
-		frame[1] |= 127
-		frame = binary.BigEndian.AppendUint64(frame, uint64(n))
-	}
-	key := [4]byte{0xa1, 0xb2, 0xc3, 0xd4}
-	frame = append(frame, key[:]...)
-	for i := range len(payload) {
-		frame = append(frame, payload[i]^key[i%4])
-	}
-	return string(frame)
-}
-
-// closing returns the payload of a close frame.
-func closing(code uint16, reason string) string {
-	return string(binary.BigEndian.AppendUint16(nil, code)) + reason
-}
 
 // dial makes a connection that is upgraded by hand, and sends early with the handshake.
 func (h *house) dial(t testing.TB, early string) (net.Conn, *bufio.Reader) {
@@ -81,13 +55,13 @@ func TestAFloodOfPingsCostsNoMemory(t *testing.T) {
 	h := open(t, eventlog.Options{}, fanout.Options{MessageRate: 1 << 30, MaxMessage: 1 << 20})
 	conn, r := h.dial(t, "")
 	before := heapFromSystem()
-	flood := strings.Repeat(masked(pingOp, ""), 10_000)
+	flood := strings.Repeat(fanouttest.Masked(pingOp, ""), 10_000)
 	for range 100 {
 		if _, err := io.WriteString(conn, flood); err != nil {
 			t.Fatal(err)
 		}
 	}
-	io.WriteString(conn, masked(pingOp, "last"))
+	io.WriteString(conn, fanouttest.Masked(pingOp, "last"))
 	for pong := make([]byte, 2); pong[1] != 4; {
 		if _, err := io.ReadFull(r, pong); err != nil || pong[0] != pongOp {
 			t.Fatalf("got % x, %v, want a pong", pong, err)
@@ -114,7 +88,7 @@ func TestALaggingClientIsAnsweredToo(t *testing.T) {
 	for n := 1; n <= events; n++ {
 		h.log.Append(event(t, n, padding))
 	}
-	io.WriteString(conn, masked(pingOp, "first")+masked(pingOp, "last")+masked(closeOp, closing(1000, "")))
+	io.WriteString(conn, fanouttest.Masked(pingOp, "first")+fanouttest.Masked(pingOp, "last")+fanouttest.Masked(closeOp, fanouttest.Closing(1000, "")))
 	all, err := io.ReadAll(r)
 	if err != nil {
 		t.Fatal(err)
