@@ -115,11 +115,11 @@ func (l *loop) notified(ctx context.Context, ev fsnotify.Event) error {
 	if !l.watch.concerns(ev) {
 		return nil
 	}
-	if l.ledger.notified(ev.Op, time.Since(l.looked), l.watch.twice) && !l.watch.twice {
+	l.notice = time.Now()
+	if l.ledger.notified(ev.Op, l.notice.Sub(l.looked), l.watch.twice) && !l.watch.twice {
 		l.watch.watchFile()
 	}
 	l.w.update(func(s *Status) { s.Notifications++ })
-	l.notice = time.Now()
 	l.announced, l.suspect, l.strikes = true, false, 0
 	if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 		switch {

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"encoding/json"
-	"sync"
 	"time"
 
 	"wpre-relay/relay"
@@ -33,39 +32,21 @@ type Entry struct {
 	Title    string         `json:"title"`
 }
 
-// activity is the last changes of the file.
-type activity struct {
-	mu    sync.Mutex
-	ring  [maxActivity]relay.Change // guarded by mu
-	count uint64                    // all that ever were; guarded by mu
-	more  chan struct{}             // closed when there are more; guarded by mu
-}
-
-func newActivity() activity { return activity{more: make(chan struct{})} }
-
-// add remembers the change. It keeps no long documents: these would add up.
-func (a *activity) add(change relay.Change) {
+// remembered returns what is kept of a change: no long documents, as these would add up.
+func remembered(change relay.Change) relay.Change {
 	if len(change.Event.Document) > maxDocument {
 		change.Event.Document = nil
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.ring[a.count%maxActivity] = change
-	a.count++
-	close(a.more)
-	a.more = make(chan struct{})
+	return change
 }
 
-// after returns what is remembered of the changes after the one with this number, the oldest first, and what is closed when
-// there are more.
-func (a *activity) after(number uint64) (entries []Entry, more <-chan struct{}) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	first := max(number, a.count-min(a.count, maxActivity))
-	for n := first; n < a.count; n++ {
-		entries = append(entries, entry(n+1, a.ring[n%maxActivity]))
+// entries returns the changes, of which the last has this number.
+func entries(changes []relay.Change, last uint64) []Entry {
+	all := make([]Entry, len(changes))
+	for i, change := range changes {
+		all[i] = entry(last-uint64(len(changes)-1-i), change)
 	}
-	return entries, a.more
+	return all
 }
 
 // entry reads of a change's document what the plugin writes into it.

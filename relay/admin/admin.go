@@ -47,12 +47,10 @@ func New(health Health, monitor *Monitor, opts Options) http.Handler {
 
 	inner := http.NewServeMux()
 	inner.HandleFunc("GET /api/status", func(w http.ResponseWriter, _ *http.Request) {
-		report := health.Report()
-		report.Delivery = monitor.delays.summary()
-		answer(w, report)
+		answer(w, monitor.report(health))
 	})
 	inner.HandleFunc("GET /api/trend", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, monitor.trend.all())
+		answer(w, monitor.samples.all())
 	})
 	inner.Handle("GET /api/live", live{health, monitor})
 	files, err := fs.Sub(page, "page")

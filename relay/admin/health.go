@@ -47,11 +47,6 @@ func (h Health) Ready() error {
 		return errors.New("the relay is stopping")
 	default:
 	}
-	return h.Capturing()
-}
-
-// Capturing returns why events would go unseen, nil if they would not.
-func (h Health) Capturing() error {
 	watch := h.Watch()
 	switch silent := time.Since(watch.Alive); {
 	case watch.Mode == "":
@@ -79,8 +74,8 @@ type Report struct {
 	JournalError  string                    `json:"journal_error"` // "" if the journal holds all
 }
 
-// Report returns how the relay stands now, but for Delivery.
-func (h Health) Report() Report {
+// report returns how the relay stands now, but for Delivery.
+func (h Health) report() Report {
 	head, start := h.Log.Head(), h.Log.Start()
 	report := Report{
 		Version:       h.Version,

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"wpre-relay/relay"
 )
 
 const (
@@ -51,10 +53,9 @@ func (l live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			more = nil
 			pause.Reset(changesEvery)
 		case <-pause.C:
-			var entries []Entry
-			if entries, more = l.monitor.activity.after(told); len(entries) > 0 {
-				told = entries[len(entries)-1].Number
-				ok = send("changes", entries)
+			var changes []relay.Change
+			if changes, told, more = l.monitor.changes.after(told); len(changes) > 0 {
+				ok = send("changes", entries(changes, told))
 			}
 		case <-r.Context().Done():
 			return
@@ -66,7 +67,5 @@ func (l live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (l live) report(send func(string, any) bool) bool {
-	report := l.health.Report()
-	report.Delivery = l.monitor.delays.summary()
-	return send("report", report)
+	return send("report", l.monitor.report(l.health))
 }

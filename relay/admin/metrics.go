@@ -60,7 +60,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	report := c.health.Report()
+	report := c.health.report()
 	for decision, n := range report.Decisions {
 		count(eventsTotal, n, string(decision))
 	}

@@ -12,16 +12,18 @@ import (
 // Monitor remembers, for operators, what happened of late. It keeps a bounded amount, and nobody waits for it. Use
 // NewMonitor.
 type Monitor struct {
-	activity  activity
-	delays    delays
-	trend     trend
+	changes   *recent[relay.Change]
+	delays    *recent[time.Duration]
+	samples   *recent[Sample]
 	histogram prometheus.Histogram
 }
 
 // NewMonitor returns a Monitor that has seen nothing.
 func NewMonitor() *Monitor {
 	return &Monitor{
-		activity: newActivity(),
+		changes: newRecent[relay.Change](maxActivity),
+		delays:  newRecent[time.Duration](maxDelays),
+		samples: newRecent[Sample](maxSamples),
 		histogram: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "wpre_relay_delivery_seconds",
 			Help:    "Time from an event's being written until it was given to the last client that was caught up.",
@@ -31,7 +33,7 @@ func NewMonitor() *Monitor {
 }
 
 // Decided remembers what became of a change of the file, as relay.Options.Decided.
-func (m *Monitor) Decided(change relay.Change) { m.activity.add(change) }
+func (m *Monitor) Decided(change relay.Change) { m.changes.add(remembered(change)) }
 
 // Delivered remembers how long a delivery took, as relay.ServerOptions.Delivered.
 func (m *Monitor) Delivered(took time.Duration) {
@@ -45,7 +47,7 @@ func (m *Monitor) Run(ctx context.Context, health Health) {
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
 	for {
-		m.trend.add(m.sample(health))
+		m.samples.add(m.sample(health))
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -54,12 +56,19 @@ func (m *Monitor) Run(ctx context.Context, health Health) {
 	}
 }
 
+// report returns how the relay stands now.
+func (m *Monitor) report(health Health) Report {
+	report := health.report()
+	report.Delivery = deliveryOf(m.delays.all())
+	return report
+}
+
 func (m *Monitor) sample(health Health) Sample {
 	counts := health.Relay.Decisions().Counts()
 	return Sample{
 		Time:     time.Now(),
 		Clients:  health.Server.Status().Clients,
 		Sent:     counts[relay.Relayed] + counts[relay.Torn] + counts[relay.Filtered],
-		Delivery: m.delays.summary(),
+		Delivery: deliveryOf(m.delays.all()),
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"syscall"
-	"time"
+
+	"wpre-relay/relay"
 )
 
 func lookAtPorts(ctx context.Context, opts Options) []Finding {
@@ -35,7 +35,7 @@ func lookAtPort(ctx context.Context, flag, address string) Finding {
 		return finding
 	}
 	who := listens(address)
-	if answersLive(ctx, address) && who.isRelay() {
+	if relay.CheckLive(ctx, address) == nil && who.isRelay() {
 		finding.Level, finding.Text = OK, fmt.Sprintf("the relay is at %s (%s)", address, flag)
 		return finding
 	}
@@ -60,25 +60,3 @@ func (l listener) String() string {
 
 // isRelay reports whether that is a relay, or can be one.
 func (l listener) isRelay() bool { return l.pid == 0 || l.name == "wpre-relay" }
-
-func answersLive(ctx context.Context, address string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/livez", nil)
-	if err != nil {
-		return false
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false
-	}
-	response.Body.Close()
-	return response.StatusCode == http.StatusOK
-}

@@ -32,9 +32,11 @@ type Security struct {
 	MessageRate   int                 `group:"floods" placeholder:"N" default:"100" help:"Most messages a second from one client, pings included; one beyond it is closed with 1008 (default: ${default})."`
 }
 
+// gated reports whether clients must say who they are.
+func (s *Security) gated() bool { return len(s.JWTKey) > 0 || s.AuthURL != nil }
+
 // validate refuses what cannot be meant.
 func (s *Security) validate() error {
-	gated := len(s.JWTKey) > 0 || s.AuthURL != nil
 	switch {
 	case (s.TLSCert == "") != (s.TLSKey == ""):
 		return errors.New("--tls-cert and --tls-key go together")
@@ -48,11 +50,11 @@ func (s *Security) validate() error {
 		return errors.New("--auth-url must be of the form https://host/path")
 	case s.ACMEDirectory != nil && (s.ACMEDirectory.Scheme != "https" || s.ACMEDirectory.Host == ""):
 		return errors.New("--acme-directory must be of the form https://host/path")
-	case s.AllowAnonymous && !gated:
+	case s.AllowAnonymous && !s.gated():
 		return errors.New("--allow-anonymous: everybody is admitted without --jwt-key and --auth-url")
 	case s.Filter != nil && len(s.PublicStatus) > 0:
 		return errors.New("--filter and --public-status: give one; the second stands for --filter 'token or status in [\"publish\"]'")
-	case len(s.PublicStatus) > 0 && gated && !s.AllowAnonymous:
+	case len(s.PublicStatus) > 0 && s.gated() && !s.AllowAnonymous:
 		return errors.New("--public-status says what those see who have no token, and they are not admitted; add --allow-anonymous, or leave it out")
 	case s.ProxyProtocol && len(s.TrustedProxy) == 0:
 		return errors.New("--proxy-protocol: say with --trusted-proxy who is believed")
@@ -72,6 +74,5 @@ func (s *Security) Shown() (*filter.Filter, error) {
 
 // ShowsDrafts reports whether everybody who connects is shown every event.
 func (s *Security) ShowsDrafts() bool {
-	gated := len(s.JWTKey) > 0 || s.AuthURL != nil
-	return s.Filter == nil && len(s.PublicStatus) == 0 && (!gated || s.AllowAnonymous)
+	return s.Filter == nil && len(s.PublicStatus) == 0 && (!s.gated() || s.AllowAnonymous)
 }

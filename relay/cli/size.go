@@ -13,16 +13,13 @@ type Size int
 var units = []struct {
 	suffix string
 	bytes  int64
-}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"B", 1}, {"", 1}}
+}{{"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
 
 // String returns the size as UnmarshalText takes it.
 func (s Size) String() string {
-	for _, unit := range []struct {
-		suffix string
-		bytes  Size
-	}{{"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if s >= unit.bytes && s%unit.bytes == 0 {
-			return strconv.Itoa(int(s/unit.bytes)) + unit.suffix
+	for _, unit := range units[:2] { // those above one byte
+		if n := int64(s); n >= unit.bytes && n%unit.bytes == 0 {
+			return strconv.FormatInt(n/unit.bytes, 10) + unit.suffix
 		}
 	}
 	return strconv.Itoa(int(s))

@@ -36,7 +36,7 @@ type Guard struct {
 	reload  []func()
 }
 
-// Open opens what the settings name. The folder is for what an authority of certificates gives. The caller must Close it.
+// Open opens what the settings name. The folder is for what an authority of certificates gives.
 func Open(s cli.Security, dir string, logger *slog.Logger) (*Guard, error) {
 	g := &Guard{Proxies: forwarded.Policy{Trusted: s.TrustedProxy}, spoken: s.ProxyProtocol, logger: logger}
 	options := access.Options{Cookie: s.JWTCookie, Anonymous: s.AllowAnonymous}
