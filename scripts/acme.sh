@@ -6,17 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! command -v pebble >/dev/null || ! command -v pebble-challtestsrv >/dev/null; then
-	if ((EUID == 0)) && command -v apt-get >/dev/null; then
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pebble >/dev/null
-	elif [ "${CI:-}" = true ]; then
-		echo "acme.sh: there is no pebble, and no way to install it" >&2
-		exit 1
-	else
-		echo "SKIPPED: certificates from an authority (no pebble; apt-get install pebble)"
-		exit 0
-	fi
-fi
+. scripts/need.sh
+need "certificates from an authority" pebble pebble pebble-challtestsrv
 
 work=$(mktemp -d /tmp/wpre-acme.XXXXXX)
 pids=()

@@ -4,15 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-if ! command -v promtool >/dev/null && ((EUID == 0)) && command -v apt-get >/dev/null; then
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null
-fi
-for need in promtool prometheus node; do
-	command -v "$need" >/dev/null && continue
-	[ "${CI:-}" != true ] || { echo "there is no $need" >&2; exit 1; }
-	echo "SKIPPED: no $need"
-	exit 0
-done
+. ./need.sh
+need "metrics, alerts and dashboard" prometheus promtool prometheus
+need "metrics, alerts and dashboard" "" node
 
 work=$(mktemp -d)
 pids=()

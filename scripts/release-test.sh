@@ -3,14 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ((EUID == 0)) && command -v apt-get >/dev/null && ! command -v zip >/dev/null; then
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends zip >/dev/null
-fi
-for need in zip dpkg-deb node git unzip; do
-	command -v "$need" >/dev/null && continue
-	[ "${CI:-}" != true ] || [ "$need" = unzip ] || { echo "there is no $need" >&2; exit 1; }
-	[ "$need" = unzip ] || { echo "SKIPPED: no $need"; exit 0; }
-done
+. scripts/need.sh
+need "what is released" zip zip
+need "what is released" "" dpkg-deb git node
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

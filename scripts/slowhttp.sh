@@ -6,17 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! command -v slowhttptest >/dev/null; then
-	if ((EUID == 0)) && command -v apt-get >/dev/null; then
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slowhttptest >/dev/null
-	elif [ "${CI:-}" = true ]; then
-		echo "slowhttp.sh: there is no slowhttptest, and no way to install it" >&2
-		exit 1
-	else
-		echo "SKIPPED: slow attacks (no slowhttptest; apt-get install slowhttptest)"
-		exit 0
-	fi
-fi
+. scripts/need.sh
+need "slow attacks" slowhttptest slowhttptest
 
 work=$(mktemp -d /tmp/wpre-slow.XXXXXX)
 pids=()
