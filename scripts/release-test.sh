@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 need "what is released" zip zip
 need "what is released" "" dpkg-deb git node
 
+# No grep -q behind a pipe: it ends at once, and the one before it with SIGPIPE.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 pass() { echo "PASS $*"; }
@@ -25,13 +26,13 @@ pass "the checksums are those of eight files"
 
 arch=$(go env GOARCH)
 tar -C "$work" -xzf "$work/a/wpre-relay-1.2.3-linux-$arch.tar.gz"
-"$work/wpre-relay-1.2.3-linux-$arch/wpre-relay" --version | grep -q '^wpre-relay 1\.2\.3 '
+"$work/wpre-relay-1.2.3-linux-$arch/wpre-relay" --version | grep '^wpre-relay 1\.2\.3 ' >/dev/null
 [ -f "$work/wpre-relay-1.2.3-linux-$arch/docs/proxies.md" ]
 pass "the archive's program tells its version, and its documents are there"
 
 dpkg-deb -x "$work/a/wpre-relay_1.2.3_$arch.deb" "$work/root"
-dpkg-deb -I "$work/a/wpre-relay_1.2.3_$arch.deb" | grep -q 'Version: 1\.2\.3'
-"$work/root/usr/bin/wpre-relay" --version | grep -q '^wpre-relay 1\.2\.3 '
+dpkg-deb -I "$work/a/wpre-relay_1.2.3_$arch.deb" | grep 'Version: 1\.2\.3' >/dev/null
+"$work/root/usr/bin/wpre-relay" --version | grep '^wpre-relay 1\.2\.3 ' >/dev/null
 grep -q '^ExecStart=/usr/bin/wpre-relay$' "$work/root/usr/lib/systemd/system/wpre-relay.service"
 bash -n "$work/root/usr/share/bash-completion/completions/wpre-relay"
 pass "the Debian package holds the program, its unit and what completes commands"
