@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/schema"
 )
 
 const (
@@ -100,13 +101,13 @@ func resume(b *testing.B, p *process) <-chan error {
 }
 
 // position asks the relay where its history ends.
-func position(b *testing.B, p *process) (at eventlog.Position) {
+func position(b *testing.B, p *process) (at schema.Position) {
 	response, err := http.Get("http://" + p.admin + "/api/status")
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer response.Body.Close()
-	status := struct{ Position *eventlog.Position }{&at}
+	status := struct{ Position *schema.Position }{&at}
 	if err := json.NewDecoder(response.Body).Decode(&status); err != nil {
 		b.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/schema"
 )
 
 // now is what a client gives for a position that begins at the head and wants to be told where that is.
@@ -31,7 +32,7 @@ func (s *Server) begin(v visit, entry *fanout.Entry) error {
 			}
 		}
 		if had, ok := s.returns.back(browser); ok {
-			asked = &eventlog.Position{Epoch: s.log.Epoch(), Seq: had}
+			asked = &schema.Position{Epoch: s.log.Epoch(), Seq: had}
 		} else if known && s.found.soon() { // the relay before this one was killed: what the browser had is forgotten
 			asked = &s.found.after
 		}
@@ -51,7 +52,7 @@ func (s *Server) begin(v visit, entry *fanout.Entry) error {
 
 // place returns the position of this history for one that a client has. If it cannot have that from here there is a gap
 // between the two.
-func (s *Server) place(asked eventlog.Position, view fanout.View) (eventlog.Position, *eventlog.Gap) {
+func (s *Server) place(asked schema.Position, view fanout.View) (schema.Position, *eventlog.Gap) {
 	head := s.log.Head()
 	switch {
 	case asked.Epoch != head.Epoch:
@@ -71,7 +72,7 @@ func knowsItsPlace(r *http.Request) bool {
 }
 
 // askedFor returns the position that the client asks to begin after, nil if it does not.
-func (s *Server) askedFor(r *http.Request, view fanout.View) (*eventlog.Position, error) {
+func (s *Server) askedFor(r *http.Request, view fanout.View) (*schema.Position, error) {
 	query := r.URL.Query()
 	since := cmp.Or(r.Header.Get("Last-Event-ID"), query.Get("last_event_id"), query.Get("since"))
 	switch {
@@ -79,7 +80,7 @@ func (s *Server) askedFor(r *http.Request, view fanout.View) (*eventlog.Position
 		head := s.log.Head()
 		return &head, nil
 	case since != "":
-		at, err := eventlog.ParsePosition(since)
+		at, err := schema.ParsePosition(since)
 		return &at, err
 	case query.Get("last") != "":
 		n, err := number(query, "last", 0, 1<<31-1)
@@ -93,7 +94,7 @@ func (s *Server) askedFor(r *http.Request, view fanout.View) (*eventlog.Position
 }
 
 // before returns the position before the newest n events that the client sees, or before all that are kept.
-func (s *Server) before(n int, view fanout.View) (eventlog.Position, error) {
+func (s *Server) before(n int, view fanout.View) (schema.Position, error) {
 	if view == nil || n == 0 {
 		return s.log.Before(n), nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"wpre-relay/relay"
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/schema"
 )
 
 // filled returns a log of n events, with timestamps from 1.
@@ -145,7 +146,7 @@ func TestTheHistoryIsReadPageByPage(t *testing.T) {
 	_, address := serve(t, log, 0, relay.ServerOptions{})
 	type page struct {
 		Events []struct {
-			ID    eventlog.Position
+			ID    schema.Position
 			Time  time.Time
 			Event struct{ Timestamp uint64 }
 		}

@@ -9,12 +9,13 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/schema"
 )
 
 // found is what was in the file at the start and had not been sent. Pages that lost their connection to the relay
 // before this one come back without a position; for a while each gets it first.
 type found struct {
-	after eventlog.Position // what comes after it is found, or has come since
+	after schema.Position // what comes after it is found, or has come since
 	recs  []*eventlog.Record
 	till  time.Time
 	seed  maphash.Seed
@@ -27,7 +28,7 @@ type found struct {
 func newFound(log *eventlog.Log, seq uint64, catchUp time.Duration) *found {
 	const all = 1 << 30
 	recs, _, _, _ := log.Next(nil, seq, all) // gone are only those that nobody can get any more
-	after := eventlog.Position{Epoch: log.Epoch(), Seq: seq}
+	after := schema.Position{Epoch: log.Epoch(), Seq: seq}
 	return &found{after: after, recs: recs, till: time.Now().Add(catchUp), seed: maphash.MakeSeed(), gone: make(map[uint64]bool)}
 }
 

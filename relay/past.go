@@ -7,6 +7,7 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/schema"
 )
 
 const (
@@ -20,16 +21,16 @@ const (
 
 // past is the answer of /history.
 type past struct {
-	Gap    *eventlog.Gap     `json:"gap,omitempty"`
-	Events []pastEvent       `json:"events"`
-	Next   eventlog.Position `json:"next"` // to ask for what comes after these
-	More   bool              `json:"more"` // there is some already
+	Gap    *eventlog.Gap   `json:"gap,omitempty"`
+	Events []pastEvent     `json:"events"`
+	Next   schema.Position `json:"next"` // to ask for what comes after these
+	More   bool            `json:"more"` // there is some already
 }
 
 type pastEvent struct {
-	ID    eventlog.Position `json:"id"`
-	Time  time.Time         `json:"time"`
-	Event json.RawMessage   `json:"event"`
+	ID    schema.Position `json:"id"`
+	Time  time.Time       `json:"time"`
+	Event json.RawMessage `json:"event"`
 }
 
 // history answers with what is kept after the position that the client asks for, else with the newest events. Both are
@@ -66,7 +67,7 @@ func (s *Server) history(v visit) {
 }
 
 // newestOrPast returns the newest events, at most limit, or those after a position if one is asked for.
-func (s *Server) newestOrPast(asked *eventlog.Position, limit int, view fanout.View) (past, error) {
+func (s *Server) newestOrPast(asked *schema.Position, limit int, view fanout.View) (past, error) {
 	if asked != nil {
 		return s.past(*asked, limit, view)
 	}
@@ -81,7 +82,7 @@ func (s *Server) newestOrPast(asked *eventlog.Position, limit int, view fanout.V
 }
 
 // past returns at most limit events after a position.
-func (s *Server) past(asked eventlog.Position, limit int, view fanout.View) (past, error) {
+func (s *Server) past(asked schema.Position, limit int, view fanout.View) (past, error) {
 	answer := past{Events: []pastEvent{}}
 	at, gap := s.place(asked, view)
 	answer.Gap = gap
@@ -100,7 +101,7 @@ func (s *Server) past(asked eventlog.Position, limit int, view fanout.View) (pas
 			if len(answer.Events) > 0 || answer.Gap != nil {
 				break // the next answer begins with it
 			}
-			answer.Gap = &eventlog.Gap{Since: at, Until: eventlog.Position{Epoch: at.Epoch, Seq: upTo}, Uncounted: view != nil}
+			answer.Gap = &eventlog.Gap{Since: at, Until: schema.Position{Epoch: at.Epoch, Seq: upTo}, Uncounted: view != nil}
 			at.Seq = upTo
 		}
 		for _, rec := range recs {

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"wpre-relay/relay/eventlog"
+	"wpre-relay/schema"
 )
 
 const (
@@ -60,7 +60,7 @@ type kept struct {
 
 // loadReturns returns what the last run saved in file, as far as it is of the same history, and removes the file: it is
 // true only until the first of them is back.
-func loadReturns(file string, head eventlog.Position, logger *slog.Logger) *returns {
+func loadReturns(file string, head schema.Position, logger *slog.Logger) *returns {
 	r := &returns{file: file, ended: make(map[string][]ended)}
 	var last kept
 	content, err := os.ReadFile(file)

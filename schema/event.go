@@ -35,6 +35,9 @@ type Event struct {
 	// it.
 	Written int64
 
+	// From is the line of the outbox that it was taken from, where that was one; else the zero Stamp, as Decode leaves it.
+	From Stamp
+
 	// Document is the JSON object without insignificant white space; key order, number spelling and escapes
 	// are as the plugin wrote them. Do not change it: it is shared.
 	Document []byte

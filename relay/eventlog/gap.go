@@ -1,6 +1,10 @@
 package eventlog
 
-import "strconv"
+import (
+	"strconv"
+
+	"wpre-relay/schema"
+)
 
 // skipped is how many numbers are passed over where it is not known which were given out: after the system went down
 // before the journal was on the disk, say. It is far more than can be given out within the second that takes.
@@ -8,8 +12,8 @@ const skipped = 1 << 20
 
 // Gap is a stretch of the history that is lost, or no longer kept, to a client that asks for it.
 type Gap struct {
-	Since Position // what the client had
-	Until Position // where it goes on: it gets what comes after this
+	Since schema.Position // what the client had
+	Until schema.Position // where it goes on: it gets what comes after this
 
 	// Uncounted is set for a client that is not shown all events: how many of these it would have been is not known.
 	Uncounted bool
@@ -28,9 +32,9 @@ func (g Gap) Missing() (n uint64, known bool) {
 // AppendJSON appends {"since":POSITION,"until":POSITION,"missing":N}, without missing if that is not known.
 func (g Gap) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"since":`...)
-	dst = g.Since.appendJSON(dst)
+	dst = g.Since.AppendJSON(dst)
 	dst = append(dst, `,"until":`...)
-	dst = g.Until.appendJSON(dst)
+	dst = g.Until.AppendJSON(dst)
 	if n, known := g.Missing(); known {
 		dst = append(dst, `,"missing":`...)
 		dst = strconv.AppendUint(dst, n, 10)

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"wpre-relay/schema"
+
 	"github.com/gofrs/flock"
 )
 
@@ -31,6 +33,7 @@ type journal struct {
 	opts   Options
 	logger *slog.Logger
 	lock   *flock.Flock
+	made   bool // there was nothing in dir
 
 	mu         sync.Mutex // held while the disk is written
 	marker     marker     // as on the disk; guarded by mu
@@ -57,7 +60,7 @@ type pending struct {
 }
 
 func (p *pending) add(rec *Record) {
-	p.text = appendLine(p.text, rec)
+	p.text = rec.line().Append(p.text)
 	p.lines = append(p.lines, place{rec.Position.Seq, rec.Time.UnixMicro(), int64(len(p.text))})
 }
 
@@ -74,7 +77,7 @@ func (p *pending) cut(n int) {
 }
 
 // openJournal opens the journal in dir for this process alone. It returns the position of the record to come.
-func openJournal(dir string, opts Options) (j *journal, next Position, err error) {
+func openJournal(dir string, opts Options) (j *journal, next schema.Position, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, next, fmt.Errorf("make the state folder: %w (give another with --state-dir)", err)
 	}
@@ -109,12 +112,12 @@ func (j *journal) takeLock() error {
 }
 
 // load indexes what former runs left, cuts a line off that was not finished, and opens the journal for more.
-func (j *journal) load() (next Position, err error) {
+func (j *journal) load() (next schema.Position, err error) {
 	noted, err := readMarker(j.dir)
 	if err != nil {
 		return next, fmt.Errorf("read the state: %w", err)
 	}
-	former, last, _, err := j.open(formerName, os.O_RDONLY, Position{})
+	former, last, _, err := j.open(formerName, os.O_RDONLY, schema.Position{})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return next, err
 	}
@@ -134,13 +137,14 @@ func (j *journal) load() (next Position, err error) {
 }
 
 // number returns the position of the record to come, which was not given to any other, and notes it.
-func (j *journal) number(noted marker, last Position, damaged bool) (next Position) {
-	next = Position{last.Epoch, last.Seq + 1}
+func (j *journal) number(noted marker, last schema.Position, damaged bool) (next schema.Position) {
+	next = schema.Position{Epoch: last.Epoch, Seq: last.Seq + 1}
 	if noted.Next.Epoch != "" && (next.Epoch == "" || next.Epoch == noted.Next.Epoch) {
-		next = Position{noted.Next.Epoch, max(next.Seq, noted.Next.Seq)}
+		next = schema.Position{Epoch: noted.Next.Epoch, Seq: max(next.Seq, noted.Next.Seq)}
 	}
 	switch {
 	case next.Epoch == "":
+		j.made = true
 		next.Epoch = strings.ToLower(rand.Text()[:8])
 	case damaged || noted.unsure():
 		next.Seq += skipped
@@ -152,7 +156,7 @@ func (j *journal) number(noted marker, last Position, damaged bool) (next Positi
 }
 
 // open opens and indexes one of the files, whose records come after a position. It returns the last one's.
-func (j *journal) open(name string, flags int, after Position) (s *segment, last Position, found damage, err error) {
+func (j *journal) open(name string, flags int, after schema.Position) (s *segment, last schema.Position, found damage, err error) {
 	file, err := os.OpenFile(filepath.Join(j.dir, name), flags, 0o600)
 	if err != nil {
 		return nil, after, found, fmt.Errorf("open the journal: %w (give another folder with --state-dir)", err)
@@ -162,7 +166,7 @@ func (j *journal) open(name string, flags int, after Position) (s *segment, last
 	if err != nil {
 		return nil, after, found, errors.Join(fmt.Errorf("read the journal: %w", err), file.Close())
 	}
-	last = Position{epoch, after.Seq}
+	last = schema.Position{Epoch: epoch, Seq: after.Seq}
 	if n := len(s.lines); n > 0 {
 		last.Seq = s.lines[n-1].seq
 	}
@@ -335,7 +339,7 @@ func (j *journal) expire() {
 	}
 	newest, err := s.read(s.start(n-1), s.lines[n-1].end)
 	if err == nil && len(newest) == 0 {
-		err = errDamaged
+		err = schema.ErrDamaged
 	}
 	if err == nil {
 		err = j.rotate()
@@ -455,7 +459,7 @@ func (j *journal) err() error {
 }
 
 // close writes what there is to write, and notes that next is the position of the record to come.
-func (j *journal) close(next Position) error {
+func (j *journal) close(next schema.Position) error {
 	j.sync()
 	j.mu.Lock()
 	defer j.mu.Unlock()

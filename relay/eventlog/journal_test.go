@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/schema"
 )
 
 // journal returns what a journal of two files holds, of which the newer has a few records, and what they are.
@@ -137,7 +138,7 @@ func TestNumbersThatMayHaveBeenGivenOutAreNot(t *testing.T) {
 			if next.Epoch != last.Epoch || next.Seq <= last.Seq || (next.Seq > last.Seq+1) != tc.skipped {
 				t.Fatalf("after %v comes %v", last, next)
 			}
-			_, known := eventlog.Gap{Since: last, Until: eventlog.Position{Epoch: next.Epoch, Seq: next.Seq - 1}}.Missing()
+			_, known := eventlog.Gap{Since: last, Until: schema.Position{Epoch: next.Epoch, Seq: next.Seq - 1}}.Missing()
 			if known == tc.skipped {
 				t.Errorf("between %v and %v it is known how many are missing: %v", last, next, known)
 			}

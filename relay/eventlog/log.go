@@ -131,7 +131,7 @@ func (l *Log) Append(events ...schema.Event) []*Record {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	recs := make([]*Record, len(events))
 	for i, ev := range events {
-		recs[i] = newRecord(Position{l.epoch, l.next}, now, ev)
+		recs[i] = newRecord(schema.Position{Epoch: l.epoch, Seq: l.next}, now, ev)
 		l.next++
 	}
 	l.journal.append(recs)
@@ -153,20 +153,23 @@ func (l *Log) publish(recs []*Record) {
 
 // Head returns the position before the record to come: that of the newest record, as a rule; its Seq is 0 before the
 // first.
-func (l *Log) Head() Position {
+func (l *Log) Head() schema.Position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Position{l.epoch, l.head}
+	return schema.Position{Epoch: l.epoch, Seq: l.head}
 }
 
 // Epoch returns the epoch of all positions of the log.
 func (l *Log) Epoch() string { return l.epoch }
 
+// New reports whether Open has made the log: nothing was ever in it.
+func (l *Log) New() bool { return l.journal.made }
+
 // Dir returns the folder that the journal is in.
 func (l *Log) Dir() string { return l.journal.dir }
 
 // Start returns the position before the oldest record that is kept; that of the head if none is.
-func (l *Log) Start() Position {
+func (l *Log) Start() schema.Position {
 	limit := l.limit()
 	first, ok := l.journal.first(0, limit)
 	l.mu.Lock()
@@ -175,18 +178,18 @@ func (l *Log) Start() Position {
 		first, ok = l.ring.at(i).Position.Seq, true
 	}
 	if !ok {
-		return Position{l.epoch, l.head}
+		return schema.Position{Epoch: l.epoch, Seq: l.head}
 	}
-	return Position{l.epoch, first - 1}
+	return schema.Position{Epoch: l.epoch, Seq: first - 1}
 }
 
 // Before returns the position before the newest n records, whether all of them are kept or not; that before the first if
 // there were never so many.
-func (l *Log) Before(n int) Position {
+func (l *Log) Before(n int) schema.Position {
 	start := l.Start()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := Position{l.epoch, l.head}
+	at := schema.Position{Epoch: l.epoch, Seq: l.head}
 	if n <= 0 {
 		return at
 	}
@@ -312,5 +315,5 @@ func (l *Log) KeepSynced(ctx context.Context) {
 func (l *Log) Close() error {
 	l.appending.Lock()
 	defer l.appending.Unlock()
-	return l.journal.close(Position{l.epoch, l.next})
+	return l.journal.close(schema.Position{Epoch: l.epoch, Seq: l.next})
 }

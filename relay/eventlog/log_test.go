@@ -327,18 +327,6 @@ func TestFramesAtEveryLengthBoundary(t *testing.T) {
 	}
 }
 
-func TestPositionsAreParsedBack(t *testing.T) {
-	want := eventlog.Position{Epoch: "k3x9a2mq", Seq: 1<<64 - 1}
-	if got, err := eventlog.ParsePosition(want.String()); err != nil || got != want {
-		t.Errorf("got %v, %v, want %v", got, err, want)
-	}
-	for _, s := range []string{"", "-", "17", "-17", "a-", "a--1", "a-1x", "a-18446744073709551616", "a- 1"} {
-		if got, err := eventlog.ParsePosition(s); err == nil {
-			t.Errorf("%q was taken for %v", s, got)
-		}
-	}
-}
-
 func FuzzJournal(f *testing.F) {
 	content, _ := written(f, 2)
 	f.Add(content)

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"wpre-relay/schema"
 )
 
 const markerName = "state.json"
@@ -14,7 +16,7 @@ const markerName = "state.json"
 // do not stand in it. Such a number must not be given to another event.
 type marker struct {
 	// Next is the position of the record to come as of this note: no number from there on was given out before.
-	Next Position `json:"next"`
+	Next schema.Position `json:"next"`
 
 	// Boot is the boot of the system that the log was opened in, "" once it is closed in good order. If the system
 	// went down meanwhile, what was written last may not have reached the disk.

@@ -9,7 +9,7 @@ import (
 
 // Record is an event in its place. It is immutable and shared by all clients.
 type Record struct {
-	Position Position
+	Position schema.Position
 	Time     time.Time // when it was appended, UTC, to the microsecond
 	Event    schema.Event
 
@@ -21,10 +21,29 @@ type Record struct {
 func (r *Record) Frame() []byte { return r.frame }
 
 // newRecord builds the frame and lets the event share its memory.
-func newRecord(at Position, now time.Time, ev schema.Event) *Record {
+func newRecord(at schema.Position, now time.Time, ev schema.Event) *Record {
 	frame := TextFrame(ev.Document)
 	ev.Document = frame[len(frame)-len(ev.Document):]
 	return &Record{Position: at, Time: now, Event: ev, frame: frame}
+}
+
+// line returns the record as the journal keeps it.
+func (r *Record) line() schema.Line {
+	return schema.Line{Stamp: schema.Stamp{Position: r.Position, Time: r.Time}, From: r.Event.From, Document: r.Event.Document}
+}
+
+// parseRecord returns the record that a line of the journal holds.
+func parseRecord(text []byte) (*Record, error) {
+	l, err := schema.ParseLine(text)
+	if err != nil {
+		return nil, err
+	}
+	ev, _, err := schema.Decode(l.Document, len(l.Document))
+	if err != nil {
+		return nil, err
+	}
+	ev.From = l.From
+	return newRecord(l.Position, l.Time, ev), nil
 }
 
 // TextFrame returns text as one whole WebSocket text message from a server (RFC 6455 §5.2).

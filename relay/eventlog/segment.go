@@ -10,6 +10,8 @@ import (
 	"sort"
 	"sync"
 	"time"
+
+	"wpre-relay/schema"
 )
 
 // segment is one of the journal's files, and where its records are.
@@ -40,7 +42,7 @@ type damage struct {
 
 // index reads the file through and notes where its whole lines are. It returns the epoch of the last; lines of another
 // before it are passed over. A number that is not beyond the one before stands twice, and counts once.
-func (s *segment) index(file io.Reader, after Position) (epoch string, found damage, err error) {
+func (s *segment) index(file io.Reader, after schema.Position) (epoch string, found damage, err error) {
 	epoch = after.Epoch
 	lines := bufio.NewReaderSize(file, 64<<10)
 	var line []byte
@@ -51,7 +53,7 @@ func (s *segment) index(file io.Reader, after Position) (epoch string, found dam
 			break
 		}
 		at += int64(len(line))
-		e, err := parseEntry(line)
+		l, err := schema.ParseLine(line)
 		s.size = at
 		if err != nil {
 			found.lines++
@@ -63,12 +65,12 @@ func (s *segment) index(file io.Reader, after Position) (epoch string, found dam
 			continue
 		}
 		found.last = false
-		if e.at.Epoch != epoch {
-			epoch, after.Seq, s.lines = e.at.Epoch, 0, nil
+		if l.Position.Epoch != epoch {
+			epoch, after.Seq, s.lines = l.Position.Epoch, 0, nil
 		}
-		if e.at.Seq > after.Seq {
-			s.lines = append(s.lines, place{e.at.Seq, e.written.UnixMicro(), at})
-			after.Seq = e.at.Seq
+		if l.Position.Seq > after.Seq {
+			s.lines = append(s.lines, place{l.Position.Seq, l.Time.UnixMicro(), at})
+			after.Seq = l.Position.Seq
 		}
 	}
 	if errors.Is(err, io.EOF) {
@@ -138,7 +140,7 @@ func (s *segment) read(from, to int64) (recs []*Record, err error) {
 	}
 	seq := uint64(0)
 	for line := range bytes.Lines(text) {
-		rec, err := parseLine(line)
+		rec, err := parseRecord(line)
 		if err == nil && rec.Position.Seq > seq {
 			recs = append(recs, rec)
 			seq = rec.Position.Seq

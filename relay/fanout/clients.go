@@ -25,6 +25,7 @@ import (
 	"github.com/coder/websocket"
 
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/schema"
 )
 
 // Options for New. The zero value works.
@@ -144,7 +145,7 @@ type Entry struct {
 	Subprotocol string             // to agree on, if Format has none of its own; "": none
 	Greeting    string             // text that it gets first, if it is one of plain WebSocket
 	Found       []*eventlog.Record // what it gets before anything else; of those after After it gets none twice
-	Position    eventlog.Position  // it is told that it is here, if Tell is set
+	Position    schema.Position    // it is told that it is here, if Tell is set
 	Tell        bool
 	Gap         *eventlog.Gap // what it is told is lost, nil if nothing
 	After       uint64        // number of the record after which it reads the log

@@ -6,6 +6,7 @@ import (
 	"github.com/coder/websocket"
 
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/schema"
 )
 
 // Format is how a client is spoken to.
@@ -74,7 +75,7 @@ func (f Format) appendGap(dst []byte, gap eventlog.Gap) []byte {
 }
 
 // appendPosition appends what tells a client where it is, without an event.
-func (f Format) appendPosition(dst []byte, at eventlog.Position) []byte {
+func (f Format) appendPosition(dst []byte, at schema.Position) []byte {
 	switch f {
 	case Enveloped:
 		text := append(at.Append([]byte(`{"id":"`)), `"}`...)

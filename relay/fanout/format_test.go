@@ -18,6 +18,7 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/schema"
 )
 
 // told is one thing that a client that learns positions is told.
@@ -25,7 +26,7 @@ type told struct {
 	ID    string          `json:"id"`
 	Event json.RawMessage `json:"event"`
 	Gap   *struct {
-		Since, Until eventlog.Position
+		Since, Until schema.Position
 		Missing      *uint64
 	} `json:"gap"`
 }
@@ -140,7 +141,7 @@ func TestReplayGoesOverIntoWhatIsLive(t *testing.T) {
 		}()
 		for n := 8; n <= replayed+live; n++ {
 			got := c.next(t)
-			want := eventlog.Position{Epoch: h.log.Epoch(), Seq: uint64(n)}
+			want := schema.Position{Epoch: h.log.Epoch(), Seq: uint64(n)}
 			if got.ID != want.String() || string(got.Event) != string(event(t, n, padding).Document) {
 				t.Fatalf("got %s %.60s, want %v", got.ID, got.Event, want)
 			}

@@ -1,6 +1,9 @@
 package fanout
 
-import "wpre-relay/relay/eventlog"
+import (
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/schema"
+)
 
 // View says which events a client may see: the others are kept from it, and it is not told that there were any. Its
 // dynamic type must be comparable. What clients with equal views are told is put together once for all of them. Sees must
@@ -20,8 +23,8 @@ func (k kind) sees(rec *eventlog.Record) bool { return k.view == nil || k.view.S
 // gap returns what a client of this kind is told is lost.
 func (k kind) gap(epoch string, since, until uint64) eventlog.Gap {
 	return eventlog.Gap{
-		Since:     eventlog.Position{Epoch: epoch, Seq: since},
-		Until:     eventlog.Position{Epoch: epoch, Seq: until},
+		Since:     schema.Position{Epoch: epoch, Seq: since},
+		Until:     schema.Position{Epoch: epoch, Seq: until},
 		Uncounted: k.view != nil,
 	}
 }

@@ -1,4 +1,4 @@
-package eventlog
+package schema
 
 import (
 	"fmt"
@@ -26,8 +26,8 @@ func (p Position) Append(dst []byte) []byte {
 	return strconv.AppendUint(dst, p.Seq, 10)
 }
 
-// appendJSON appends the position as a JSON string. What ParsePosition takes needs no escapes.
-func (p Position) appendJSON(dst []byte) []byte {
+// AppendJSON appends the position as a JSON string. What ParsePosition takes needs no escapes.
+func (p Position) AppendJSON(dst []byte) []byte {
 	return append(p.Append(append(dst, '"')), '"')
 }
 

@@ -1,0 +1,121 @@
+package schema
+
+import (
+	"bytes"
+	"errors"
+	"hash/crc32"
+	"strconv"
+	"time"
+)
+
+// Stamp says which line of a file of lines one is.
+type Stamp struct {
+	Position Position
+	Time     time.Time // when it was written, UTC, to the microsecond
+}
+
+// Line is a document in its place, as files of events keep it: the relay's journal, and the outbox of its companion in
+// WordPress. It is JSON, on one line:
+//
+//	{"id":POSITION,"at":TIME,"sum":CHECKSUM,"event":DOCUMENT}
+//
+// The checksum is the CRC-32C, in eight hexadecimal digits, of the position, the time and the document, each as in the
+// line. Lines are read only as they are written, to the byte.
+type Line struct {
+	Stamp
+
+	// From is the stamp of the outbox's line that the document was taken from, the zero one if it was none. In the
+	// text it stands as "from":{"id":POSITION,"at":TIME} before the checksum, which counts it in.
+	From Stamp
+
+	Document []byte
+}
+
+const (
+	beforeID       = `{"id":"`
+	beforeTime     = `","at":"`
+	beforeFrom     = `","from":{"id":"`
+	afterFrom      = `"},"sum":"`
+	beforeSum      = `","sum":"`
+	beforeDocument = `","event":`
+	lineEnd        = "}\n"
+
+	timeFormat = "2006-01-02T15:04:05.000000Z07:00"
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// ErrDamaged is returned for a line that is not as it was written. No more can be said of it.
+var ErrDamaged = errors.New("the line is damaged")
+
+// Append appends the line, with its end.
+func (l Line) Append(dst []byte) []byte {
+	id, at := l.Position.Append(nil), l.Time.AppendFormat(nil, timeFormat)
+	dst = append(append(dst, beforeID...), id...)
+	dst = append(append(dst, beforeTime...), at...)
+	if l.From == (Stamp{}) {
+		dst = appendChecksum(append(dst, beforeSum...), id, at, l.Document)
+	} else {
+		fromID, fromAt := l.From.Position.Append(nil), l.From.Time.AppendFormat(nil, timeFormat)
+		dst = append(append(dst, beforeFrom...), fromID...)
+		dst = append(append(dst, beforeTime...), fromAt...)
+		dst = appendChecksum(append(dst, afterFrom...), id, at, fromID, fromAt, l.Document)
+	}
+	dst = append(append(dst, beforeDocument...), l.Document...)
+	return append(dst, lineEnd...)
+}
+
+// ParseLine is the inverse of Append. The document shares text's memory, and is not looked into. The error is ErrDamaged,
+// or says what the checksum does not guard against.
+func ParseLine(text []byte) (l Line, err error) {
+	rest, ok1 := bytes.CutPrefix(text, []byte(beforeID))
+	id, rest, ok2 := bytes.Cut(rest, []byte(beforeTime))
+	head, rest, ok3 := bytes.Cut(rest, []byte(beforeDocument))
+	document, ok4 := bytes.CutSuffix(rest, []byte(lineEnd))
+	if len(head) < checksumSize || !ok1 || !ok2 || !ok3 || !ok4 {
+		return l, ErrDamaged
+	}
+	head, sum := head[:len(head)-checksumSize], head[len(head)-checksumSize:]
+	at, whole := bytes.CutSuffix(head, []byte(beforeSum))
+	parts := [][]byte{id, at, document}
+	if !whole {
+		at, head, _ = bytes.Cut(head, []byte(beforeFrom))
+		fromID, fromAt, _ := bytes.Cut(head, []byte(beforeTime))
+		fromAt, whole = bytes.CutSuffix(fromAt, []byte(afterFrom))
+		parts = [][]byte{id, at, fromID, fromAt, document}
+	}
+	if !whole || !bytes.Equal(sum, appendChecksum(nil, parts...)) {
+		return l, ErrDamaged
+	}
+	l.Document = document
+	if l.Stamp, err = parseStamp(parts[0], parts[1]); err == nil && len(parts) > 3 {
+		l.From, err = parseStamp(parts[2], parts[3])
+	}
+	return l, err
+}
+
+// Intact reports whether text is a line as it was written.
+func Intact(text []byte) bool {
+	_, err := ParseLine(text)
+	return err == nil
+}
+
+func parseStamp(id, at []byte) (s Stamp, err error) {
+	if s.Position, err = ParsePosition(string(id)); err != nil {
+		return s, err
+	}
+	s.Time, err = time.Parse(timeFormat, string(at))
+	return s, err
+}
+
+// checksumSize is that of a checksum's text, in bytes.
+const checksumSize = 8
+
+// appendChecksum appends what guards a line against being taken for what was not written: the CRC-32C of its parts.
+func appendChecksum(dst []byte, parts ...[]byte) []byte {
+	sum := uint32(0)
+	for _, part := range parts {
+		sum = crc32.Update(sum, castagnoli, part)
+	}
+	return append(dst, strconv.FormatUint(1<<32|uint64(sum), 16)[1:]...)
+}
