@@ -173,13 +173,19 @@ func serve(ctx context.Context, s cli.Serve, reloads reloads, logger *slog.Logge
 	before := log.Head()
 	monitor := admin.NewMonitor()
 	rel := relay.New(log, relay.Options{MaxEventSize: int(s.MaxEventSize), Filter: guard.Filter, Decided: monitor.Decided, Logger: logger})
-	w, err := watcher.New(file, watcherOptions(s, rel, logger))
+	w, err := watcher.New(file, watcherOptions(s, rel, log, logger))
 	if err != nil {
 		return err
 	}
 	defer start(rel.Run, log.KeepSynced)()
 	defer start(func(ctx context.Context) {
-		if err := w.Run(ctx, rel.Ingest); err != nil {
+		err := w.Run(ctx, func(ctx context.Context, content watcher.Content) error {
+			if content.Outbox {
+				return rel.IngestLine(ctx, content.Bytes)
+			}
+			return rel.Ingest(ctx, content.Bytes, content.Written)
+		})
+		if err != nil {
 			cancel(err)
 		}
 	})()
@@ -239,6 +245,7 @@ func watchReport(s watcher.Status) admin.Watch {
 		Mode:          string(s.Mode),
 		Reason:        s.Reason,
 		Present:       s.Present,
+		Outbox:        s.Outbox,
 		Problem:       s.Problem,
 		Alive:         s.Alive,
 		Notifications: s.Notifications,
@@ -253,12 +260,14 @@ func isLoopback(addr net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-func watcherOptions(s cli.Serve, rel *relay.Relay, logger *slog.Logger) watcher.Options {
+func watcherOptions(s cli.Serve, rel *relay.Relay, log *eventlog.Log, logger *slog.Logger) watcher.Options {
 	return watcher.Options{
 		Debounce:     s.Debounce,
 		PollInterval: s.PollInterval,
 		MaxSize:      int(s.MaxEventSize),
 		Complete:     schema.Complete,
+		Intact:       schema.Intact,
+		Newest:       log.New(),
 		Overwritten:  rel.Overwritten,
 		Logger:       logger,
 	}

@@ -1,18 +1,31 @@
 package relay
 
-import "wpre-relay/schema"
+import (
+	"time"
+
+	"wpre-relay/schema"
+)
 
 // history tells events that were sent from new ones. It remembers the last few thousand.
 type history struct {
 	last  schema.Event
-	seen  map[schema.ID]int // how often an ID stands in order
-	order []schema.ID       // a ring of the newest; the next one replaces order[next]
+	heard time.Time // when the last one was sent; if it came from the outbox, when it was written there
+	seen  map[schema.ID]sighting
+	order []schema.ID // a ring of the newest; the next one replaces order[next]
 	next  int
 	size  int
+
+	lines map[string]schema.Stamp // the outbox's newest lines that were taken, by the epochs of their positions
+}
+
+// sighting is what is known of the events with one ID.
+type sighting struct {
+	count  int  // how often the ID stands in order
+	outbox bool // it has been in the outbox as well
 }
 
 func newHistory(size int) history {
-	return history{size: size, seen: make(map[schema.ID]int)}
+	return history{size: size, seen: make(map[schema.ID]sighting), lines: make(map[string]schema.Stamp)}
 }
 
 // duplicate reports whether ev was sent: it is the last one again, or it is an earlier one and older than the last
@@ -22,19 +35,63 @@ func (h *history) duplicate(ev schema.Event) bool {
 	if ev.ID == h.last.ID {
 		return true
 	}
-	return ev.Before(h.last) && h.seen[ev.ID] > 0
+	return ev.Before(h.last) && h.seen[ev.ID].count > 0
 }
 
-// add makes ev the last one sent.
-func (h *history) add(ev schema.Event) {
-	h.last = ev
-	h.seen[ev.ID]++
+// copied reports whether ev has been in the outbox: the companion puts each event there first, and then into the plugin's
+// file.
+func (h *history) copied(ev schema.Event) bool { return h.seen[ev.ID].outbox }
+
+// absorb reports whether ev, which comes from the outbox, was sent when the plugin's file said it: while the outbox could
+// not be read, or by a relay that knew of none. It is true once for each such event.
+func (h *history) absorb(ev schema.Event) bool {
+	s := h.seen[ev.ID]
+	if s.count == 0 || s.outbox {
+		return false
+	}
+	h.seen[ev.ID] = sighting{count: s.count, outbox: true}
+	return true
+}
+
+// taken reports whether the line of the outbox with this stamp was taken before. A number that stands in a line later
+// than the last one's was given again, after the outbox was restored from a backup. Of an outbox that is not known, the
+// lines count as taken that are older than the last event: the plugin's file was followed then, or another outbox.
+func (h *history) taken(line schema.Stamp) bool {
+	last, ok := h.lines[line.Position.Epoch]
+	if !ok {
+		return !line.Time.After(h.heard)
+	}
+	return line.Position.Seq <= last.Position.Seq && !line.Time.After(last.Time)
+}
+
+// take makes a line the last one of its epoch that was taken, and returns how many before it were not: they were gone
+// before they could be read.
+func (h *history) take(line schema.Stamp) (missing uint64) {
+	last, ok := h.lines[line.Position.Epoch]
+	h.lines[line.Position.Epoch] = line
+	if !ok || line.Position.Seq <= last.Position.Seq {
+		return 0
+	}
+	return line.Position.Seq - last.Position.Seq - 1
+}
+
+// add makes ev the last one sent, at that time.
+func (h *history) add(ev schema.Event, now time.Time) {
+	fromOutbox := ev.From != (schema.Stamp{})
+	h.last, h.heard = ev, now
+	if fromOutbox {
+		h.heard = ev.From.Time
+	}
+	s := h.seen[ev.ID]
+	h.seen[ev.ID] = sighting{count: s.count + 1, outbox: s.outbox || fromOutbox}
 	if len(h.order) < h.size {
 		h.order = append(h.order, ev.ID)
 		return
 	}
 	oldest := &h.order[h.next]
-	if h.seen[*oldest]--; h.seen[*oldest] == 0 {
+	if s := h.seen[*oldest]; s.count > 1 {
+		h.seen[*oldest] = sighting{count: s.count - 1, outbox: s.outbox}
+	} else {
 		delete(h.seen, *oldest)
 	}
 	*oldest = ev.ID

@@ -1,5 +1,5 @@
 // Package relay decides which contents of the plugin's file are new events, keeps them in a log and serves that to
-// clients over HTTP. It does not know where contents come from: someone calls Ingest.
+// clients over HTTP. It does not know where contents come from: someone calls Ingest and IngestLine.
 package relay
 
 import (
@@ -77,7 +77,10 @@ func New(log *eventlog.Log, opts Options) *Relay {
 	recs := log.Records()
 	r.history = newHistory(max(len(recs), log.Capacity()))
 	for _, rec := range recs {
-		r.history.add(rec.Event)
+		r.history.add(rec.Event, rec.Time)
+		if rec.Event.From != (schema.Stamp{}) {
+			r.history.take(rec.Event.From)
+		}
 	}
 	return r
 }
@@ -85,18 +88,20 @@ func New(log *eventlog.Log, opts Options) *Relay {
 // Decisions returns what was decided so far.
 func (r *Relay) Decisions() *Decisions { return &r.decisions }
 
-// Ingest takes what the file says now, and when that was written, and decides whether that is a new event; if so, Run appends it to the log. It
-// does no disk work and waits for no client, so that its caller can soon read again. It returns nil when the
-// content is taken care of, whatever it was, and ctx's error if that ends first. It keeps nothing of file. Calls
-// must not overlap.
+// Ingest takes what the file says now, and when that was written, and decides whether that is a new event; if so, Run
+// appends it to the log. It does no disk work and waits for no client, so that its caller can soon read again. It returns
+// nil when the content is taken care of, whatever it was, and ctx's error if that ends first. It keeps nothing of file.
+// Calls of it and of IngestLine must not overlap.
 func (r *Relay) Ingest(ctx context.Context, file []byte, written time.Time) error {
 	atStart := !r.looked
 	r.looked = true
 	ev, tail, err := schema.Decode(file, r.opts.MaxEventSize)
 	switch {
 	case err != nil:
-		r.decided(Change{Decision: Invalid, Bytes: len(file), Reason: err.Error()})
-		r.opts.Logger.Warn("the file holds no event; the last one stays", "decision", Invalid, "reason", err, "bytes", len(file))
+		r.invalid(err, len(file))
+		return nil
+	case r.history.copied(ev):
+		r.opts.Logger.Debug("the file says what came from the outbox", "type", ev.Type)
 		return nil
 	case r.history.last.ID == ev.ID && atStart:
 		r.opts.Logger.Debug("the file has not changed since the last run", "type", ev.Type)
@@ -105,6 +110,40 @@ func (r *Relay) Ingest(ctx context.Context, file []byte, written time.Time) erro
 		r.decide(Duplicate, ev)
 		return nil
 	}
+	return r.accept(ctx, ev, written, len(tail) > 0)
+}
+
+// IngestLine is Ingest for a line of the outbox, with its end, which the companion has written: each of them is an event
+// of its own, even if it says the same as another. A line that was taken before, by this process or by one that had the
+// log before, is passed over in silence. Numbers that are missing before it count as Overwritten.
+func (r *Relay) IngestLine(ctx context.Context, text []byte) error {
+	line, err := schema.ParseLine(text)
+	if err != nil {
+		r.invalid(err, len(text))
+		return nil
+	}
+	if r.history.taken(line.Stamp) {
+		return nil
+	}
+	if missing := r.history.take(line.Stamp); missing > 0 {
+		r.opts.Logger.Warn("lines of the outbox were gone before they could be read", "events", missing)
+		r.Overwritten(missing)
+	}
+	ev, _, err := schema.Decode(line.Document, r.opts.MaxEventSize)
+	if err != nil {
+		r.invalid(err, len(line.Document))
+		return nil
+	}
+	if r.history.absorb(ev) {
+		r.opts.Logger.Debug("the outbox has what the file said before", "type", ev.Type)
+		return nil
+	}
+	ev.From = line.Stamp
+	return r.accept(ctx, ev, line.Time, false)
+}
+
+// accept passes a new event on to Run.
+func (r *Relay) accept(ctx context.Context, ev schema.Event, written time.Time, torn bool) error {
 	if written.After(r.started) { // how old it was when the relay came says nothing of the relay
 		ev.Written = written.UnixNano()
 	}
@@ -113,16 +152,21 @@ func (r *Relay) Ingest(ctx context.Context, file []byte, written time.Time) erro
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	r.history.add(ev)
+	r.history.add(ev, time.Now())
 	switch {
 	case !r.views.public(ev):
 		r.decide(Filtered, ev)
-	case len(tail) > 0:
+	case torn:
 		r.decide(Torn, ev)
 	default:
 		r.decide(Relayed, ev)
 	}
 	return nil
+}
+
+func (r *Relay) invalid(reason error, size int) {
+	r.decided(Change{Decision: Invalid, Bytes: size, Reason: reason.Error()})
+	r.opts.Logger.Warn("the file holds no event; the last one stays", "decision", Invalid, "reason", reason, "bytes", size)
 }
 
 func (r *Relay) decide(d Decision, ev schema.Event) {

@@ -37,15 +37,18 @@ type loop struct {
 	reader reader
 	watch  *watch
 	ledger ledger
+	outbox outbox
 
 	handled    []byte      // the content given to handle last
 	version    version     // the version of the file that handled was read from; none before the first
 	touched    version     // a later version with the same bytes, seen once
 	seen       version     // the version at the last look; none if there was no file
 	readErr    string      // why the last look failed, "" if it did not
+	outboxErr  string      // why the outbox was not read to its end, "" if it was
 	debounce   *time.Timer // runs while an unfinished content waits
 	waiting    bool        // whether debounce runs
 	unfinished version     // of the content that debounce runs for
+	again      *time.Timer // runs while a damaged line of the outbox waits
 	tick       *time.Ticker
 
 	announced bool      // a notification came since the last backstop
@@ -62,22 +65,26 @@ func newLoop(w *Watcher, handle Handle) *loop {
 		handle:   handle,
 		logger:   w.opts.Logger.With("file", w.file),
 		reader:   reader{limit: w.opts.MaxSize + 1},
+		outbox:   outbox{limit: w.opts.MaxSize + maxStamp, intact: w.opts.Intact},
 		debounce: time.NewTimer(time.Hour),
+		again:    time.NewTimer(time.Hour),
 		tick:     time.NewTicker(backstopInterval),
 	}
 	l.debounce.Stop()
+	l.again.Stop()
 	return l
 }
 
 func (l *loop) close() {
 	l.debounce.Stop()
+	l.again.Stop()
 	l.tick.Stop()
 	l.watch.close()
 }
 
 func (l *loop) run(ctx context.Context) error {
 	l.arm(nil)
-	if err := l.look(ctx, false); err != nil {
+	if err := l.first(ctx); err != nil {
 		return err
 	}
 	l.breathe()
@@ -94,6 +101,8 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.debounce.C:
 			l.waiting = false
 			err = l.look(ctx, true)
+		case <-l.again.C:
+			err = l.look(ctx, false)
 		case <-l.tick.C:
 			l.breathe()
 			err = l.ticked(ctx)
@@ -110,8 +119,25 @@ func (l *loop) breathe() {
 	l.w.update(func(s *Status) { s.Alive = now })
 }
 
-// notified looks at the file if ev concerns it.
+// first takes what is there when Run begins.
+func (l *loop) first(ctx context.Context) error {
+	if l.w.opts.Newest {
+		if err := l.followNewest(ctx); err != nil {
+			return err
+		}
+	}
+	return l.look(ctx, false)
+}
+
+// notified looks at the file, or into the outbox, if ev concerns it.
 func (l *loop) notified(ctx context.Context, ev fsnotify.Event) error {
+	if l.outbox.is(filepath.Clean(ev.Name)) {
+		if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
+			l.findOutbox()
+		}
+		_, err := l.follow(ctx)
+		return err
+	}
 	if !l.watch.concerns(ev) {
 		return nil
 	}
@@ -148,9 +174,11 @@ func (l *loop) faulted(ctx context.Context, err error) error {
 // ticked is the poll where the watch polls, and the backstop for lost notifications elsewhere.
 func (l *loop) ticked(ctx context.Context) error {
 	if l.watch.mode == Polling && time.Since(l.lastCheck) < backstopInterval {
+		l.findOutbox()
 		return l.look(ctx, false)
 	}
 	l.lastCheck = time.Now()
+	l.findOutbox()
 	quiet := !l.announced
 	l.announced = false
 	switch {
@@ -168,7 +196,8 @@ func (l *loop) ticked(ctx context.Context) error {
 		l.watch.unwatchFile()
 	}
 	if v, _ := versionOf(l.w.file); v == l.seen {
-		return nil
+		_, err := l.follow(ctx)
+		return err
 	}
 	// Its notification may be just on its way; the next backstop knows.
 	l.suspect = true
@@ -203,6 +232,7 @@ func (l *loop) arm(present *watch) {
 		l.w.update(func(s *Status) { s.Rearmed++ })
 	}
 	l.watch = next
+	l.findOutbox()
 	l.ledger.reset()
 	l.w.update(func(s *Status) { s.Mode, s.Reason = next.mode, next.reason })
 	if next.mode == Polling {
@@ -238,6 +268,10 @@ func (l *loop) look(ctx context.Context, final bool) error {
 	content, seen, err := l.reader.read(l.w.file, l.handled, l.ledger.several)
 	l.seen = seen
 	l.noteRead(err)
+	// After the file was read: what that says may be in the outbox, too, and then was there first.
+	if held, followErr := l.follow(ctx); held || followErr != nil {
+		return followErr
+	}
 	if err != nil || bytes.Equal(content, l.handled) && !l.writtenAgain(seen, len(content)) {
 		l.stopWaiting()
 		l.overwritten()
@@ -252,7 +286,7 @@ func (l *loop) look(ctx context.Context, final bool) error {
 	l.version = seen
 	l.ledger.decided++
 	l.overwritten()
-	return l.handle(ctx, content, l.written(seen))
+	return l.handle(ctx, Content{Bytes: content, Written: l.written(seen)})
 }
 
 // written returns when a content was written: at the file's time; but where that may be a tick of its clock early, when the

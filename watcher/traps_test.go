@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -93,8 +92,8 @@ func newHeld(t *testing.T) *held {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- w.Run(ctx, func(_ context.Context, content []byte, _ time.Time) error {
-			h.entered <- string(content)
+		done <- w.Run(ctx, func(_ context.Context, content watcher.Content) error {
+			h.entered <- string(content.Bytes)
 			<-h.resume
 			return nil
 		})
@@ -178,7 +177,7 @@ func TestAnErrorOfHandleEndsRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	cause := errors.New("cause")
-	err = w.Run(t.Context(), func(context.Context, []byte, time.Time) error { return cause })
+	err = w.Run(t.Context(), func(context.Context, watcher.Content) error { return cause })
 	if !errors.Is(err, cause) || !strings.Contains(err.Error(), p.file) {
 		t.Errorf("got %v, want the cause and the file", err)
 	}
@@ -256,7 +255,7 @@ func BenchmarkWriteToHandle(b *testing.B) {
 	handled := make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- w.Run(ctx, func(context.Context, []byte, time.Time) error { handled <- struct{}{}; return nil })
+		done <- w.Run(ctx, func(context.Context, watcher.Content) error { handled <- struct{}{}; return nil })
 	}()
 	<-w.Ready()
 	texts := []string{`{"timestamp":1795426189}`, `{"timestamp":1795426190}`}

@@ -1,7 +1,7 @@
-// Package watcher reports what one file says, each time it says something new. It reads the file on every
-// notification of the kernel, finds it again when it, its directory or a symbolic link on the way to it is
-// deleted, renamed, retargeted or mounted over, and polls where notifications cannot be had. It knows nothing of
-// events or clients: what a content means, and whether it was there before, is for its caller to say.
+// Package watcher reports what one file says, each time it says something new, and the lines of the outbox beside it, if
+// there is one. It reads the file on every notification of the kernel, finds it again when it, its directory or a symbolic
+// link on the way to it is deleted, renamed, retargeted or mounted over, and polls where notifications cannot be had. It
+// knows nothing of events or clients: what a content means, and whether it was there before, is for its caller to say.
 //
 // The plugin empties the file, writes it with one write(2) and then changes its mode, even to the same one. So
 // an empty file is a write under way, and each Chmod notification is a write that has ended.
@@ -33,6 +33,13 @@ type Options struct {
 	// Complete reports whether waiting for more bytes would be in vain. Default: always.
 	Complete func(content []byte) bool
 
+	// Intact reports whether a line of the outbox, with its end, is as it was written. Lines that are not may wait, too.
+	// Default: always.
+	Intact func(line []byte) bool
+
+	// Newest has the first look give only the newest line of the outbox. Default: it gives all that are there.
+	Newest bool
+
 	// Overwritten is told how many more writes were gone before they could be read, as far as can be estimated. It is
 	// called on Run's goroutine. Default: nobody is told; Status counts them.
 	Overwritten func(writes uint64)
@@ -51,6 +58,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Complete == nil {
 		o.Complete = func([]byte) bool { return true }
+	}
+	if o.Intact == nil {
+		o.Intact = func([]byte) bool { return true }
 	}
 	if o.Overwritten == nil {
 		o.Overwritten = func(uint64) {}
@@ -103,13 +113,13 @@ func (w *Watcher) update(change func(*Status)) {
 	change(&w.status)
 }
 
-// Run watches the file until ctx ends, and then returns nil. It calls handle with every new content and when that was
-// written, one at a time, in the order read, on its own goroutine: while handle runs, nothing is read. The content is
-// handle's only until it returns. Nil means that the content is taken care of; any error ends Run and is returned,
-// wrapped. The time is the file's own, made more exact where its clock is coarse by when the notification came.
+// Run watches the file until ctx ends, and then returns nil. It calls handle with every new content, one at a time, in the
+// order read, on its own goroutine: while handle runs, nothing is read. Nil means that the content is taken care of; any
+// error ends Run and is returned, wrapped.
 //
-// A content is new if its bytes differ from the one handled before, or if the file was written again with the
-// same bytes. Run may be called once.
+// A content of the file is new if its bytes differ from the one handled before, or if the file was written again with the
+// same bytes. If there is an outbox beside it, Run gives that one's lines as well, and those that came before a content of
+// the file before that. Lines may come again: after a start, and if the outbox is replaced. Run may be called once.
 func (w *Watcher) Run(ctx context.Context, handle Handle) error {
 	l := newLoop(w, handle)
 	defer l.close()
@@ -119,8 +129,18 @@ func (w *Watcher) Run(ctx context.Context, handle Handle) error {
 	return nil
 }
 
-// Handle takes a content of the file, and when that was written.
-type Handle func(ctx context.Context, content []byte, written time.Time) error
+// Content is what the file says, or a line of the outbox.
+type Content struct {
+	Bytes  []byte // valid until Handle returns
+	Outbox bool   // it is a line of the outbox, with its end
+
+	// Written is when the file was written: its own time, made more exact where its clock is coarse by when the
+	// notification came. Lines of the outbox tell that themselves.
+	Written time.Time
+}
+
+// Handle takes a content.
+type Handle func(ctx context.Context, content Content) error
 
 // Status says how a watch stands. The counters only grow.
 type Status struct {
@@ -128,6 +148,7 @@ type Status struct {
 	Mode    Mode   `json:"mode"`    // "" until the watch is armed
 	Reason  string `json:"reason"`  // why it polls; "" where it does not
 	Present bool   `json:"present"` // whether the file was there and could be read at the last look
+	Outbox  bool   `json:"outbox"`  // whether there is an outbox, which is followed
 	Problem string `json:"problem"` // why events would go unseen; "" if the file can be read, or can still be made
 
 	// Alive is when Run was last free to look, to a second; an old time means that it is held up, by the file

@@ -4,6 +4,7 @@ package watcher_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,9 @@ const patience = 20 * time.Second
 //	symlink TARGET PATH makes a symbolic link, in one step if there is one already
 //	mkdir, remove, rename, chmod, fifo, age
 //	want TEXT           the content handed over next is just this
+//	line TEXT           a line of the outbox is handed over next, just this
+//	newest              option: of the outbox only its newest line is wanted at first
+//	outbox              waits until there is an outbox; none, until there is none
 //	notified            waits until a notification has been dealt with
 //	mode MODE           waits until it watches this way
 //	overwritten N       the writes counted as overwritten
@@ -44,7 +48,8 @@ const patience = 20 * time.Second
 //	unannounced PATH TEXT writes TEXT over the beginning of a file through a mapping, which the kernel does not announce
 //	mount SOURCE PATH   mounts a tmpfs or a bind mount; umount undoes it
 //
-// Paths are below a fresh folder, which $ROOT stands for; $BIG is a text of 192 KB.
+// Paths are below a fresh folder, which $ROOT stands for; $DIR is wp-content/realtime-events, $BIG a text of 192 KB and
+// $NL the end of a line. A line of the outbox is intact if it ends with }.
 func TestCases(t *testing.T) {
 	scripts, err := filepath.Glob(filepath.Join("..", "testdata", "watcher", "*.txt"))
 	if err != nil || len(scripts) == 0 {
@@ -65,7 +70,7 @@ func play(t *testing.T, script string) {
 		t.Fatal(err)
 	}
 	p := newPlayer(t)
-	expand := strings.NewReplacer("$ROOT", p.root, "$BIG", strings.Repeat(`\u65e5`, 32<<10))
+	expand := strings.NewReplacer("$ROOT", p.root, "$DIR", "wp-content/realtime-events", "$BIG", strings.Repeat(`\u65e5`, 32<<10), "$NL", "\n")
 	lines := bufio.NewScanner(strings.NewReader(string(text)))
 	for n := 1; lines.Scan(); n++ {
 		command, rest, _ := strings.Cut(lines.Text(), " ")
@@ -105,7 +110,7 @@ func newPlayer(t *testing.T) *player {
 		t:       t,
 		root:    root,
 		file:    filepath.Join(root, "wp-content", "realtime-events", "latest_event.json"),
-		opts:    watcher.Options{Complete: schema.Complete, Logger: slog.New(slog.DiscardHandler)},
+		opts:    watcher.Options{Complete: schema.Complete, Intact: intact, Logger: slog.New(slog.DiscardHandler)},
 		handled: make(chan string, 100),
 	}
 	if err := os.MkdirAll(filepath.Dir(p.file), 0o755); err != nil {
@@ -113,6 +118,11 @@ func newPlayer(t *testing.T) *player {
 	}
 	return p
 }
+
+func intact(line []byte) bool { return bytes.HasSuffix(line, []byte("}\n")) }
+
+// outboxLine is how a line of the outbox stands among what was handed over.
+const outboxLine = "a line of the outbox: "
 
 func (p *player) path(name string) string { return filepath.Join(p.root, name) }
 
@@ -170,6 +180,12 @@ func (p *player) do(command, rest string) error {
 		return os.Chtimes(p.path(rest), hourAgo, hourAgo)
 	case "want":
 		return p.want(rest)
+	case "line":
+		return p.want(outboxLine + rest + "\n")
+	case "newest":
+		p.opts.Newest = true
+	case "outbox":
+		return p.until("outbox", func(s watcher.Status) bool { return s.Outbox == (rest != "none") })
 	case "notified":
 		return p.until("a notification", func(s watcher.Status) bool { return s.Notifications > p.before })
 	case "mode":
@@ -219,8 +235,12 @@ func run(t *testing.T, w *watcher.Watcher, handled chan<- string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- w.Run(ctx, func(_ context.Context, content []byte, _ time.Time) error {
-			handled <- string(content)
+		done <- w.Run(ctx, func(_ context.Context, content watcher.Content) error {
+			text := string(content.Bytes)
+			if content.Outbox {
+				text = outboxLine + text
+			}
+			handled <- text
 			return nil
 		})
 	}()

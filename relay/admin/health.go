@@ -18,6 +18,7 @@ type Watch struct {
 	Mode    string `json:"mode"`    // "" until it is armed
 	Reason  string `json:"reason"`  // why it polls; "" where it does not
 	Present bool   `json:"present"` // whether the file was there at the last look
+	Outbox  bool   `json:"outbox"`  // whether the companion's outbox is there, and followed
 	Problem string `json:"problem"` // why events would go unseen; "" if they would not
 
 	Alive time.Time `json:"alive"` // when it was last free to look
