@@ -2,7 +2,6 @@ package watcher
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -15,30 +14,27 @@ const (
 )
 
 // Locate finds the plugin's event file from a path to the file itself, to realtime-events/, to wp-content/ (under
-// any name, if its plugins or themes are there) or to WordPress's root. Nothing of it need exist yet; then the
-// names tell. sure is false where neither names nor contents did, and path was taken for WordPress's root.
+// any name, if its plugins or themes are there) or to WordPress's root, or the site's; where wp-content is in that, see
+// contentIn. Nothing of it need exist yet; then the names tell. sure is false where neither names nor contents did, and
+// path was taken for WordPress's root.
 func Locate(path string) (file string, sure bool, err error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", false, fmt.Errorf("locate %s: %w", path, err)
 	}
-	info, err := os.Stat(abs)
-	isDir := err == nil && info.IsDir()
-	has := func(name string) bool {
-		_, err := os.Lstat(filepath.Join(abs, name))
-		return err == nil
-	}
+	has := func(name string) bool { return exists(filepath.Join(abs, name)) }
+	isRoot := has(contentDir) || has("wp-load.php") || has("wp-config.php")
 	base := filepath.Base(abs)
 	switch {
-	case !isDir && (err == nil || strings.HasSuffix(base, ".json")):
+	case !isDir(abs) && (strings.HasSuffix(base, ".json") || exists(abs)):
 		return abs, true, nil
 	case base == eventDir || has(eventFile):
 		return filepath.Join(abs, eventFile), true, nil
-	case has(contentDir) || has("wp-load.php") || has("wp-config.php"):
-		return filepath.Join(abs, contentDir, eventDir, eventFile), true, nil
-	case base == contentDir || has(eventDir) || has("plugins") || has("themes"):
+	case !isRoot && (base == contentDir || has(eventDir) || has("plugins") || has("themes")):
 		return filepath.Join(abs, eventDir, eventFile), true, nil
-	default:
-		return filepath.Join(abs, contentDir, eventDir, eventFile), false, nil
 	}
+	if content := contentIn(abs); content != "" {
+		return filepath.Join(content, eventDir, eventFile), true, nil
+	}
+	return filepath.Join(abs, contentDir, eventDir, eventFile), isRoot, nil
 }

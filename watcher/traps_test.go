@@ -200,51 +200,6 @@ func TestALargerFileIsReadUpToTheLimit(t *testing.T) {
 	}
 }
 
-func TestLocate(t *testing.T) {
-	root := t.TempDir()
-	p := &player{t: t, root: root}
-	for _, dir := range []string{
-		"site/wp-content/realtime-events", "fresh", "moved/plugins", "bedrock/app/themes",
-		"config-only", "named/wp-content", "dir/realtime-events", "odd",
-	} {
-		if err := p.do("mkdir", dir); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, file := range []string{"config-only/wp-config.php", "odd/latest_event.json", "plain"} {
-		if err := p.do("put", file); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, tc := range []struct {
-		path, want string
-		sure       bool
-	}{
-		{"site", "site/wp-content/realtime-events/latest_event.json", true},
-		{"site/wp-content", "site/wp-content/realtime-events/latest_event.json", true},
-		{"site/wp-content/", "site/wp-content/realtime-events/latest_event.json", true},
-		{"site/wp-content/realtime-events", "site/wp-content/realtime-events/latest_event.json", true},
-		{"site/wp-content/realtime-events/latest_event.json", "site/wp-content/realtime-events/latest_event.json", true},
-		{"moved", "moved/realtime-events/latest_event.json", true},
-		{"bedrock/app", "bedrock/app/realtime-events/latest_event.json", true},
-		{"config-only", "config-only/wp-content/realtime-events/latest_event.json", true},
-		{"named/wp-content", "named/wp-content/realtime-events/latest_event.json", true},
-		{"dir/realtime-events", "dir/realtime-events/latest_event.json", true},
-		{"odd", "odd/latest_event.json", true},
-		{"plain", "plain", true},
-		{"absent/wp-content", "absent/wp-content/realtime-events/latest_event.json", true},
-		{"absent/realtime-events", "absent/realtime-events/latest_event.json", true},
-		{"absent/events.json", "absent/events.json", true},
-		{"fresh", "fresh/wp-content/realtime-events/latest_event.json", false},
-		{"absent", "absent/wp-content/realtime-events/latest_event.json", false},
-	} {
-		file, sure, err := watcher.Locate(filepath.Join(root, tc.path))
-		if want := filepath.Join(root, tc.want); err != nil || file != want || sure != tc.sure {
-			t.Errorf("Locate(%s) = %s, %v, %v, want %s, %v", tc.path, file, sure, err, want, tc.sure)
-		}
-	}
-}
-
 func BenchmarkWriteToHandle(b *testing.B) {
 	file := filepath.Join(b.TempDir(), "latest_event.json")
 	w, err := watcher.New(file, watcher.Options{Complete: schema.Complete, Logger: slog.New(slog.DiscardHandler)})
