@@ -49,6 +49,10 @@ func golden(t *testing.T, name, text string, replace ...string) {
 // wordpress makes what check looks at of a WordPress with the plugin, at a path of a fixed length, so that lines break alike.
 func wordpress(t *testing.T) string {
 	t.Helper()
+	companion, status := output(t, command(t, "companion"))
+	if status != 0 {
+		t.Fatalf("wpre-relay companion: exit status %d: %s", status, companion)
+	}
 	root := fmt.Sprintf("/tmp/wp%08x", rand.Uint32())
 	t.Cleanup(func() { os.RemoveAll(root) })
 	for path, content := range map[string]string{
@@ -57,7 +61,7 @@ func wordpress(t *testing.T) string {
 		"wp-content/uploads/index.php":            "",
 		"wp-content/plugins/rt/events.php":        "<?php\n/**\n * Plugin Name: WP Realtime Events\n */\nWP_Filesystem();\n",
 		"wp-content/realtime-events/index.php":    "",
-		"wp-content/mu-plugins/filesystem.php":    "<?php require_once ABSPATH . 'wp-admin/includes/file.php';\n",
+		"wp-content/mu-plugins/companion.php":     companion,
 		"wp-content/plugins/akismet/akismet.php":  "<?php\n/* Plugin Name: Akismet */\n",
 		"wp-content/realtime-events/.placeholder": "",
 	} {
@@ -97,6 +101,20 @@ func TestCheckFindsWhatIsWrongWithTheFiles(t *testing.T) {
 		{name: "no-plugin", status: 1, damage: func(root string) error { return os.RemoveAll(root + "/wp-content/plugins/rt") }},
 		{name: "not-activated", damage: func(root string) error { return os.RemoveAll(root + "/wp-content/realtime-events") }},
 		{name: "block-editor", status: 1, damage: func(root string) error { return os.RemoveAll(root + "/wp-content/mu-plugins") }},
+		{name: "companion", damage: func(root string) error {
+			return os.WriteFile(root+"/wp-content/realtime-events/events-0123456789abcdef.ndjson", nil, 0o644)
+		}},
+		{name: "companion-gone", status: 1, damage: func(root string) error {
+			return errors.Join(os.WriteFile(root+"/wp-content/realtime-events/events-0123456789abcdef.ndjson", nil, 0o644), os.RemoveAll(root+"/wp-content/mu-plugins"))
+		}},
+		{name: "companion-unreadable", status: 1, damage: func(root string) error {
+			return os.WriteFile(root+"/wp-content/realtime-events/events-0123456789abcdef.ndjson", nil, 0o600)
+		}, run: func(cmd *exec.Cmd) {
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		}},
+		{name: "only-the-file-is-loaded", damage: func(root string) error {
+			return os.WriteFile(root+"/wp-content/mu-plugins/companion.php", []byte("<?php require_once ABSPATH . 'wp-admin/includes/file.php';\n"), 0o644)
+		}},
 		{name: "ftp", status: 1, damage: func(root string) error { return os.Chown(root+"/wp-content/realtime-events", 33, 33) }},
 		{name: "ftp-asked-for", status: 1, damage: func(root string) error {
 			return os.WriteFile(root+"/wp-config.php", []byte("<?php\ndefine( 'FS_METHOD', 'ftpext' );\n"), 0o644)

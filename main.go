@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,11 @@ import (
 	"wpre-relay/schema"
 	"wpre-relay/watcher"
 )
+
+// companion is for wp-content/mu-plugins: with it beside the plugin no event is lost.
+//
+//go:embed scripts/wordpress/wpre-relay-companion.php
+var companion []byte
 
 // version is set by the linker in releases.
 var version = ""
@@ -66,6 +72,8 @@ func main() {
 		err = runBench(ctx, settings.Bench)
 	case "check":
 		err = lookAround(ctx, settings.Check)
+	case "companion":
+		_, err = os.Stdout.Write(companion)
 	case "config":
 		err = settings.PrintConfig(os.Stdout)
 	case "completion":

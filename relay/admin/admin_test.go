@@ -133,6 +133,7 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 		`wpre_relay_connections_rejected_total{reason="origin"} 0`,
 		`wpre_relay_messages_sent_total 0`,
 		`wpre_relay_watcher_mode{mode="inotify"} 1`,
+		`wpre_relay_watcher_outbox 0`,
 		`wpre_relay_delivery_seconds_bucket{le="0.001"} 0`,
 		`wpre_relay_delivery_seconds_bucket{le="0.0025"} 1`,
 		`wpre_relay_ready 1`,

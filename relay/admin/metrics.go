@@ -24,6 +24,7 @@ var (
 	closesTotal      = metric("closes_total", "Connections that have ended, by WebSocket close code: 1006 without one, none for event streams.", "code")
 	messagesTotal    = metric("messages_sent_total", "Events given to clients' sockets.")
 	watcherMode      = metric("watcher_mode", "1 for the way in which the event file is watched.", "mode")
+	watcherOutbox    = metric("watcher_outbox", "1 if the companion in WordPress keeps every event for the relay, else 0.")
 	watcherOverflows = metric("watcher_overflows_total", "Times the kernel dropped notifications.")
 	watcherRearmed   = metric("watcher_rearmed_total", "Times the watch was set up anew.")
 	ready            = metric("ready", "1 if /readyz says so.")
@@ -47,7 +48,7 @@ func registry(health Health, monitor *Monitor) *prometheus.Registry {
 // Describe implements prometheus.Collector.
 func (c collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{eventsTotal, clients, rejectedTotal, closesTotal, messagesTotal, watcherMode,
-		watcherOverflows, watcherRearmed, ready, journalOK, eventsKept, buildInfo} {
+		watcherOutbox, watcherOverflows, watcherRearmed, ready, journalOK, eventsKept, buildInfo} {
 		descs <- desc
 	}
 }
@@ -76,6 +77,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	if report.Watch.Mode != "" {
 		gauge(watcherMode, 1, report.Watch.Mode)
 	}
+	gauge(watcherOutbox, truth(report.Watch.Outbox))
 	count(watcherOverflows, report.Watch.Overflows)
 	count(watcherRearmed, report.Watch.Rearmed)
 	gauge(ready, truth(report.NotReady == ""))

@@ -62,7 +62,7 @@ type Options struct {
 // up to half a minute more.
 func Run(ctx context.Context, opts Options) []Finding {
 	looks := []func(context.Context, Options) []Finding{
-		lookAtPath, lookAtPermissions, lookAtWatch, lookAtPlugin, lookAtOwners, lookAtDrafts, lookAtPorts, lookAtSite, lookAtProxy,
+		lookAtPath, lookAtPermissions, lookAtWatch, lookAtPlugin, lookAtCompanion, lookAtOwners, lookAtDrafts, lookAtPorts, lookAtSite, lookAtProxy,
 	}
 	found := make([][]Finding, len(looks))
 	var running sync.WaitGroup

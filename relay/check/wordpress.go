@@ -20,13 +20,6 @@ const (
 // loadsFile is what a file says that mends the plugin's first fault.
 const loadsFile = "wp-admin/includes/file.php"
 
-// mendFile is a must-use plugin that does.
-const mendFile = `<?php
-// The plugin "WP Realtime Events" calls WP_Filesystem() without this file.
-add_action( 'save_post', function () {
-    require_once ABSPATH . 'wp-admin/includes/file.php';
-}, 1 );`
-
 var pluginName = regexp.MustCompile(`(?mi)^[ \t/*#@]*Plugin Name:[ \t]*WP Realtime Events[ \t\r]*$`)
 
 func lookAtPlugin(_ context.Context, opts Options) []Finding {
@@ -69,9 +62,8 @@ func lookAtFilePHP(plugin, content string) []Finding {
 		return one(check, OK, "a must-use plugin loads "+loadsFile)
 	}
 	return []Finding{{Check: check, Level: Fail,
-		Text:  `saves through the block editor, WP-Cron and the front end write no event: the plugin ends them with "Call to undefined function WP_Filesystem()"`,
-		Fix:   "Load the file that it forgets, before it needs it.",
-		Paste: []Snip{{"For " + filepath.Join(content, "mu-plugins", "wpre-filesystem.php"), mendFile}}}}
+		Text: `saves through the block editor, WP-Cron and the front end write no event: the plugin ends them with "Call to undefined function WP_Filesystem()"`,
+		Fix:  "Install the companion, which loads the file that it forgets; see below."}}
 }
 
 // sources reports whether a PHP file in folder is as wanted.

@@ -22,6 +22,7 @@ type CLI struct {
 	Tail        Tail        `cmd:"" help:"Connect to a relay and print each event as a line."`
 	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
 	Check       Check       `cmd:"" help:"Say what is wrong around the relay, and how to mend it."`
+	Companion   struct{}    `cmd:"" help:"Print a must-use plugin for WordPress that keeps every event."`
 	Config      Config      `cmd:"" help:"Print the settings that count, and where each comes from."`
 	Completion  Completion  `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	Token       Token       `cmd:"" help:"Make a token, to try a relay that asks for one."`

@@ -77,6 +77,7 @@ function showReport(report) {
 	showCounts('closed', server.closed);
 	$('watch').replaceChildren(
 		row(['File', watch.file]),
+		row(['Companion', watch.outbox ? 'keeps every event' : 'not there']),
 		row(['Notifications', number(watch.notifications)]),
 		row(['Overflows', number(watch.overflows)]),
 		row(['Set up anew', number(watch.rearmed)]),
