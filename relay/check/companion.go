@@ -35,5 +35,5 @@ func lookAtCompanion(_ context.Context, opts Options) []Finding {
 	return []Finding{{Check: check, Level: Warn, Text: "of posts that are saved at the same instant, some events are overwritten before anything can read them",
 		Fix: "The companion keeps all of them.",
 		Paste: []Snip{{"In a shell, as who owns WordPress's files",
-			fmt.Sprintf("mkdir -p %[1]s\nwpre-relay companion > %[1]s/wpre-relay-companion.php", dir)}}}}
+			fmt.Sprintf("wpre-relay companion | install -D -m 644 /dev/stdin %s/wpre-relay-companion.php", dir)}}}}
 }
