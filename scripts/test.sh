@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All checks of the project, in the order of their price:
 #   scripts/test.sh
-# It needs Go. Some parts need more: php, node, Chromium, nginx, Apache, Caddy, Prometheus, pebble, slowhttptest, systemd. As root
+# It needs Go. Some parts need more: php, phpcs, node, Chromium, nginx, Apache, Caddy, Prometheus, pebble, slowhttptest, systemd. As root
 # on Debian it installs those but for node; elsewhere it says what it skips, and with CI=true a skip is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -53,6 +53,9 @@ scripts/bench.sh --smoke
 
 step "real PHP writers, and a client of another's making"
 scripts/phpwriter/run.sh
+
+step "the PHP that WordPress loads"
+scripts/wordpress/check.sh
 
 step "clients in a browser and of others' making, under faults"
 scripts/clients/run.sh

@@ -69,10 +69,11 @@ function wpre_relay_declare_filesystem() {
 	require_once ABSPATH . 'wp-admin/includes/class-wp-filesystem-base.php';
 	require_once ABSPATH . 'wp-admin/includes/class-wp-filesystem-direct.php';
 
+	// phpcs:disable PEAR.NamingConventions.ValidClassName -- WP_Filesystem() makes the name out of the method's.
 	/**
 	 * WP_Filesystem_Direct, but for how it writes the event file.
 	 */
-	class WP_Filesystem_wpre_relay extends WP_Filesystem_Direct { // phpcs:ignore PEAR.NamingConventions.ValidClassName, Squiz.Classes.ValidClassName -- WP_Filesystem() makes the name out of the method's.
+	class WP_Filesystem_wpre_relay extends WP_Filesystem_Direct {
 
 		/**
 		 * Writes a file.
@@ -96,6 +97,7 @@ function wpre_relay_declare_filesystem() {
 			return $written;
 		}
 	}
+	// phpcs:enable
 }
 
 /**
