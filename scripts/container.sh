@@ -128,6 +128,7 @@ php=$(readlink -f "$(command -v php)")
 rootfs "$work/php" "$php"
 install -D /usr/share/zoneinfo/UTC "$work/php/usr/share/zoneinfo/UTC" # Debian's PHP reads the system's.
 install -D "$here/plugin.php" "$work/php/plugin.php"
+install -D "$here/../wordpress/wpre-relay-companion.php" "$work/php/wpre-relay-companion.php"
 mkdir -p "$work/php/var/www/html/wp-content"
 buildah build -q --isolation chroot -t localhost/php -f - "$work/php" >/dev/null <<EOF
 FROM scratch
@@ -164,7 +165,7 @@ address=(-e "WPRE_RELAY_LISTEN=127.0.0.1:$port" -e "WPRE_RELAY_ADMIN_LISTEN=127.
 
 run() { podman run --cgroup-parent "/$cgroup" "$@"; }
 
-save() { # save FIRST COUNT GAP_MS: PHP writes events; what they are goes to standard output.
+save() { # save FIRST COUNT GAP_MS [companion]: PHP writes events; what they are goes to standard output.
 	run --rm -v "site-$as:/var/www/html" localhost/php /plugin.php /var/www/html "$@"
 }
 
@@ -229,6 +230,37 @@ scenario() {
 	visit "missed-$as" 22 1 0 "an event written while down arrives once"
 	: >"$work/saved-$as"
 	visit "known-$as" 23 1 0 "what was sent before a stop is not sent again"
+	save 24 1 0 companion >/dev/null
+	start_relay
+	connect "outbox-$as"
+	flood "$as"
+	check "uid $as: of the outbox on the read-only volume, every event of 4 processes arrives once and in order" within 10 same "$as"
+	stop_relay
+	# Whatever the relay is sent now was written while it was down.
+	flood "$as"
+	start_relay
+	connect "outbox-$as"
+	check "uid $as: what went into the outbox while down arrives once and in order" within 10 same "$as"
+	stop_relay
+}
+
+flood() { # flood UID: four processes write events through the companion at once.
+	local pids=() first
+	kept=$(outbox "$1" | wc -l)
+	for first in 1000 2000 3000 4000; do
+		save "$first" 50 0 companion >/dev/null &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+}
+
+outbox() { # outbox UID: the events in the outbox, by their posts.
+	grep -ho '"post_id": [0-9]*' "$work/store/volumes/site-$1/_data/wp-content/realtime-events/"events-*.ndjson
+}
+
+same() { # same UID: the client has got what flood wrote.
+	diff <(outbox "$1" | tail -n "+$((kept + 1))" | tr -d ' ') <(grep -o '"post_id":[0-9]*' "$work/outbox-$1" | tail -n 200) &&
+		(($(outbox "$1" | wc -l) == kept + 200))
 }
 
 version() { run --rm localhost/wpre-relay --version | grep -q '^wpre-relay 0\.0\.0-test '; }

@@ -1,7 +1,16 @@
 <?php
-// Writes events as the plugin does: plugin.php ROOT FIRST COUNT GAP_MS, where ROOT is WordPress's own. Each event goes
-// to standard output too, as the line that a client is to receive.
+// Writes events as the plugin does: plugin.php ROOT FIRST COUNT GAP_MS [companion], where ROOT is WordPress's own; with
+// the word companion, as that does. Each event goes to standard output too, as the line that a client is to receive.
 [, $root, $first, $count, $gap] = $argv;
+$companion = ($argv[5] ?? '') === 'companion';
+if ($companion) {
+    // Of WordPress, what the companion needs for its outbox.
+    define('ABSPATH', $root);
+    function add_action() {}
+    function add_filter() {}
+    function wp_salt() { return 'salt'; }
+    require '/wpre-relay-companion.php';
+}
 $dir = "$root/wp-content/realtime-events";
 $path = "$dir/latest_event.json";
 if (!is_dir($dir)) {
@@ -17,10 +26,17 @@ for ($id = (int) $first; $id < $first + $count; $id++) {
         'status' => 'publish',
         'is_update' => true,
     ];
-    $file = fopen($path, 'w');
-    fwrite($file, json_encode($event, JSON_PRETTY_PRINT));
-    fclose($file);
-    chmod($path, 0644);
+    $contents = json_encode($event, JSON_PRETTY_PRINT);
+    if ($companion) {
+        $outbox = new WPRE_Relay_Outbox($dir, 0644);
+        $outbox->add($contents) && $outbox->replace($path, $contents) || exit("the outbox fails\n");
+        $outbox->close();
+    } else {
+        $file = fopen($path, 'w');
+        fwrite($file, $contents);
+        fclose($file);
+        chmod($path, 0644);
+    }
     echo json_encode($event), "\n";
     usleep($gap * 1000);
 }
