@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image from the Dockerfile and runs it beside a PHP container that writes events as the plugin does, on a
-# shared volume; a WebSocket client says what arrived. For root on Debian 12, where no Docker engine runs: buildah and
+# Builds the image from the Dockerfile and runs it beside a PHP container that writes events as the plugin does, and as the
+# companion does, on a shared volume; a WebSocket client says what arrived. Then the same by compose.yaml. For root on Debian 12, where no Docker engine runs: buildah and
 # podman come from Debian's packages, the base images are stand-ins made from this machine's own Go and PHP, and the
 # images live in a temporary store of their own, of which nothing stays. Needs go, node and npm.
 set -euo pipefail
@@ -46,7 +46,7 @@ if ((EUID != 0)); then
 fi
 
 packages=()
-for need in buildah:buildah podman:podman runc:runc conmon:conmon php:php-cli; do
+for need in buildah:buildah podman:podman runc:runc conmon:conmon podman-compose:podman-compose iptables:iptables php:php-cli; do
 	command -v "${need%%:*}" >/dev/null || packages+=("${need#*:}")
 done
 if ((${#packages[@]})); then
@@ -66,6 +66,7 @@ cleanup() {
 		kill "$pid" 2>/dev/null
 	done
 	podman rm --all --force --time 0 >/dev/null 2>&1
+	podman network rm --force wpre_default >/dev/null 2>&1
 	buildah rm --all >/dev/null 2>&1
 	# Both the deepest first.
 	awk -v dir="$work/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount
@@ -83,6 +84,8 @@ cat >"$work/containers.conf" <<EOF
 [containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 netns = "host"
+[network]
+network_config_dir = "$work/networks"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "none"
@@ -173,7 +176,7 @@ start_relay() {
 	run -d --name relay "${user[@]}" "${hardened[@]}" "${address[@]}" -v "site-$as:/var/www/html:ro" \
 		-v "state-$as:/var/lib/wpre-relay" localhost/wpre-relay >/dev/null
 	check "uid $as: the health check passes" within 10 podman healthcheck run relay
-	check "uid $as: no capability, a read-only root and a read-only site" confined
+	check "uid $as: no capability, a read-only root and a read-only site" confined relay
 }
 
 stop_relay() {
@@ -194,9 +197,9 @@ closed() { # closed NAME: the client has seen a close frame that names a stop (1
 		! cat "$work/$1.log"
 }
 
-confined() {
+confined() { # confined CONTAINER: as $as.
 	local pid
-	pid=$(podman inspect -f '{{.State.Pid}}' relay)
+	pid=$(podman inspect -f '{{.State.Pid}}' "$1")
 	grep -qP "^Uid:(\t$as){4}$" "/proc/$pid/status" && grep -qP '^CapBnd:\t0+$' "/proc/$pid/status" &&
 		grep -qE '^overlay / overlay ro,' "/proc/$pid/mounts" &&
 		grep -qE '^[^ ]+ /var/www/html [^ ]+ ro,' "/proc/$pid/mounts"
@@ -263,6 +266,48 @@ same() { # same UID: the client has got what flood wrote.
 		(($(outbox "$1" | wc -l) == kept + 200))
 }
 
+# --- compose.yaml ------------------------------------------------------------------------------------------------
+
+# compose ARGUMENT...: compose.yaml, with ports of this machine that are free.
+compose() {
+	podman-compose -f "$work/compose.yaml" -p wpre --podman-run-args "--cgroup-parent /$cgroup" "$@" >>"$work/compose.log" 2>&1
+}
+
+in_wordpress() { # in_wordpress UID ARGUMENT...: PHP, in WordPress's container.
+	podman exec --user "$1:$1" wpre_wordpress_1 "$php" -n "${@:2}"
+}
+
+# compose_scenario starts compose.yaml with images that stand in for WordPress and its database, and for what builds the relay's.
+compose_scenario() {
+	as=65532
+	step "compose.yaml"
+	sed "s/127.0.0.1:8080:/127.0.0.1:$port:/; s/127.0.0.1:8888:/127.0.0.1::/" compose.yaml >"$work/compose.yaml"
+	for image in $(grep -o 'image: .*' compose.yaml | cut -d ' ' -f 2); do
+		printf 'FROM localhost/php\nENTRYPOINT []\nCMD ["%s", "-n", "-r", "while (true) sleep(3600);"]\n' "$php" |
+			buildah build -q --isolation chroot -t "docker.io/library/$image" -f - "$work/php" >/dev/null
+	done
+	buildah tag localhost/wpre-relay localhost/wpre_relay
+	compose up -d --no-build || cat "$work/compose.log"
+	check "compose.yaml: the health check passes" within 10 podman healthcheck run wpre_relay_1
+	check "compose.yaml: uid $as, no capability, a read-only root and a read-only site" confined wpre_relay_1
+	connect compose
+	# As WordPress's image does at its first start, which may come after the relay's.
+	in_wordpress 0 -r '$dir = "/var/www/html/wp-content"; is_dir($dir) || mkdir($dir); chown($dir, 33);'
+	in_wordpress 33 /plugin.php /var/www/html 1 10 50 >"$work/saved"
+	in_wordpress 33 /plugin.php /var/www/html 11 100 0 companion >>"$work/saved"
+	within 10 cmp "$work/saved" "$work/compose" || true
+	check "compose.yaml: 10 events of the plugin and 100 of the companion arrive, each once and in order" diff "$work/saved" "$work/compose"
+	compose stop -t 20 relay
+	check "compose.yaml: the stop reaches the client as a close code" closed compose
+	in_wordpress 33 /plugin.php /var/www/html 111 100 0 companion >"$work/saved"
+	compose start relay
+	check "compose.yaml: the health check passes again" within 10 podman healthcheck run wpre_relay_1
+	connect compose
+	within 10 cmp "$work/saved" "$work/compose" || true
+	check "compose.yaml: 100 events from while it was down arrive, each once and in order" diff "$work/saved" "$work/compose"
+	compose down -v -t 1 || true
+}
+
 version() { run --rm localhost/wpre-relay --version | grep -q '^wpre-relay 0\.0\.0-test '; }
 
 check "the build sets the version" version
@@ -270,6 +315,7 @@ check "the health check fails where no relay runs" exits 1 run --rm "${address[@
 scenario 65532 755
 scenario 33 750 --user 33 # Only PHP's own uid gets in.
 scenario 82 755 --user 82
+compose_scenario
 
 step "$failures failed"
 ((failures == 0))
