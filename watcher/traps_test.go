@@ -200,7 +200,20 @@ func TestALargerFileIsReadUpToTheLimit(t *testing.T) {
 	}
 }
 
+// BenchmarkWriteToHandle measures the way of a content from the plugin's write.
 func BenchmarkWriteToHandle(b *testing.B) {
+	texts := []string{`{"timestamp":1795426189}`, `{"timestamp":1795426190}`}
+	benchmarkToHandle(b, func(file string, i int) error { return writeAsPlugin(file, texts[i%2]) })
+}
+
+// BenchmarkOutboxToHandle measures the same for a line of the outbox.
+func BenchmarkOutboxToHandle(b *testing.B) {
+	benchmarkToHandle(b, func(file string, i int) error {
+		return write(filepath.Join(filepath.Dir(file), "events-k.ndjson"), os.O_APPEND, fmt.Sprintf(`{"id":"a-%d","event":{"timestamp":1795426189}}`+"\n", i))
+	})
+}
+
+func benchmarkToHandle(b *testing.B, save func(file string, i int) error) {
 	file := filepath.Join(b.TempDir(), "latest_event.json")
 	w, err := watcher.New(file, watcher.Options{Complete: schema.Complete, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -213,9 +226,8 @@ func BenchmarkWriteToHandle(b *testing.B) {
 		done <- w.Run(ctx, func(context.Context, watcher.Content) error { handled <- struct{}{}; return nil })
 	}()
 	<-w.Ready()
-	texts := []string{`{"timestamp":1795426189}`, `{"timestamp":1795426190}`}
 	for i := 0; b.Loop(); i++ {
-		if err := writeAsPlugin(file, texts[i%2]); err != nil {
+		if err := save(file, i); err != nil {
 			b.Fatal(err)
 		}
 		<-handled
