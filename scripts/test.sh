@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All checks of the project, in the order of their price:
 #   scripts/test.sh
-# It needs Go. Some parts need more: php, phpcs, node, Chromium, nginx, Apache, Caddy, Prometheus, pebble, slowhttptest, systemd. As root
+# It needs Go. Some parts need more: php, phpcs, node, Chromium, nginx, Apache, Caddy, Prometheus, pebble, slowhttptest, systemd,
+# WordPress with php-fpm and MariaDB. As root
 # on Debian it installs those but for node; elsewhere it says what it skips, and with CI=true a skip is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -56,6 +57,9 @@ scripts/phpwriter/run.sh
 
 step "the PHP that WordPress loads"
 scripts/wordpress/check.sh
+
+step "a real WordPress, end to end"
+scripts/e2e.sh
 
 step "clients in a browser and of others' making, under faults"
 scripts/clients/run.sh
