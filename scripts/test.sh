@@ -2,8 +2,8 @@
 # All checks of the project, in the order of their price:
 #   scripts/test.sh
 # It needs Go. Some parts need more: php, phpcs, node, Chromium, nginx, Apache, Caddy, Prometheus, pebble, slowhttptest, systemd,
-# WordPress with php-fpm and MariaDB. As root
-# on Debian it installs those but for node; elsewhere it says what it skips, and with CI=true a skip is a failure.
+# WordPress with php-fpm and MariaDB. As root on Debian it installs those but for node; elsewhere it says what it skips, and with
+# CI=true a skip is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

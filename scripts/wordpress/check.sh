@@ -20,7 +20,7 @@ phpcs -s --standard=phpcs.xml "${files[@]}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for new in 'match (1) { 1 => 2 };' '$a?->b;' 'f( a: 1 );' 'function f( int|string $a ) {}' 'class A { function __construct( private $a ) {} }' \
-	'function f( mixed $a ) {}' 'class A { public readonly int $a; }' '#[A] function f() {}' 'enum A { case B; }'; do
+	'function f( mixed $a ) {}' 'class A { public readonly int $a; }' 'enum A { case B; }'; do
 	echo "<?php $new" >"$work/new.php"
 	if node syntax.mjs "$work/new.php" 2>/dev/null; then
 		echo "check.sh: this passes as PHP 7.4: $new" >&2

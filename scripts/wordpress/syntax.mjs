@@ -9,8 +9,6 @@ function tooNew(node) {
 	switch (true) {
 		case node.kind === 'uniontype' || node.kind === 'intersectiontype':
 			return 'a union of types';
-		case node.attrGroups?.length > 0:
-			return 'an attribute';
 		case node.kind === 'parameter' && node.flags > 0:
 			return 'a promoted property';
 		case node.readonly === true || node.isReadonly === true:
