@@ -50,7 +50,11 @@ for attack in -H -B -X; do
 	while kill -0 "$attacker" 2>/dev/null; do
 		sent=$((sent + 1))
 		printf '{"timestamp":%d,"type":"post_saved"}' "$sent" >"$file"
-		sleep 0.05
+		for _ in {1..400}; do # until it is there: the attack may hold it up, but not off
+			(($(wc -l <"$work/tail.out") < sent)) || break
+			sleep 0.025
+		done
+		sleep 0.025
 		now=$(memory)
 		most=$((now > most ? now : most))
 	done
