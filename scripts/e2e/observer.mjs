@@ -8,6 +8,9 @@ const BARRIER = 'barrier ';
 /** Tells saves apart: no two of a run are equal in this. */
 export const identity = ({ post_id, post_title, status, is_update }) => JSON.stringify([post_id, post_title, status, is_update]);
 
+/** Reports whether a line's number is the next after another's. */
+const follows = (id, before) => Number(id.split('-')[1]) === Number(before.split('-')[1]) + 1;
+
 const isBarrier = ({ post_title }) => post_title?.startsWith(BARRIER) ?? false;
 
 export class Observer {
@@ -65,6 +68,7 @@ export class Observer {
 			attempted: notes('attempted'),
 			written: notes('written'),
 			outbox: events(outbox, outbox.findLastIndex(({ id }) => id === last) + 1),
+			numbered: outbox.every(({ id }, i) => i === 0 || follows(id, outbox[i - 1].id)),
 			received: this.receivers.map((receiver, i) => events(receiver.events, marks[i])),
 			counted: Object.fromEntries(Object.keys(after).map((decision) => [decision, since(decision)])),
 		};
@@ -92,6 +96,7 @@ export function judge(name, seen, { companion = false, parallel = false, dies = 
 		expect('the plugin writes each event', written.length === attempted.length, `${written.length} of ${attempted.length}`);
 		expect('each event arrives', first.length === attempted.length, `${first.length} of ${attempted.length}`);
 		expect('the order is the outbox\'s', JSON.stringify(first) === JSON.stringify(outbox), `${outbox.length} lines`);
+		expect('which numbers its lines', seen.numbered);
 		expect('none is counted as overwritten', counted.overwritten === 0, counted.overwritten);
 	} else {
 		if (dies) expect('the plugin dies', written.length < attempted.length && lost >= 0, `${written.length} of ${attempted.length} written`);
