@@ -452,6 +452,11 @@ func (j *journal) read(recs []*Record, seq uint64, limit time.Time) ([]*Record, 
 	}
 }
 
+// new reports whether there was nothing in the folder.
+func (j *journal) new() bool { return j.made }
+
+func (j *journal) folder() string { return j.dir }
+
 func (j *journal) err() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -64,7 +64,7 @@ func (o Options) withDefaults() Options {
 type Log struct {
 	epoch   string
 	opts    Options
-	journal *journal
+	journal store
 
 	appending sync.Mutex // held by Append from numbering to publishing, which keeps the order
 	next      uint64     // Seq of the record to come, from 1; guarded by appending
@@ -87,7 +87,15 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{
+	l := newLog(journal, next, opts)
+	if err := l.fill(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func newLog(journal store, next schema.Position, opts Options) *Log {
+	return &Log{
 		epoch:   next.Epoch,
 		opts:    opts,
 		journal: journal,
@@ -96,10 +104,6 @@ func Open(dir string, opts Options) (*Log, error) {
 		head:    next.Seq - 1,
 		grown:   make(chan struct{}),
 	}
-	if err := l.fill(); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return l, nil
 }
 
 // fill brings the newest records of former runs back into memory.
@@ -163,10 +167,10 @@ func (l *Log) Head() schema.Position {
 func (l *Log) Epoch() string { return l.epoch }
 
 // New reports whether Open has made the log: nothing was ever in it.
-func (l *Log) New() bool { return l.journal.made }
+func (l *Log) New() bool { return l.journal.new() }
 
-// Dir returns the folder that the journal is in.
-func (l *Log) Dir() string { return l.journal.dir }
+// Dir returns the folder that the journal is in, "" if there is none.
+func (l *Log) Dir() string { return l.journal.folder() }
 
 // Start returns the position before the oldest record that is kept; that of the head if none is.
 func (l *Log) Start() schema.Position {

@@ -20,6 +20,18 @@ type Record struct {
 // §5.2), the same for every client, built once. Do not change it.
 func (r *Record) Frame() []byte { return r.frame }
 
+// NewRecord returns the record of an event in its place, for Put. It keeps nothing of ev's document.
+func NewRecord(at schema.Position, time time.Time, ev schema.Event) *Record {
+	return newRecord(at, time, ev)
+}
+
+// Void returns a record that holds no event: its number is given to nothing, so that nobody misses it. Nobody may be shown
+// it.
+func Void(at schema.Position, time time.Time) *Record { return &Record{Position: at, Time: time} }
+
+// IsVoid reports whether it is one of Void.
+func (r *Record) IsVoid() bool { return r.frame == nil }
+
 // newRecord builds the frame and lets the event share its memory.
 func newRecord(at schema.Position, now time.Time, ev schema.Event) *Record {
 	frame := TextFrame(ev.Document)

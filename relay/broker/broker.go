@@ -1,0 +1,65 @@
+// Package broker finds the engine that an operator means by a URL. It knows nothing of what they do.
+package broker
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+
+	"wpre-relay/relay/amqplog"
+	"wpre-relay/relay/kafkalog"
+	"wpre-relay/relay/natslog"
+	"wpre-relay/relay/redislog"
+	"wpre-relay/relay/sharedlog"
+)
+
+// usualStream is the name of the stream where the URL gives none.
+const usualStream = "wpre-relay"
+
+var isName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// Open returns the engine at address, whose scheme says which it is, for a stream of about limit entries. ?stream=NAME in
+// it names the stream. The error says what is wrong with the address; whether anybody is there Open does not ask.
+func Open(address *url.URL, limit int) (sharedlog.Engine, error) {
+	at := *address
+	query := at.Query()
+	name := usualStream
+	if query.Has("stream") {
+		name = query.Get("stream")
+	}
+	if !isName.MatchString(name) {
+		return nil, fmt.Errorf("--broker: ?stream=%s is not of letters, digits, - and _, 64 at most", name)
+	}
+	query.Del("stream")
+	at.RawQuery = query.Encode()
+	open := map[string]func(*url.URL, string, int) (sharedlog.Engine, error){
+		"amqp":      opener(amqplog.Open),
+		"amqps":     opener(amqplog.Open),
+		"redis":     opener(redislog.Open),
+		"rediss":    opener(redislog.Open),
+		"nats":      opener(natslog.Open),
+		"tls":       opener(natslog.Open),
+		"kafka":     opener(kafkalog.Open),
+		"kafka+tls": opener(kafkalog.Open),
+	}[at.Scheme]
+	if open == nil || at.Host == "" {
+		return nil, fmt.Errorf("--broker %s: give redis://HOST:6379, rediss://, nats://HOST:4222, kafka://HOST:9092 or amqp://HOST:5672", place(address))
+	}
+	engine, err := open(&at, name, limit)
+	if err != nil {
+		return nil, fmt.Errorf("--broker %s: %w", place(address), err)
+	}
+	return engine, nil
+}
+
+// place returns what an address says without who may come there.
+func place(address *url.URL) string {
+	return (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}).String()
+}
+
+// opener gives an engine's own Open the type that all have.
+func opener[E sharedlog.Engine](open func(*url.URL, string, int) (E, error)) func(*url.URL, string, int) (sharedlog.Engine, error) {
+	return func(address *url.URL, name string, limit int) (sharedlog.Engine, error) {
+		return open(address, name, limit)
+	}
+}

@@ -1,0 +1,167 @@
+// Package redislog is the stream that relays share as a stream of Redis 6 or newer, or Valkey. Numbers are given by
+// scripts, which Redis runs one at a time, and so is it found out what is there already.
+//
+// Redis keeps what it is configured to keep: with appendfsync everysec, and with replicas that take over, the last second
+// may be lost. Relays find out when they connect again.
+package redislog
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"wpre-relay/relay/sharedlog"
+)
+
+const (
+	// block is for how long Redis is asked to wait for more. It delays nothing.
+	block = 2 * time.Second
+
+	// atOnce bounds the entries that are read at once.
+	atOnce = 256
+)
+
+//go:embed join.lua
+var joinSource string
+
+//go:embed append.lua
+var appendSource string
+
+//go:embed renew.lua
+var renewSource string
+
+var join, add, renew = redis.NewScript(joinSource), redis.NewScript(appendSource), redis.NewScript(renewSource)
+
+// Engine is a stream of Redis. Use Open.
+type Engine struct {
+	opts   *redis.Options
+	client *redis.Client
+	keys   []string // of the stream, the IDs that are in it, and the epoch
+	limit  int
+}
+
+// Open returns the stream, of the newest entries up to a limit, that address names: redis://[USER:PASSWORD@]HOST[:PORT][/DB],
+// or rediss:// for TLS, with ?stream=NAME for another than the given one, and go-redis' own parameters. It does not connect yet.
+func Open(address *url.URL, name string, limit int) (*Engine, error) {
+	opts, err := redis.ParseURL(address.String())
+	if err != nil {
+		return nil, err
+	}
+	opts.MaxRetries = -1 // they are sharedlog's
+	opts.ContextTimeoutEnabled = true
+	e := &Engine{opts: opts, client: redis.NewClient(opts), limit: limit}
+	for _, part := range []string{"events", "ids", "epoch"} {
+		e.keys = append(e.keys, "{"+name+"}:"+part) // one slot of a cluster
+	}
+	return e, nil
+}
+
+// Close implements sharedlog.Engine.
+func (e *Engine) Close() error { return e.client.Close() }
+
+// Join implements sharedlog.Engine.
+func (e *Engine) Join(ctx context.Context) (extent sharedlog.Extent, err error) {
+	answer, err := join.Run(ctx, e.client, e.keys, newEpoch()).StringSlice()
+	if err != nil {
+		return extent, err
+	}
+	if len(answer) != 3 {
+		return extent, fmt.Errorf("the script answers %q", answer)
+	}
+	extent.Epoch = answer[0]
+	if extent.Last, err = number(answer[1]); err != nil {
+		return extent, err
+	}
+	extent.First = extent.Last + 1
+	if answer[2] != "" {
+		extent.First, err = number(answer[2])
+	}
+	return extent, err
+}
+
+// Renew implements sharedlog.Renewer.
+func (e *Engine) Renew(ctx context.Context, epoch string) error {
+	return renew.Run(ctx, e.client, e.keys[2:], epoch, newEpoch()).Err()
+}
+
+func newEpoch() string { return strings.ToLower(rand.Text()[:8]) }
+
+// Read implements sharedlog.Engine.
+func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.Entry) error) error {
+	opts := *e.opts
+	opts.PoolSize = 1
+	reader := redis.NewClient(&opts) // which can be closed while it waits
+	defer reader.Close()
+	defer context.AfterFunc(ctx, func() { reader.Close() })()
+	epoch, err := reader.Get(ctx, e.keys[2]).Result()
+	for err == nil {
+		var streams []redis.XStream
+		streams, err = reader.XRead(ctx, &redis.XReadArgs{
+			Streams: []string{e.keys[0], strconv.FormatUint(after, 10) + "-0"},
+			Count:   atOnce,
+			Block:   block,
+		}).Result()
+		if errors.Is(err, redis.Nil) {
+			err = e.same(ctx, reader, epoch)
+			continue
+		}
+		if err != nil || len(streams) == 0 {
+			break
+		}
+		var entries []sharedlog.Entry
+		if entries, err = parse(streams[0].Messages); err == nil && len(entries) > 0 {
+			after = entries[len(entries)-1].Seq
+			err = take(entries)
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// same wants the stream to be of that epoch still: Redis says nothing when it is deleted.
+func (e *Engine) same(ctx context.Context, reader *redis.Client, epoch string) error {
+	now, err := reader.Get(ctx, e.keys[2]).Result()
+	if err == nil && now != epoch {
+		err = fmt.Errorf("%w: its epoch is %s, and was %s", sharedlog.ErrRenewed, now, epoch)
+	}
+	return err
+}
+
+func parse(messages []redis.XMessage) ([]sharedlog.Entry, error) {
+	entries := make([]sharedlog.Entry, 0, len(messages))
+	for _, message := range messages {
+		seq, err := number(message.ID)
+		if err != nil {
+			return nil, err
+		}
+		id, _ := message.Values["id"].(string)
+		text, _ := message.Values["line"].(string)
+		entries = append(entries, sharedlog.Entry{Seq: seq, ID: id, Text: []byte(text)})
+	}
+	return entries, nil
+}
+
+// number returns that of the entry with this ID.
+func number(id string) (uint64, error) {
+	text, ours := strings.CutSuffix(id, "-0")
+	n, err := strconv.ParseUint(text, 10, 64)
+	if !ours || err != nil {
+		return 0, fmt.Errorf("entry %q is none of a relay's: give the stream another name, with ?stream=NAME", id)
+	}
+	return n, nil
+}
+
+// Append implements sharedlog.Engine.
+func (e *Engine) Append(ctx context.Context, id string, text []byte) error {
+	return add.Run(ctx, e.client, e.keys, id, text, e.limit).Err()
+}

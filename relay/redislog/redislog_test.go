@@ -1,0 +1,113 @@
+package redislog_test
+
+import (
+	"errors"
+	"net/url"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"wpre-relay/relay/redislog"
+	"wpre-relay/relay/sharedlog"
+	"wpre-relay/relay/sharedlog/enginetest"
+)
+
+func open(s *enginetest.Server) (sharedlog.Engine, error) {
+	return redislog.Open(&url.URL{Scheme: "redis", Host: s.Address}, "wpre-relay", 10_000)
+}
+
+func TestRedis(t *testing.T) {
+	server := enginetest.Redis(t)
+	enginetest.Test(t, func() (sharedlog.Engine, error) { return open(server) }, true)
+}
+
+// TestRedisKilled kills the server while a relay reads: what it has acknowledged is there again.
+func TestRedisKilled(t *testing.T) {
+	server := enginetest.Redis(t)
+	engine, err := open(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	before, err := engine.Join(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.Append(t.Context(), "a", []byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	reading := make(chan struct{}, 1)
+	go func() {
+		ended <- engine.Read(t.Context(), before.Last, func([]sharedlog.Entry) error { reading <- struct{}{}; return nil })
+	}()
+	<-reading
+	server.Kill()
+	select {
+	case err := <-ended:
+		if err == nil || errors.Is(err, sharedlog.ErrRenewed) {
+			t.Errorf("Read returns %v", err)
+		}
+	case <-time.After(enginetest.Patience):
+		t.Fatal("Read does not notice that the server is gone")
+	}
+	if err := engine.Append(t.Context(), "b", []byte("b")); err == nil {
+		t.Error("Append takes it for done")
+	}
+	server.Start()
+	after, err := engine.Join(t.Context())
+	if want := (sharedlog.Extent{Epoch: before.Epoch, First: 1, Last: before.Last + 1}); err != nil || after != want {
+		t.Errorf("it holds %+v, %v, want %+v", after, err, want)
+	}
+}
+
+// TestRedisLosesTheStream deletes it, and only its end, under a relay that reads.
+func TestRedisLosesTheStream(t *testing.T) {
+	server := enginetest.Redis(t)
+	engine, err := open(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	before, err := engine.Join(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := goredis.NewClient(&goredis.Options{Addr: server.Address})
+	defer client.Close()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- engine.Read(t.Context(), before.Last, func([]sharedlog.Entry) error { return nil })
+	}()
+	if err := client.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(enginetest.Patience):
+		t.Fatal("Read does not notice that the stream is gone")
+	}
+	if err := engine.Append(t.Context(), "a", []byte("a")); err == nil {
+		t.Error("Append adds to a stream that nobody has joined")
+	}
+	after, err := engine.Join(t.Context())
+	if err != nil || after.Epoch == before.Epoch {
+		t.Errorf("the epoch is %s, %v, and was %s before", after.Epoch, err, before.Epoch)
+	}
+	for range 2 { // only the first may change it
+		if err := engine.(sharedlog.Renewer).Renew(t.Context(), after.Epoch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	renewed, err := engine.Join(t.Context())
+	if err != nil || renewed.Epoch == after.Epoch {
+		t.Errorf("the epoch is %s, %v, and was %s before", renewed.Epoch, err, after.Epoch)
+	}
+	if err := engine.(sharedlog.Renewer).Renew(t.Context(), after.Epoch); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := engine.Join(t.Context()); err != nil || again != renewed {
+		t.Errorf("it holds %+v, %v, want %+v", again, err, renewed)
+	}
+}
