@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"wpre-relay/relay/sharedlog/enginetest"
 )
 
 // elsewhere are the commands of the documents that this test does not run, and what does.
@@ -69,6 +71,7 @@ func TestTheDocumentsCommandsRun(t *testing.T) {
 	p := s.start()
 	s.write(1)
 	front := newFront(t, p.address, throughNginx)
+	broker := enginetest.Redis(t).Address
 	for _, document := range documents(t) {
 		for _, command := range commandsOf(t, document) {
 			if runsElsewhere(command) {
@@ -80,7 +83,7 @@ func TestTheDocumentsCommandsRun(t *testing.T) {
 					t.Fatal(err)
 				}
 				replaced := strings.NewReplacer("/var/www/html", newSite(t).root, "www.example.com", "www.example.test", "http://www.example.test", "https://www.example.test",
-					"localhost:8080", p.address, "127.0.0.1:8080", "127.0.0.1:0", " &", "").Replace(command)
+					"10.0.0.5:6379", broker, "localhost:8080", p.address, "127.0.0.1:8080", "127.0.0.1:0", " &", "").Replace(command)
 				ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 				defer cancel()
 				run := exec.CommandContext(ctx, "bash", "-c", "exec "+replaced)
@@ -90,7 +93,7 @@ func TestTheDocumentsCommandsRun(t *testing.T) {
 				if !strings.Contains(replaced, "--listen") {
 					run.Env = append(run.Env, "WPRE_RELAY_LISTEN=127.0.0.1:0")
 				}
-				goesOn := regexp.MustCompile(`^wpre-relay (--watch|tail)`).MatchString(replaced)
+				goesOn := regexp.MustCompile(`^wpre-relay (--watch|--broker|--publish-token|tail)`).MatchString(replaced)
 				if !goesOn {
 					text, err := run.CombinedOutput()
 					if code := run.ProcessState.ExitCode(); code != 0 && !(strings.Contains(replaced, " check ") && code == 1) {

@@ -23,14 +23,17 @@ import (
 	"wpre-relay/relay"
 	"wpre-relay/relay/admin"
 	"wpre-relay/relay/bench"
+	"wpre-relay/relay/broker"
 	"wpre-relay/relay/check"
 	"wpre-relay/relay/cli"
 	"wpre-relay/relay/demo"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/guard"
 	"wpre-relay/relay/origin"
+	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/systemd"
 	"wpre-relay/relay/tail"
+	"wpre-relay/relay/webhook"
 	"wpre-relay/schema"
 	"wpre-relay/watcher"
 )
@@ -158,92 +161,308 @@ func (r reloads) run(ctx context.Context, guard *guard.Guard, logger *slog.Logge
 	}
 }
 
-// serve runs the relay until ctx ends or something breaks. What is started last ends first: no more clients come,
-// those there are told, the file is left alone, what it said is kept, and the log is closed.
-func serve(ctx context.Context, s cli.Serve, reloads reloads, logger *slog.Logger) (err error) {
+// serve runs the relay until ctx ends or something breaks. If the stream that it shares was begun anew, so is the relay.
+func serve(ctx context.Context, s cli.Serve, reloads reloads, logger *slog.Logger) error {
+	for {
+		err := serveOnce(ctx, s, reloads, logger)
+		if !errors.Is(err, sharedlog.ErrRenewed) || ctx.Err() != nil {
+			return err
+		}
+		logger.Warn("the shared history is another one: all clients begin anew, and are told of a gap", "error", err)
+	}
+}
+
+// serveOnce runs the relay on one history. What is started last ends first: no more clients come, those there are told, the
+// file is left alone, what it said is kept, and the log is closed.
+func serveOnce(ctx context.Context, s cli.Serve, reloads reloads, logger *slog.Logger) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	file, log, err := open(s, logger)
+	file, state, err := locate(s, logger)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, log.Close()) }()
-	guard, err := guard.Open(s.Security, log.Dir(), logger)
+	guard, err := guard.Open(s.Security, state, logger)
 	if err != nil {
 		return err
 	}
+	monitor := admin.NewMonitor()
+	in, err := openCapture(s, file, state, relay.Options{MaxEventSize: int(s.MaxEventSize), Filter: guard.Filter, Decided: monitor.Decided, Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.close()) }()
+	shared, err := openShared(s, in, logger)
+	if err != nil {
+		return err
+	}
+	defer shared.close()
 	// The ports are taken before the file is read: what is read counts as sent.
 	public, operators, err := listen(s)
 	if err != nil {
 		return err
 	}
 	public, scheme := guard.Secure(public)
-	before := log.Head()
-	monitor := admin.NewMonitor()
-	rel := relay.New(log, relay.Options{MaxEventSize: int(s.MaxEventSize), Filter: guard.Filter, Decided: monitor.Decided, Logger: logger})
-	w, err := watcher.New(file, watcherOptions(s, rel, log, logger))
-	if err != nil {
-		return err
+	defer in.start(cancel)()
+	entrance := new(relay.Entrance)
+	forward := openForward(s, logger)
+	defer start(forward.run)()
+	health := admin.Health{
+		Version:  describeVersion(),
+		Started:  time.Now(),
+		Relay:    in.relay,
+		Watch:    in.report(),
+		Server:   entrance.Server,
+		Broker:   shared.report(),
+		Forward:  forward.report(),
+		Stopping: ctx.Done(),
 	}
-	defer start(rel.Run, log.KeepSynced)()
-	defer start(func(ctx context.Context) {
-		err := w.Run(ctx, func(ctx context.Context, content watcher.Content) error {
-			if content.Outbox {
-				return rel.IngestLine(ctx, content.Bytes)
-			}
-			return rel.Ingest(ctx, content.Bytes, content.Written)
-		})
-		if err != nil {
-			cancel(err)
-		}
-	})()
-	select {
-	case <-w.Ready():
-	case <-ctx.Done():
-		return onPurpose(ctx)
-	}
-	if rel.Flush(ctx) != nil {
-		return onPurpose(ctx)
-	}
-	server := relay.NewServer(log, before.Seq, serverOptions(s, guard, monitor, log.Dir(), logger))
-	defer start(server.Run, guard.Run, func(ctx context.Context) { reloads.run(ctx, guard, logger) })()
 	if operators != nil {
-		health := admin.Health{
-			Version:  describeVersion(),
-			Started:  time.Now(),
-			Log:      log,
-			Relay:    rel,
-			Server:   server,
-			Watch:    func() admin.Watch { return watchReport(w.Status()) },
-			Stopping: ctx.Done(),
-		}
-		handler := admin.New(health, monitor, admin.Options{Local: isLoopback(operators.Addr()), Profiles: s.Pprof})
+		handler := admin.New(health, monitor, admin.Options{Local: isLoopback(operators.Addr()), Publishing: in.publishing(s), Profiles: s.Pprof})
 		defer start(
 			func(ctx context.Context) { monitor.Run(ctx, health) },
 			func(ctx context.Context) { relay.Serve(ctx, operators, handler, logger) },
 		)()
 		logger.Info("operators look here", "url", relay.URL("http", operators.Addr()))
 	}
-	stopListening := start(func(ctx context.Context) { relay.Serve(ctx, public, server, logger) })
+	if !in.ready(ctx) {
+		return onPurpose(ctx)
+	}
+	listening := func() (stop func()) {
+		return start(func(ctx context.Context) { relay.Serve(ctx, public, entrance, logger) })
+	}
+	log, found, stopListening := in.log, in.before, func() {}
+	if shared != nil {
+		stopListening = listening() // who comes before the broker is reached is told so
+		defer func() { stopListening() }()
+		switch err := shared.Join(ctx); {
+		case ctx.Err() != nil:
+			return onPurpose(ctx)
+		case err != nil:
+			return err
+		}
+		defer shared.start(cancel)()
+		log = shared.Log()
+		found = log.Head().Seq
+	}
+	options := serverOptions(s, guard, monitor, state, logger)
+	options.Said, options.Behind = forward.said(), shared.behind()
+	server := relay.NewServer(log, found, options)
+	defer start(server.Run, guard.Run, func(ctx context.Context) { reloads.run(ctx, guard, logger) })()
+	entrance.Open(server)
+	if shared == nil {
+		stopListening = listening()
+	}
 	logger.Info("browsers connect here", "url", relay.URL(scheme, public.Addr()))
 	if s.ShowsDrafts() {
 		logger.Warn("titles of drafts, private and pending posts are sent to everybody who connects; to send those of published posts alone: --public-status publish")
 	}
-	defer start(func(ctx context.Context) {
-		systemd.KeepWatchdog(ctx, func() time.Time { return w.Status().Alive }, logger)
-	})()
+	defer start(func(ctx context.Context) { systemd.KeepWatchdog(ctx, in.alive, logger) })()
 	systemd.Ready()
 
 	<-ctx.Done()
 	systemd.Stopping()
 	logger.Info("stopping", "why", context.Cause(ctx), "clients", server.Status().Clients)
 	stopListening()
-	if errors.Is(context.Cause(ctx), errRestart) {
-		server.Drain(websocket.StatusServiceRestart, "the relay restarts", s.Drain)
-	} else {
+	if errors.Is(context.Cause(ctx), errStop) {
 		server.Drain(websocket.StatusGoingAway, "the relay stops", s.Drain)
+	} else {
+		server.Drain(websocket.StatusServiceRestart, "the relay restarts", s.Drain)
 	}
 	return onPurpose(ctx)
+}
+
+// capture is what takes events in. All of it is nil where nothing is captured.
+type capture struct {
+	log     *eventlog.Log
+	relay   *relay.Relay
+	watcher *watcher.Watcher // nil if nothing is watched
+	before  uint64           // number of the newest record before it was started
+}
+
+// openCapture opens the log of what was captured in state, and what watches the file, if there is one to watch.
+func openCapture(s cli.Serve, file, state string, opts relay.Options) (*capture, error) {
+	if !s.Ingests() {
+		return new(capture), nil
+	}
+	log, err := eventlog.Open(state, eventlog.Options{Records: s.History, Age: s.HistoryAge, Logger: opts.Logger})
+	if err != nil {
+		return nil, err
+	}
+	opts.Logger.Info("remembering what was sent", "state", state, "position", log.Head())
+	c := &capture{log: log, relay: relay.New(log, opts), before: log.Head().Seq}
+	if file != "" {
+		c.watcher, err = watcher.New(file, watcherOptions(s, c, opts.Logger))
+	}
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	return c, nil
+}
+
+func (c *capture) close() error {
+	if c.log == nil {
+		return nil
+	}
+	return c.log.Close()
+}
+
+// start runs what there is; if it breaks, cancel is told why.
+func (c *capture) start(cancel context.CancelCauseFunc) (stop func()) {
+	if c.log == nil {
+		return func() {}
+	}
+	stopLog := start(c.relay.Run, c.log.KeepSynced)
+	if c.watcher == nil {
+		return stopLog
+	}
+	stopWatch := start(func(ctx context.Context) {
+		if err := c.watcher.Run(ctx, c.ingest); err != nil {
+			cancel(err)
+		}
+	})
+	return func() { stopWatch(); stopLog() }
+}
+
+func (c *capture) ingest(ctx context.Context, content watcher.Content) error {
+	if content.Outbox {
+		return c.relay.IngestLine(ctx, content.Bytes)
+	}
+	return c.relay.Ingest(ctx, content.Bytes, content.Written)
+}
+
+// publishing returns what takes events over HTTP, nil if nothing does.
+func (c *capture) publishing(s cli.Serve) *admin.Publishing {
+	if s.PublishToken == "" {
+		return nil
+	}
+	return &admin.Publishing{Token: string(s.PublishToken), MaxSize: int(s.MaxEventSize), Publish: c.relay.Publish}
+}
+
+// ready waits until what is there at the start is in the log, and reports whether it is; else ctx has ended.
+func (c *capture) ready(ctx context.Context) bool {
+	if c.watcher == nil {
+		return true
+	}
+	select {
+	case <-c.watcher.Ready():
+		return c.relay.Flush(ctx) == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// alive returns when the capture was last free to do something.
+func (c *capture) alive() time.Time {
+	if c.watcher == nil {
+		return time.Now()
+	}
+	return c.watcher.Status().Alive
+}
+
+// report returns what tells how the watch stands, nil if there is none.
+func (c *capture) report() func() admin.Watch {
+	if c.watcher == nil {
+		return nil
+	}
+	return func() admin.Watch { return watchReport(c.watcher.Status()) }
+}
+
+// sharing is this relay's part in a history that it shares with others; nil where it shares none.
+type sharing struct {
+	*sharedlog.Shared
+	engine    sharedlog.Engine
+	publisher *sharedlog.Publisher // nil if nothing is captured here
+}
+
+func openShared(s cli.Serve, in *capture, logger *slog.Logger) (*sharing, error) {
+	if s.Broker == nil {
+		return nil, nil
+	}
+	engine, err := broker.Open(s.Broker, s.History)
+	if err != nil {
+		return nil, err
+	}
+	shared := &sharing{Shared: sharedlog.New(engine, sharedlog.Options{Records: s.History, Age: s.HistoryAge, Logger: logger}), engine: engine}
+	if in.log != nil {
+		if shared.publisher, err = sharedlog.OpenPublisher(in.log, logger); err != nil {
+			return nil, errors.Join(err, engine.Close())
+		}
+	}
+	logger.Info("sharing the history with other relays", "broker", s.Broker.Scheme+"://"+s.Broker.Host, "captures", in.log != nil)
+	return shared, nil
+}
+
+func (s *sharing) close() {
+	if s != nil {
+		s.engine.Close()
+	}
+}
+
+// start keeps the history equal to the others', and adds what is captured here.
+func (s *sharing) start(cancel context.CancelCauseFunc) (stop func()) {
+	return start(
+		func(ctx context.Context) {
+			if err := s.Follow(ctx); err != nil {
+				cancel(err)
+			}
+		},
+		func(ctx context.Context) {
+			if s.publisher != nil {
+				s.Publish(ctx, s.publisher)
+			}
+		},
+	)
+}
+
+// behind returns what tells whether the others may have more, nil if there are none.
+func (s *sharing) behind() func() bool {
+	if s == nil {
+		return nil
+	}
+	return func() bool { return !s.Status().Connected }
+}
+
+func (s *sharing) report() func() sharedlog.Status {
+	if s == nil {
+		return nil
+	}
+	return func() sharedlog.Status {
+		status := s.Status()
+		if s.publisher != nil {
+			status.Pending = s.publisher.Pending()
+		}
+		return status
+	}
+}
+
+// forwarding hands what clients say to the site; nil where nobody wants to know.
+type forwarding struct{ *webhook.Hook }
+
+func openForward(s cli.Serve, logger *slog.Logger) *forwarding {
+	if s.ForwardURL == nil {
+		return nil
+	}
+	return &forwarding{webhook.New(s.ForwardURL, logger)}
+}
+
+func (f *forwarding) run(ctx context.Context) {
+	if f != nil {
+		f.Run(ctx)
+	}
+}
+
+func (f *forwarding) report() func() (sent, dropped, failed uint64) {
+	if f == nil {
+		return nil
+	}
+	return f.Counts
+}
+
+func (f *forwarding) said() func(client, text string) {
+	if f == nil {
+		return nil
+	}
+	return func(client, text string) { f.Offer(webhook.Message{Text: text, Client: client}) }
 }
 
 // watchReport returns how the watch stands, in the words of admin.
@@ -268,38 +487,34 @@ func isLoopback(addr net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-func watcherOptions(s cli.Serve, rel *relay.Relay, log *eventlog.Log, logger *slog.Logger) watcher.Options {
+func watcherOptions(s cli.Serve, c *capture, logger *slog.Logger) watcher.Options {
 	return watcher.Options{
 		Debounce:     s.Debounce,
 		PollInterval: s.PollInterval,
 		MaxSize:      int(s.MaxEventSize),
 		Complete:     schema.Complete,
 		Intact:       schema.Intact,
-		Newest:       log.New(),
-		Overwritten:  rel.Overwritten,
+		Newest:       c.log.New(),
+		Overwritten:  c.relay.Overwritten,
 		Logger:       logger,
 	}
 }
 
-// open finds the file to watch and opens the log of what was sent of it.
-func open(s cli.Serve, logger *slog.Logger) (file string, _ *eventlog.Log, _ error) {
+// locate finds the file to watch, "" if none is to be, and the folder for what is remembered.
+func locate(s cli.Serve, logger *slog.Logger) (file, state string, err error) {
+	if s.Watch == "" {
+		state, err = s.StatePath("/" + s.Role() + "/")
+		return "", state, err
+	}
 	file, sure, err := watcher.Locate(s.Watch)
 	if err != nil {
-		return "", nil, err
+		return "", "", err
 	}
 	if !sure {
 		logger.Warn("nothing tells what --watch is; taking it for WordPress's root", "watch", s.Watch, "file", file)
 	}
-	state, err := s.StatePath(file)
-	if err != nil {
-		return "", nil, err
-	}
-	log, err := eventlog.Open(state, eventlog.Options{Records: s.History, Age: s.HistoryAge, Logger: logger})
-	if err != nil {
-		return "", nil, err
-	}
-	logger.Info("remembering what was sent", "state", state, "position", log.Head())
-	return file, log, nil
+	state, err = s.StatePath(file)
+	return file, state, err
 }
 
 // listen takes both ports, or the sockets that systemd has opened in their place; operators is nil if that is off.

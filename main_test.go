@@ -190,7 +190,17 @@ func (s *site) start(args ...string) *process {
 	return launch(s.t, cmd)
 }
 
+// launch runs a relay and waits until it is ready.
 func launch(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := spawn(t, cmd)
+	p.address = strings.Trim(p.logged("browsers connect here", "url"), "ws:/")
+	p.admin = strings.Trim(p.logged("operators look here", "url"), "htp:/")
+	return p
+}
+
+// spawn runs a relay.
+func spawn(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, cmd: cmd, ended: make(chan struct{})}
 	cmd.Stderr = &p.log
@@ -205,8 +215,6 @@ func launch(t testing.TB, cmd *exec.Cmd) *process {
 			t.Errorf("the relay's log:\n%s", p.log.String())
 		}
 	})
-	p.address = strings.Trim(p.logged("browsers connect here", "url"), "ws:/")
-	p.admin = strings.Trim(p.logged("operators look here", "url"), "htp:/")
 	return p
 }
 
@@ -432,6 +440,13 @@ func TestMistakesAreExplained(t *testing.T) {
 		{args: []string{"--watch", s.root, "--state-dir", s.state, "--listen", taken.Addr().String()}, status: 1, want: "another program"},
 		{args: []string{"--watch", s.root, "--state-dir", s.state, "--listen", "nowhere"}, status: 1, want: "--listen"},
 		{args: []string{"--watch", s.root, "--state-dir", filepath.Join(file, "state")}, status: 1, want: "--state-dir"},
+		{args: []string{"--broker", "mysql://localhost"}, status: 1, want: "redis://HOST:6379"},
+		{args: []string{"--broker", "redis://localhost/?stream=a.b"}, status: 1, want: "stream=a.b"},
+		{args: []string{"--broker", "redis://localhost/?stream=a&x=y"}, status: 1, want: "redis://localhost"},
+		{args: []string{"--publish-token", "short"}, status: 2, want: "16 bytes"},
+		{args: []string{"--publish-token", "0123456789abcdef", "--admin-listen", "off"}, status: 2, want: "--admin-listen"},
+		{args: []string{"--watch", "x", "--forward-url", "http://localhost/"}, status: 2, want: "--peer-messages"},
+		{args: []string{"--watch", "x", "--peer-messages", "--forward-url", "localhost"}, status: 2, want: "https://host/path"},
 		{args: []string{"tail", "127.0.0.1:1"}, status: 1, want: "connect to ws://127.0.0.1:1"},
 		{args: []string{"healthcheck", "--listen", "127.0.0.1:1"}, status: 1, want: "refused"},
 		{args: []string{"bench", "--url", "wss://example.com/"}, status: 2, want: "speaks no TLS"},
@@ -782,25 +797,33 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"watcher": {},
 		"relay": {"schema", "relay/access", "relay/browser", "relay/eventlog", "relay/fanout", "relay/filter", "relay/forwarded",
 			"relay/origin", "relay/throttle"},
-		"relay/access":            {"relay/filter", "relay/throttle", "relay/token"},
-		"relay/check":             {"relay", "relay/origin", "schema"},
-		"relay/admin":             {"relay", "relay/eventlog"},
-		"relay/certificate":       {"relay/livefile"},
-		"relay/eventlog":          {"schema"},
-		"relay/filter":            {"schema"},
-		"relay/forwarded":         {},
-		"relay/guard":             {"relay", "relay/access", "relay/certificate", "relay/cli", "relay/filter", "relay/forwarded", "relay/token"},
-		"relay/livefile":          {},
-		"relay/origin":            {},
-		"relay/browser":           {},
-		"relay/fanout":            {"relay/eventlog", "schema"},
-		"relay/fanout/fanouttest": {},
-		"relay/throttle":          {},
-		"relay/token":             {"relay/livefile"},
-		"relay/cli":               {"relay/filter", "relay/forwarded", "relay/origin"},
-		"relay/demo":              {},
-		"relay/systemd":           {},
-		"relay/tail":              {},
+		"relay/access":               {"relay/filter", "relay/throttle", "relay/token"},
+		"relay/check":                {"relay", "relay/origin", "schema"},
+		"relay/admin":                {"relay", "relay/sharedlog"},
+		"relay/webhook":              {"relay/throttle"},
+		"relay/sharedlog":            {"relay/eventlog", "schema"},
+		"relay/sharedlog/enginetest": {"relay/sharedlog"},
+		"relay/broker":               {"relay/redislog", "relay/natslog", "relay/kafkalog", "relay/amqplog", "relay/sharedlog"},
+		"relay/redislog":             {"relay/sharedlog"},
+		"relay/natslog":              {"relay/sharedlog"},
+		"relay/kafkalog":             {"relay/sharedlog"},
+		"relay/amqplog":              {"relay/sharedlog"},
+		"relay/certificate":          {"relay/livefile"},
+		"relay/eventlog":             {"schema"},
+		"relay/filter":               {"schema"},
+		"relay/forwarded":            {},
+		"relay/guard":                {"relay", "relay/access", "relay/certificate", "relay/cli", "relay/filter", "relay/forwarded", "relay/token"},
+		"relay/livefile":             {},
+		"relay/origin":               {},
+		"relay/browser":              {},
+		"relay/fanout":               {"relay/eventlog", "schema"},
+		"relay/fanout/fanouttest":    {},
+		"relay/throttle":             {},
+		"relay/token":                {"relay/livefile"},
+		"relay/cli":                  {"relay/filter", "relay/forwarded", "relay/origin"},
+		"relay/demo":                 {},
+		"relay/systemd":              {},
+		"relay/tail":                 {},
 
 		"relay/bench":       {"relay/bench/tally", "relay/bench/wire"},
 		"relay/bench/tally": {},

@@ -2,10 +2,13 @@ package relay
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
@@ -14,6 +17,41 @@ import (
 
 // now is what a client gives for a position that begins at the head and wants to be told where that is.
 const now = "now"
+
+// behindPatience is how long a client waits for this relay to get to where another one has brought it.
+const behindPatience = 5 * time.Second
+
+// errBehind is for a client that has more than this relay has got of the history that it shares with others.
+var errBehind = errors.New("this relay is behind the others; come again, or to another")
+
+// catchUp waits until the log has got to a position, where that may take a moment. The error is errBehind or ctx's.
+func (s *Server) catchUp(ctx context.Context, to schema.Position) error {
+	if s.opts.Behind == nil || to.Epoch != s.log.Epoch() {
+		return nil
+	}
+	timeout := time.NewTimer(behindPatience)
+	defer timeout.Stop()
+	for {
+		head := s.log.Head().Seq
+		if head >= to.Seq {
+			return nil
+		}
+		_, _, grown, err := s.log.Next(nil, head, 1)
+		if err != nil {
+			return err
+		}
+		select {
+		case <-grown:
+		case <-timeout.C:
+			if s.opts.Behind() {
+				return errBehind
+			}
+			return nil // it says what is not so
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
 
 // begin sets where the client begins: where it asks to, else where its browser was when its last connection ended, else
 // at the head, which for a while after the start comes with what was found at that. The error is the client's.
@@ -41,6 +79,9 @@ func (s *Server) begin(v visit, entry *fanout.Entry) error {
 		head := s.log.Head()
 		asked = &head
 		entry.Found = s.found.take(v.r, entry)
+	}
+	if err := s.catchUp(v.r.Context(), *asked); err != nil {
+		return err
 	}
 	at, gap := s.place(*asked, entry.View)
 	entry.After, entry.Gap, entry.Position = at.Seq, gap, at

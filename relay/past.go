@@ -48,8 +48,11 @@ func (s *Server) history(v visit) {
 	if err == nil {
 		err = err2
 	}
+	if err == nil && asked != nil {
+		err = s.catchUp(v.r.Context(), *asked)
+	}
 	if err != nil {
-		s.reject(v, http.StatusBadRequest, "position", err.Error())
+		s.rejectPosition(v, err)
 		return
 	}
 	answer, err := s.newestOrPast(asked, limit, identity.view)

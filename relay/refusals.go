@@ -9,7 +9,7 @@ import (
 )
 
 // RefusalReasons are what clients can be refused for.
-var RefusalReasons = []string{"auth", "auth_unavailable", "handshake", "max_clients", "max_clients_per_ip", "origin", "position",
+var RefusalReasons = []string{"auth", "auth_unavailable", "behind", "handshake", "max_clients", "max_clients_per_ip", "origin", "position",
 	"rate", "token", "types"}
 
 // refusals counts what clients are refused for. An attack does not fill the log: of each reason it is one line in a

@@ -4,7 +4,9 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"wpre-relay/relay/eventlog"
@@ -59,9 +61,9 @@ type Relay struct {
 	accepted  chan accepted
 	started   time.Time
 
-	// For Ingest alone.
-	history history
-	looked  bool // it was called before
+	ingesting sync.Mutex // held while something is decided: events come from several sides
+	history   history    // guarded by ingesting
+	looked    bool       // Ingest was called before; guarded by ingesting
 }
 
 // accepted is an event on its way to the log, or, with done, a mark between two.
@@ -73,7 +75,7 @@ type accepted struct {
 // New returns a relay that knows what log holds as sent.
 func New(log *eventlog.Log, opts Options) *Relay {
 	r := &Relay{log: log, opts: opts.withDefaults(), accepted: make(chan accepted, maxAccepted), started: time.Now()}
-	r.views = newViews(r.opts.Filter, r.opts.Logger)
+	r.views = newViews(r.opts.Filter, false, r.opts.Logger)
 	recs := log.Records()
 	r.history = newHistory(max(len(recs), log.Capacity()))
 	for _, rec := range recs {
@@ -85,14 +87,18 @@ func New(log *eventlog.Log, opts Options) *Relay {
 	return r
 }
 
+// JournalError returns why what was accepted is not all on the disk, nil if it is.
+func (r *Relay) JournalError() error { return r.log.JournalError() }
+
 // Decisions returns what was decided so far.
 func (r *Relay) Decisions() *Decisions { return &r.decisions }
 
 // Ingest takes what the file says now, and when that was written, and decides whether that is a new event; if so, Run
 // appends it to the log. It does no disk work and waits for no client, so that its caller can soon read again. It returns
 // nil when the content is taken care of, whatever it was, and ctx's error if that ends first. It keeps nothing of file.
-// Calls of it and of IngestLine must not overlap.
 func (r *Relay) Ingest(ctx context.Context, file []byte, written time.Time) error {
+	r.ingesting.Lock()
+	defer r.ingesting.Unlock()
 	atStart := !r.looked
 	r.looked = true
 	ev, tail, err := schema.Decode(file, r.opts.MaxEventSize)
@@ -117,6 +123,8 @@ func (r *Relay) Ingest(ctx context.Context, file []byte, written time.Time) erro
 // of its own, even if it says the same as another. A line that was taken before, by this process or by one that had the
 // log before, is passed over in silence. Numbers that are missing before it count as Overwritten.
 func (r *Relay) IngestLine(ctx context.Context, text []byte) error {
+	r.ingesting.Lock()
+	defer r.ingesting.Unlock()
 	line, err := schema.ParseLine(text)
 	if err != nil {
 		r.invalid(err, len(text))
@@ -142,7 +150,38 @@ func (r *Relay) IngestLine(ctx context.Context, text []byte) error {
 	return r.accept(ctx, ev, line.Time, false)
 }
 
-// accept passes a new event on to Run.
+// Publish takes an event that somebody hands over, and returns what was decided, once that is in the journal. The error of
+// what is Invalid says why; any other is ctx's.
+func (r *Relay) Publish(ctx context.Context, document []byte) (Decision, error) {
+	decision, err := r.publish(ctx, document)
+	if err == nil {
+		err = r.Flush(ctx)
+	}
+	return decision, err
+}
+
+func (r *Relay) publish(ctx context.Context, document []byte) (Decision, error) {
+	r.ingesting.Lock()
+	defer r.ingesting.Unlock()
+	ev, tail, err := schema.Decode(document, r.opts.MaxEventSize)
+	if err == nil && len(tail) > 0 {
+		err = errors.New("more than one document")
+	}
+	switch {
+	case err != nil:
+		r.decided(Change{Decision: Invalid, Bytes: len(document), Reason: err.Error()})
+		r.opts.Logger.Debug("change decided", "decision", Invalid, "reason", err, "bytes", len(document))
+		return Invalid, err
+	case r.history.duplicate(ev):
+		r.decide(Duplicate, ev)
+		return Duplicate, nil
+	case !r.views.public(ev):
+		return Filtered, r.accept(ctx, ev, time.Now(), false)
+	}
+	return Relayed, r.accept(ctx, ev, time.Now(), false)
+}
+
+// accept passes a new event on to Run. r.ingesting is held.
 func (r *Relay) accept(ctx context.Context, ev schema.Event, written time.Time, torn bool) error {
 	if written.After(r.started) { // how old it was when the relay came says nothing of the relay
 		ev.Written = written.UnixNano()

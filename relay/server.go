@@ -36,6 +36,10 @@ type ServerOptions struct {
 	// Filter says who may see which events. Default: everybody all.
 	Filter *filter.Filter
 
+	// Behind is set if the log is a mirror, which may have records that hold no event, and be behind those of other
+	// relays. It reports whether that is likely now, for the mirror cannot be kept equal. Default: nil, it is no mirror.
+	Behind func() bool
+
 	// Proxies are those that are believed when they say for which address they speak. Default: none.
 	Proxies forwarded.Policy
 
@@ -69,6 +73,10 @@ type ServerOptions struct {
 
 	// PeerMessages passes each client's messages on to the others. Default: they are dropped.
 	PeerMessages bool
+
+	// Said is told what clients say, and who does, if that is known: the sub of its token. Without PeerMessages, only
+	// of those whose token says "forward": true. It must not wait. Default: nobody is told.
+	Said func(client, text string)
 
 	// Delivered is told how long after it was written an event was given to the last client that was caught up; see
 	// fanout.Options. Default: nobody is told.
@@ -111,7 +119,7 @@ func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
 		opts:      opts,
 		clients:   fanout.New(log, fanout.Options{PeerMessages: opts.PeerMessages, MessageRate: opts.MessageRate, Delivered: opts.Delivered, Logger: opts.Logger}),
 		admission: admission{maxClients: opts.MaxClients, maxPerIP: opts.MaxClientsPerIP, maxRate: rate.Limit(opts.HandshakeRate)},
-		views:     newViews(opts.Filter, opts.Logger),
+		views:     newViews(opts.Filter, opts.Behind != nil, opts.Logger),
 		found:     newFound(log, found, opts.CatchUp),
 		refusals:  refusals{logger: opts.Logger},
 	}
@@ -120,6 +128,9 @@ func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
 	}
 	return s
 }
+
+// Log returns the log that clients are served from.
+func (s *Server) Log() *eventlog.Log { return s.log }
 
 // Run serves the clients that ServeHTTP accepts, until ctx ends.
 func (s *Server) Run(ctx context.Context) { s.clients.Run(ctx) }
@@ -238,15 +249,26 @@ func (s *Server) accept(v visit, entry fanout.Entry, accept func(http.ResponseWr
 		return
 	}
 	entry.View, entry.Expires, entry.Subprotocol = identity.view, identity.Expires, identity.Subprotocol
+	entry.Said = s.said(identity)
 	if err := s.begin(v, &entry); err != nil {
 		leave()
-		s.reject(v, http.StatusBadRequest, "position", err.Error())
+		s.rejectPosition(v, err)
 		return
 	}
 	if err := accept(v.w, v.r, entry); err != nil {
 		s.refusals.add("handshake")
 		s.opts.Logger.Debug("handshake failed", "remote", v.r.RemoteAddr, "error", err)
 	}
+}
+
+// said returns what is told what the client says, nil if nobody is to be.
+func (s *Server) said(by identity) func([]byte) {
+	claims := by.Viewer.Claims
+	if s.opts.Said == nil || !s.opts.PeerMessages && claims["forward"] != true {
+		return nil
+	}
+	client, _ := claims["sub"].(string)
+	return func(text []byte) { s.opts.Said(client, string(text)) }
 }
 
 // identity is who a client is and what it sees.
@@ -274,6 +296,16 @@ func (s *Server) identify(v visit) (identity, bool) {
 		return identity{}, false
 	}
 	return identity{known, s.views.of(known.Viewer, types)}, true
+}
+
+// rejectPosition tells a client that it cannot have what comes after the position that it asks for.
+func (s *Server) rejectPosition(v visit, err error) {
+	if errors.Is(err, errBehind) {
+		v.w.Header().Set("Retry-After", "1")
+		s.reject(v, http.StatusServiceUnavailable, "behind", err.Error())
+		return
+	}
+	s.reject(v, http.StatusBadRequest, "position", err.Error())
 }
 
 // reject answers a request that is not to be. The text must hold nothing secret.

@@ -27,6 +27,7 @@ const (
 // views says what clients may see. Those that may see the same share one view, and so what they are sent.
 type views struct {
 	filter *filter.Filter // nil: all may see everything
+	voids  bool           // there may be records that hold no event
 	logger *slog.Logger
 	noisy  throttle.Throttle
 
@@ -34,13 +35,13 @@ type views struct {
 	known map[string]*view // guarded by mu
 }
 
-func newViews(f *filter.Filter, logger *slog.Logger) *views {
-	return &views{filter: f, logger: logger, known: make(map[string]*view)}
+func newViews(f *filter.Filter, voids bool, logger *slog.Logger) *views {
+	return &views{filter: f, voids: voids, logger: logger, known: make(map[string]*view)}
 }
 
 // of returns what the viewer may see of the events of these types, all if there are none; nil if that is everything.
 func (v *views) of(viewer filter.Viewer, types []string) fanout.View {
-	if v.filter == nil && len(types) == 0 {
+	if v.filter == nil && !v.voids && len(types) == 0 {
 		return nil
 	}
 	key := strings.Join(types, ",")
@@ -86,7 +87,7 @@ type view struct {
 
 // Sees implements fanout.View.
 func (v *view) Sees(rec *eventlog.Record) bool {
-	return (len(v.types) == 0 || slices.Contains(v.types, rec.Event.Type)) && v.all.shows(rec.Event, v.viewer)
+	return !rec.IsVoid() && (len(v.types) == 0 || slices.Contains(v.types, rec.Event.Type)) && v.all.shows(rec.Event, v.viewer)
 }
 
 // typesAskedFor returns the types that the client wants, in order, none if it wants all.

@@ -32,7 +32,7 @@ cleanup() {
 	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
 	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
 	[ -z "$policy" ] || rm -f "$policy"
-	if ((status != 0)) && [ -d "$work/logs" ] && [ ! -d "$work/relay" ]; then tail -n 20 "$work"/logs/* >&2; fi
+	if ((status != 0)) && [ -d "$work/logs" ] && [ ! -d "$work/relay" ]; then tail -n 20 "$work"/logs/* >&2 || true; fi
 	if [ -n "$keep" ]; then echo "everything is in $work"; else rm -rf "$work"; fi
 	exit "$status"
 }

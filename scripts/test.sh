@@ -2,8 +2,8 @@
 # All checks of the project, in the order of their price:
 #   scripts/test.sh
 # It needs Go. Some parts need more: php, phpcs, node, Chromium, nginx, Apache, Caddy, Prometheus, pebble, slowhttptest, systemd,
-# WordPress with php-fpm and MariaDB. As root on Debian it installs those but for node; elsewhere it says what it skips, and with
-# CI=true a skip is a failure.
+# WordPress with php-fpm and MariaDB, Redis, NATS, RabbitMQ. As root on Debian it installs those but for node; elsewhere it says what
+# it skips, and with CI=true a skip is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,8 @@ in_modules() { # in_modules COMMAND...: in the program's module and in the bench
 }
 
 packages=()
-for need in nginx:nginx-light apache2:apache2-bin caddy:caddy systemd-analyze:systemd lsof:lsof zip:zip; do
+for need in nginx:nginx-light apache2:apache2-bin caddy:caddy systemd-analyze:systemd lsof:lsof zip:zip \
+	redis-server:redis-server nats-server:nats-server rabbitmq-server:rabbitmq-server; do
 	command -v "${need%%:*}" >/dev/null || packages+=("${need#*:}")
 done
 if ((${#packages[@]} > 0 && EUID == 0)) && command -v apt-get >/dev/null; then

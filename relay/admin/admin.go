@@ -24,6 +24,9 @@ type Options struct {
 	// browser could have its own name lead here (DNS rebinding). It is for a listener that only this machine reaches.
 	Local bool
 
+	// Publishing takes events at POST /publish. Default: nobody does.
+	Publishing *Publishing
+
 	// Profiles adds Go's profiles at /debug/pprof/.
 	Profiles bool
 }
@@ -31,6 +34,7 @@ type Options struct {
 // New returns the handler of the listener for operators: / is a page that shows what the relay does, /livez says that
 // the process serves, /readyz whether it should get clients, /metrics is for Prometheus. /api/status is how the relay
 // stands, /api/trend how it stood in the last hour, and /api/live an event stream of what happens, as JSON.
+// With Options.Publishing, POST /publish takes events.
 func New(health Health, monitor *Monitor, opts Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
@@ -43,6 +47,9 @@ func New(health Health, monitor *Monitor, opts Options) http.Handler {
 		}
 		io.WriteString(w, "ok\n")
 	})
+	if opts.Publishing != nil {
+		mux.Handle("POST /publish", opts.Publishing)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry(health, monitor), promhttp.HandlerOpts{}))
 
 	inner := http.NewServeMux()

@@ -45,12 +45,12 @@ func operate(t *testing.T, opts admin.Options) *operated {
 	ended := make(chan struct{})
 	go func() { defer close(ended); o.rel.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
+	served := relay.NewServer(log, 0, relay.ServerOptions{Logger: quiet})
 	health := admin.Health{
 		Version:  "v1",
 		Started:  time.Now(),
-		Log:      log,
 		Relay:    o.rel,
-		Server:   relay.NewServer(log, 0, relay.ServerOptions{Logger: quiet}),
+		Server:   func() *relay.Server { return served },
 		Watch:    func() admin.Watch { return o.watch },
 		Stopping: o.stopping,
 	}

@@ -1,12 +1,13 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
 
 	"wpre-relay/relay"
-	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/sharedlog"
 )
 
 // heldUp is for how long the capture may look at nothing before the relay counts as deaf. It looks once a second.
@@ -32,10 +33,11 @@ type Watch struct {
 type Health struct {
 	Version string
 	Started time.Time
-	Log     *eventlog.Log
-	Relay   *relay.Relay
-	Server  *relay.Server
-	Watch   func() Watch
+	Relay   *relay.Relay                          // nil if nothing is captured here
+	Watch   func() Watch                          // nil if nothing is watched
+	Server  func() *relay.Server                  // returns nil until there is one
+	Forward func() (sent, dropped, failed uint64) // nil if nothing is forwarded
+	Broker  func() sharedlog.Status               // nil if there is none
 
 	// Stopping is closed when the relay begins to stop.
 	Stopping <-chan struct{}
@@ -47,6 +49,17 @@ func (h Health) Ready() error {
 	case <-h.Stopping:
 		return errors.New("the relay is stopping")
 	default:
+	}
+	if h.Broker != nil {
+		if status := h.Broker(); !status.Connected {
+			return fmt.Errorf("the broker is away: %s", cmp.Or(status.Problem, "it was not reached yet"))
+		}
+	}
+	if h.Server() == nil {
+		return errors.New("the history is being read")
+	}
+	if h.Watch == nil {
+		return nil
 	}
 	watch := h.Watch()
 	switch silent := time.Since(watch.Alive); {
@@ -66,9 +79,10 @@ type Report struct {
 	UptimeSeconds int64                     `json:"uptime_seconds"`
 	NotReady      string                    `json:"not_ready"` // why, "" if it is ready
 	Position      string                    `json:"position"`
-	Start         string                    `json:"start"` // the position before the oldest event that is kept
-	Kept          uint64                    `json:"kept"`  // events that are kept, at most
-	Watch         Watch                     `json:"watch"`
+	Start         string                    `json:"start"`            // the position before the oldest event that is kept
+	Kept          uint64                    `json:"kept"`             // events that are kept, at most
+	Watch         *Watch                    `json:"watch,omitempty"`  // nil if nothing is watched
+	Broker        *sharedlog.Status         `json:"broker,omitempty"` // nil if there is none
 	Decisions     map[relay.Decision]uint64 `json:"decisions"`
 	Delivery      Delivery                  `json:"delivery"`
 	Server        relay.ServerStatus        `json:"server"`
@@ -77,22 +91,39 @@ type Report struct {
 
 // report returns how the relay stands now, but for Delivery.
 func (h Health) report() Report {
-	head, start := h.Log.Head(), h.Log.Start()
 	report := Report{
 		Version:       h.Version,
 		UptimeSeconds: int64(time.Since(h.Started).Seconds()),
-		Position:      head.String(),
-		Start:         start.String(),
-		Kept:          head.Seq - min(head.Seq, start.Seq),
-		Watch:         h.Watch(),
-		Decisions:     h.Relay.Decisions().Counts(),
-		Server:        h.Server.Status(),
+		Decisions:     h.decisions(),
+	}
+	if server := h.Server(); server != nil {
+		head, start := server.Log().Head(), server.Log().Start()
+		report.Position, report.Start, report.Kept = head.String(), start.String(), head.Seq-min(head.Seq, start.Seq)
+		report.Server = server.Status()
+	}
+	if h.Watch != nil {
+		watch := h.Watch()
+		report.Watch = &watch
+	}
+	if h.Broker != nil {
+		status := h.Broker()
+		report.Broker = &status
 	}
 	if err := h.Ready(); err != nil {
 		report.NotReady = err.Error()
 	}
-	if err := h.Log.JournalError(); err != nil {
-		report.JournalError = err.Error()
+	if h.Relay != nil {
+		if err := h.Relay.JournalError(); err != nil {
+			report.JournalError = err.Error()
+		}
 	}
 	return report
+}
+
+// decisions returns what was decided so far, of all kinds none where nothing is captured.
+func (h Health) decisions() map[relay.Decision]uint64 {
+	if h.Relay == nil {
+		return new(relay.Decisions).Counts()
+	}
+	return h.Relay.Decisions().Counts()
 }

@@ -27,6 +27,11 @@ var (
 	watcherOutbox    = metric("watcher_outbox", "1 if the companion in WordPress keeps every event for the relay, else 0.")
 	watcherOverflows = metric("watcher_overflows_total", "Times the kernel dropped notifications.")
 	watcherRearmed   = metric("watcher_rearmed_total", "Times the watch was set up anew.")
+	forwarded        = metric("forwarded_messages_total", "Clients' messages for the site, by what became of them.", "result")
+	brokerConnected  = metric("broker_connected", "1 while the broker can be reached, else 0.")
+	brokerReconnects = metric("broker_reconnects_total", "Times the broker has come back.")
+	brokerPending    = metric("broker_pending_events", "Events captured here that the broker has not taken yet.")
+	brokerLost       = metric("broker_lost_events_total", "Events captured here that were no longer kept when the broker was back.")
 	ready            = metric("ready", "1 if /readyz says so.")
 	journalOK        = metric("journal_ok", "1 if the journal holds all events.")
 	eventsKept       = metric("events_kept", "Events that clients can resume over, at most.")
@@ -48,7 +53,7 @@ func registry(health Health, monitor *Monitor) *prometheus.Registry {
 // Describe implements prometheus.Collector.
 func (c collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{eventsTotal, clients, rejectedTotal, closesTotal, messagesTotal, watcherMode,
-		watcherOutbox, watcherOverflows, watcherRearmed, ready, journalOK, eventsKept, buildInfo} {
+		watcherOutbox, watcherOverflows, watcherRearmed, brokerConnected, brokerReconnects, brokerPending, brokerLost, forwarded, ready, journalOK, eventsKept, buildInfo} {
 		descs <- desc
 	}
 }
@@ -74,12 +79,26 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 		count(closesTotal, n, code)
 	}
 	count(messagesTotal, report.Server.MessagesSent)
-	if report.Watch.Mode != "" {
-		gauge(watcherMode, 1, report.Watch.Mode)
+	if watch := report.Watch; watch != nil {
+		if watch.Mode != "" {
+			gauge(watcherMode, 1, watch.Mode)
+		}
+		gauge(watcherOutbox, truth(watch.Outbox))
+		count(watcherOverflows, watch.Overflows)
+		count(watcherRearmed, watch.Rearmed)
 	}
-	gauge(watcherOutbox, truth(report.Watch.Outbox))
-	count(watcherOverflows, report.Watch.Overflows)
-	count(watcherRearmed, report.Watch.Rearmed)
+	if c.health.Forward != nil {
+		sent, dropped, failed := c.health.Forward()
+		count(forwarded, sent, "sent")
+		count(forwarded, dropped, "dropped")
+		count(forwarded, failed, "failed")
+	}
+	if broker := report.Broker; broker != nil {
+		gauge(brokerConnected, truth(broker.Connected))
+		count(brokerReconnects, broker.Reconnects)
+		gauge(brokerPending, float64(broker.Pending))
+		count(brokerLost, broker.Lost)
+	}
 	gauge(ready, truth(report.NotReady == ""))
 	gauge(journalOK, truth(report.JournalError == ""))
 	gauge(eventsKept, float64(report.Kept))

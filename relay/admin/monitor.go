@@ -64,10 +64,13 @@ func (m *Monitor) report(health Health) Report {
 }
 
 func (m *Monitor) sample(health Health) Sample {
-	counts := health.Relay.Decisions().Counts()
+	counts, clients := health.decisions(), 0
+	if server := health.Server(); server != nil {
+		clients = server.Status().Clients
+	}
 	return Sample{
 		Time:     time.Now(),
-		Clients:  health.Server.Status().Clients,
+		Clients:  clients,
 		Sent:     counts[relay.Relayed] + counts[relay.Torn] + counts[relay.Filtered],
 		Delivery: deliveryOf(m.delays.all()),
 	}

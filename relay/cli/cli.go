@@ -39,7 +39,7 @@ type CLI struct {
 
 // Serve are the settings of the relay proper.
 type Serve struct {
-	Watch        string        `group:"capture" placeholder:"PATH" help:"What to watch: WordPress's root, wp-content, realtime-events or the event file itself; it need not exist yet. Required."`
+	Watch        string        `group:"capture" placeholder:"PATH" help:"What to watch: WordPress's root, wp-content, realtime-events or the event file itself; it need not exist yet. Required, but with --broker or --publish-token."`
 	StateDir     string        `group:"capture" placeholder:"DIR" help:"Where to remember what was sent, across restarts (default: $$STATE_DIRECTORY, else wpre-relay in $$XDG_STATE_HOME or ~/.local/state)."`
 	History      int           `group:"capture" placeholder:"N" default:"10000" help:"How many events to remember (default: ${default})."`
 	HistoryAge   time.Duration `group:"capture" placeholder:"TIME" default:"0" help:"For how long to give them to clients that resume; they go from the disk within twice that, but for the newest (default: 0, no limit)."`
@@ -58,6 +58,7 @@ type Serve struct {
 	Welcome         string           `group:"clients" placeholder:"TEXT" help:"Greet each client with this text, as the recipe's Node server does (default: none; the plugin's page logs an error for it)."`
 	PeerMessages    bool             `group:"clients" help:"Send each client's messages to all others as 'Broadcast: …', as the recipe's Node server does."`
 	Security
+	Sharing
 
 	AdminListen string `group:"operators" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where operators look: a page that shows what happens, /metrics, /livez, /readyz and /api/status; 'off' for nowhere (default: ${default})."`
 	Pprof       bool   `group:"operators" help:"Give Go's profiles there as well, at /debug/pprof/."`
@@ -87,7 +88,7 @@ type Healthcheck struct {
 // validate refuses what cannot be meant.
 func (s *Serve) validate() error {
 	switch {
-	case s.Watch == "":
+	case s.Watch == "" && s.Broker == nil && s.PublishToken == "":
 		return errors.New("--watch is missing: give the path to WordPress, to its wp-content or to the event file (to see the relay work without WordPress: wpre-relay demo)")
 	case s.History < 1:
 		return errors.New("--history must be at least 1")
@@ -96,7 +97,13 @@ func (s *Serve) validate() error {
 	case s.MaxClients < 0 || s.MaxClientsPerIP < 0:
 		return errors.New("a limit must not be negative; 0 is no limit")
 	}
-	return s.Security.validate()
+	if s.PublishToken != "" && s.AdminListen == "off" {
+		return errors.New("--publish-token: events are taken at --admin-listen, which is off")
+	}
+	if s.ForwardURL != nil && !s.PeerMessages && !s.gated() {
+		return errors.New("--forward-url: nothing lets a client's message pass; add --peer-messages, or --jwt-key for tokens that say so")
+	}
+	return errors.Join(s.Security.validate(), s.Sharing.validate())
 }
 
 // Validate refuses what cannot be meant.
@@ -167,7 +174,7 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 		kong.DefaultEnvars(envPrefix),
 		kong.Configuration(loadConfig),
 		kong.Vars{"version": "wpre-relay " + version},
-		kong.Groups{"capture": "Watching:", "clients": "Serving:", "tls": "TLS:", "access": "Who may listen, and to what:", "floods": "Floods:", "operators": "For operators:", "look": "Where to look:", "server": "The server:", "load": "The load:", "result": "The result:", "general": "General:"},
+		kong.Groups{"capture": "Watching:", "clients": "Serving:", "tls": "TLS:", "access": "Who may listen, and to what:", "floods": "Floods:", "sharing": "With other relays, and other ways in:", "operators": "For operators:", "look": "Where to look:", "server": "The server:", "load": "The load:", "result": "The result:", "general": "General:"},
 		kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }), // the environment is explained once

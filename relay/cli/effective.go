@@ -92,12 +92,21 @@ func scalar(value reflect.Value) any {
 	case slog.Level:
 		return strings.ToLower(v.String())
 	case *url.URL:
-		return v.Redacted()
+		return redacted(v)
 	case fmt.Stringer:
 		return v.String()
 	default:
 		return v
 	}
+}
+
+// redacted returns an address without password; where there is only a user, that may be a token.
+func redacted(address *url.URL) string {
+	shown := *address
+	if _, set := shown.User.Password(); !set && shown.User != nil {
+		shown.User = url.User("xxxxx")
+	}
+	return shown.Redacted()
 }
 
 // printSettings writes the settings as a configuration file, each with where it comes from.

@@ -24,6 +24,7 @@ type client struct {
 	shard  *shard
 	socket socket
 	left   func(End)
+	said   func([]byte) // nil if nobody wants to know what it says
 	kind
 	turn    uint32 // decides in which second it is pinged
 	expires int64  // Unix time at which it must go; 0: never
@@ -158,6 +159,9 @@ func (c *client) pong(payload []byte) {
 func (c *client) message(text []byte) {
 	if c.set.opts.PeerMessages {
 		c.set.tellPeers(text, c)
+	}
+	if c.said != nil {
+		c.said(text)
 	}
 }
 

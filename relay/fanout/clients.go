@@ -147,9 +147,10 @@ type Entry struct {
 	Found       []*eventlog.Record // what it gets before anything else; of those after After it gets none twice
 	Position    schema.Position    // it is told that it is here, if Tell is set
 	Tell        bool
-	Gap         *eventlog.Gap // what it is told is lost, nil if nothing
-	After       uint64        // number of the record after which it reads the log
-	Left        func(End)     // called once, when the client is gone
+	Gap         *eventlog.Gap     // what it is told is lost, nil if nothing
+	After       uint64            // number of the record after which it reads the log
+	Left        func(End)         // called once, when the client is gone
+	Said        func(text []byte) // called with each message of the client, on the goroutine that reads; it must not wait, nor keep text. nil: nobody wants to know
 }
 
 // End is how a client's connection came to its end.
@@ -186,6 +187,7 @@ func (c *Clients) begin(taken *hijacker, entry Entry, hello []byte) {
 		shard:   c.shards[turn%uint64(len(c.shards))],
 		socket:  newSocket(taken.conn),
 		left:    entry.Left,
+		said:    entry.Said,
 		turn:    uint32(turn / uint64(len(c.shards))),
 		kind:    kind{entry.Format, entry.View},
 		pos:     entry.After,

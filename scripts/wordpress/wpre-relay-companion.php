@@ -190,7 +190,9 @@ class WPRE_Relay_Outbox {
 			return true;
 		} catch ( Throwable $trouble ) {
 			self::$given_up = true;
-			wpre_relay_complain( $trouble->getMessage() . '; events go into latest_event.json alone' );
+
+			$why = str_replace( basename( $this->path, '.ndjson' ), 'events-KEY', $trouble->getMessage() ); // Some serve the log, too.
+			wpre_relay_complain( "$why; events go into latest_event.json alone" );
 			return false;
 		}
 	}

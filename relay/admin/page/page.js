@@ -58,34 +58,37 @@ function say(id, text, className) {
 }
 
 function showReport(report) {
-	const { watch, server, delivery } = report;
+	const { watch, broker, server, delivery } = report;
 	say('state', report.not_ready ? `Not ready: ${report.not_ready}` : 'Ready', report.not_ready ? 'bad' : 'good');
 	say('clients', number(server.clients));
 	say('transports', `${number(server.clients - server.event_streams)} WebSocket, ${number(server.event_streams)} event streams`);
 	say('events', number(report.decisions.relayed + report.decisions.torn + report.decisions.filtered));
-	say('position', `at ${report.position}`);
+	say('position', report.position && `at ${report.position}`);
 	say('p50', delivery.count ? milliseconds(delivery.p50_ms) : '–');
 	say('p99', delivery.count ? `p99 ${milliseconds(delivery.p99_ms)}, of the last ${number(delivery.count)}` : 'nothing delivered yet');
-	say('mode', watch.mode || '–');
-	say('present', watch.problem || watch.reason || (watch.present ? 'the file is there' : 'no event yet'), watch.problem ? 'note bad' : 'note');
+	say('mode', watch?.mode || '–');
+	say('present', watch ? watch.problem || watch.reason || (watch.present ? 'the file is there' : 'no event yet') : 'nothing is watched here', watch?.problem ? 'note bad' : 'note');
 	say('uptime', duration(report.uptime_seconds));
 	say('version', report.version);
 	say('kept', `${number(report.kept)} events`);
-	say('journal', report.journal_error || 'on disk', report.journal_error ? 'note bad' : 'note');
+	say('journal', report.journal_error || (broker ? 'of all relays' : 'on disk'), report.journal_error ? 'note bad' : 'note');
 	for (const decision of decisions) say(`count-${decision}`, `(${number(report.decisions[decision])})`);
 	showCounts('rejected', server.rejected);
 	showCounts('closed', server.closed);
-	$('watch').replaceChildren(
-		row(['File', watch.file]),
-		row(['Companion', watch.outbox ? 'keeps every event' : 'not there']),
-		row(['Notifications', number(watch.notifications)]),
-		row(['Overflows', number(watch.overflows)]),
-		row(['Set up anew', number(watch.rearmed)]),
-	);
+	const rows = [];
+	if (watch) {
+		rows.push(['File', watch.file], ['Companion', watch.outbox ? 'keeps every event' : 'not there'], ['Notifications', number(watch.notifications)],
+			['Overflows', number(watch.overflows)], ['Set up anew', number(watch.rearmed)]);
+	}
+	if (broker) {
+		rows.push(['Broker', broker.connected ? 'connected' : `away: ${broker.problem}`], ['Waits for the broker', number(broker.pending)],
+			['Broker came back', number(broker.reconnects)], ['Lost to others', number(broker.lost)]);
+	}
+	$('watch').replaceChildren(...rows.map((cells) => row(cells)));
 }
 
 function showCounts(id, counts) {
-	const rows = Object.entries(counts).filter(([, n]) => n > 0).sort().map(([name, n]) => row([name, number(n)], ['', 'number']));
+	const rows = Object.entries(counts ?? {}).filter(([, n]) => n > 0).sort().map(([name, n]) => row([name, number(n)], ['', 'number']));
 	$(id).replaceChildren(...(rows.length ? rows : [row(['none', ''])]));
 }
 

@@ -1,0 +1,31 @@
+package relay
+
+import (
+	"io"
+	"net/http"
+	"path"
+	"sync/atomic"
+)
+
+// Entrance is the public handler before there is a server, and then that server. The zero value works.
+type Entrance struct{ server atomic.Pointer[Server] }
+
+// Open lets everybody through to a server.
+func (e *Entrance) Open(server *Server) { e.server.Store(server) }
+
+// Server returns the server, nil before Open.
+func (e *Entrance) Server() *Server { return e.server.Load() }
+
+// ServeHTTP is the server's. Before Open everybody is asked to come again, but /livez is answered.
+func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	server := e.server.Load()
+	switch {
+	case server != nil:
+		server.ServeHTTP(w, r)
+	case path.Base(r.URL.Path) == "livez" && !wantsUpgrade(r):
+		io.WriteString(w, "ok\n")
+	default:
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "wpre-relay: the broker has not been reached yet", http.StatusServiceUnavailable)
+	}
+}
