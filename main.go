@@ -195,7 +195,9 @@ func serveOnce(ctx context.Context, s cli.Serve, reloads reloads, logger *slog.L
 	if err != nil {
 		return err
 	}
-	defer shared.close()
+	if shared != nil {
+		defer shared.Close()
+	}
 	// The ports are taken before the file is read: what is read counts as sent.
 	public, operators, err := listen(s)
 	if err != nil {
@@ -204,17 +206,23 @@ func serveOnce(ctx context.Context, s cli.Serve, reloads reloads, logger *slog.L
 	public, scheme := guard.Secure(public)
 	defer in.start(cancel)()
 	entrance := new(relay.Entrance)
-	forward := openForward(s, logger)
-	defer start(forward.run)()
+	forward := webhook.New(s.ForwardURL, logger)
+	defer start(forward.Run)()
 	health := admin.Health{
 		Version:  describeVersion(),
 		Started:  time.Now(),
 		Relay:    in.relay,
 		Watch:    in.report(),
 		Server:   entrance.Server,
-		Broker:   shared.report(),
-		Forward:  forward.report(),
+		Forward:  forward.Counts,
 		Stopping: ctx.Done(),
+	}
+	options := serverOptions(s, guard, monitor, state, logger)
+	if forward != nil {
+		options.Said = func(client, text string) { forward.Offer(webhook.Message{Text: text, Client: client}) }
+	}
+	if shared != nil {
+		health.Broker, options.Behind = shared.Status, shared.Away
 	}
 	if operators != nil {
 		handler := admin.New(health, monitor, admin.Options{Local: isLoopback(operators.Addr()), Publishing: in.publishing(s), Profiles: s.Pprof})
@@ -234,18 +242,17 @@ func serveOnce(ctx context.Context, s cli.Serve, reloads reloads, logger *slog.L
 	if shared != nil {
 		stopListening = listening() // who comes before the broker is reached is told so
 		defer func() { stopListening() }()
-		switch err := shared.Join(ctx); {
-		case ctx.Err() != nil:
+		if err := shared.Join(ctx); err != nil {
+			cancel(err) // counts only if nothing else has ended ctx
 			return onPurpose(ctx)
-		case err != nil:
-			return err
 		}
-		defer shared.start(cancel)()
-		log = shared.Log()
-		found = log.Head().Seq
+		defer start(func(ctx context.Context) {
+			if err := shared.Run(ctx); err != nil {
+				cancel(err)
+			}
+		})()
+		log, found = shared.Log(), shared.Log().Head().Seq
 	}
-	options := serverOptions(s, guard, monitor, state, logger)
-	options.Said, options.Behind = forward.said(), shared.behind()
 	server := relay.NewServer(log, found, options)
 	defer start(server.Run, guard.Run, func(ctx context.Context) { reloads.run(ctx, guard, logger) })()
 	entrance.Open(server)
@@ -282,6 +289,9 @@ type capture struct {
 // openCapture opens the log of what was captured in state, and what watches the file, if there is one to watch.
 func openCapture(s cli.Serve, file, state string, opts relay.Options) (*capture, error) {
 	if !s.Ingests() {
+		if s.ResumeCookie { // which keeps something beside the log
+			return new(capture), os.MkdirAll(state, 0o700)
+		}
 		return new(capture), nil
 	}
 	log, err := eventlog.Open(state, eventlog.Options{Records: s.History, Age: s.HistoryAge, Logger: opts.Logger})
@@ -367,14 +377,8 @@ func (c *capture) report() func() admin.Watch {
 	return func() admin.Watch { return watchReport(c.watcher.Status()) }
 }
 
-// sharing is this relay's part in a history that it shares with others; nil where it shares none.
-type sharing struct {
-	*sharedlog.Shared
-	engine    sharedlog.Engine
-	publisher *sharedlog.Publisher // nil if nothing is captured here
-}
-
-func openShared(s cli.Serve, in *capture, logger *slog.Logger) (*sharing, error) {
+// openShared returns this relay's part in a history that it shares with others, nil if it shares none.
+func openShared(s cli.Serve, in *capture, logger *slog.Logger) (*sharedlog.Shared, error) {
 	if s.Broker == nil {
 		return nil, nil
 	}
@@ -382,87 +386,12 @@ func openShared(s cli.Serve, in *capture, logger *slog.Logger) (*sharing, error)
 	if err != nil {
 		return nil, err
 	}
-	shared := &sharing{Shared: sharedlog.New(engine, sharedlog.Options{Records: s.History, Age: s.HistoryAge, Logger: logger}), engine: engine}
-	if in.log != nil {
-		if shared.publisher, err = sharedlog.OpenPublisher(in.log, logger); err != nil {
-			return nil, errors.Join(err, engine.Close())
-		}
+	shared, err := sharedlog.Open(engine, in.log, sharedlog.Options{Records: s.History, Age: s.HistoryAge, Logger: logger})
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
 	}
 	logger.Info("sharing the history with other relays", "broker", s.Broker.Scheme+"://"+s.Broker.Host, "captures", in.log != nil)
 	return shared, nil
-}
-
-func (s *sharing) close() {
-	if s != nil {
-		s.engine.Close()
-	}
-}
-
-// start keeps the history equal to the others', and adds what is captured here.
-func (s *sharing) start(cancel context.CancelCauseFunc) (stop func()) {
-	return start(
-		func(ctx context.Context) {
-			if err := s.Follow(ctx); err != nil {
-				cancel(err)
-			}
-		},
-		func(ctx context.Context) {
-			if s.publisher != nil {
-				s.Publish(ctx, s.publisher)
-			}
-		},
-	)
-}
-
-// behind returns what tells whether the others may have more, nil if there are none.
-func (s *sharing) behind() func() bool {
-	if s == nil {
-		return nil
-	}
-	return func() bool { return !s.Status().Connected }
-}
-
-func (s *sharing) report() func() sharedlog.Status {
-	if s == nil {
-		return nil
-	}
-	return func() sharedlog.Status {
-		status := s.Status()
-		if s.publisher != nil {
-			status.Pending = s.publisher.Pending()
-		}
-		return status
-	}
-}
-
-// forwarding hands what clients say to the site; nil where nobody wants to know.
-type forwarding struct{ *webhook.Hook }
-
-func openForward(s cli.Serve, logger *slog.Logger) *forwarding {
-	if s.ForwardURL == nil {
-		return nil
-	}
-	return &forwarding{webhook.New(s.ForwardURL, logger)}
-}
-
-func (f *forwarding) run(ctx context.Context) {
-	if f != nil {
-		f.Run(ctx)
-	}
-}
-
-func (f *forwarding) report() func() (sent, dropped, failed uint64) {
-	if f == nil {
-		return nil
-	}
-	return f.Counts
-}
-
-func (f *forwarding) said() func(client, text string) {
-	if f == nil {
-		return nil
-	}
-	return func(client, text string) { f.Offer(webhook.Message{Text: text, Client: client}) }
 }
 
 // watchReport returns how the watch stands, in the words of admin.

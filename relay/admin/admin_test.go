@@ -51,6 +51,7 @@ func operate(t *testing.T, opts admin.Options) *operated {
 		Started:  time.Now(),
 		Relay:    o.rel,
 		Server:   func() *relay.Server { return served },
+		Forward:  func() (sent, dropped, failed uint64) { return 3, 2, 1 },
 		Watch:    func() admin.Watch { return o.watch },
 		Stopping: o.stopping,
 	}
@@ -134,6 +135,7 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 		`wpre_relay_messages_sent_total 0`,
 		`wpre_relay_watcher_mode{mode="inotify"} 1`,
 		`wpre_relay_watcher_outbox 0`,
+		`wpre_relay_forwarded_messages_total{result="dropped"} 2`,
 		`wpre_relay_delivery_seconds_bucket{le="0.001"} 0`,
 		`wpre_relay_delivery_seconds_bucket{le="0.0025"} 1`,
 		`wpre_relay_ready 1`,

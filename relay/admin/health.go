@@ -36,7 +36,7 @@ type Health struct {
 	Relay   *relay.Relay                          // nil if nothing is captured here
 	Watch   func() Watch                          // nil if nothing is watched
 	Server  func() *relay.Server                  // returns nil until there is one
-	Forward func() (sent, dropped, failed uint64) // nil if nothing is forwarded
+	Forward func() (sent, dropped, failed uint64) // clients' messages for the site
 	Broker  func() sharedlog.Status               // nil if there is none
 
 	// Stopping is closed when the relay begins to stop.

@@ -87,12 +87,10 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 		count(watcherOverflows, watch.Overflows)
 		count(watcherRearmed, watch.Rearmed)
 	}
-	if c.health.Forward != nil {
-		sent, dropped, failed := c.health.Forward()
-		count(forwarded, sent, "sent")
-		count(forwarded, dropped, "dropped")
-		count(forwarded, failed, "failed")
-	}
+	sent, dropped, failed := c.health.Forward()
+	count(forwarded, sent, "sent")
+	count(forwarded, dropped, "dropped")
+	count(forwarded, failed, "failed")
 	if broker := report.Broker; broker != nil {
 		gauge(brokerConnected, truth(broker.Connected))
 		count(brokerReconnects, broker.Reconnects)

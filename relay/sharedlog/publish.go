@@ -25,8 +25,8 @@ const (
 	maxRead = 1 << 20
 )
 
-// Publisher publishes what comes into a relay's own log. Use OpenPublisher.
-type Publisher struct {
+// publisher is how far what comes into a relay's own log is published.
+type publisher struct {
 	own    *eventlog.Log
 	at     atomic.Uint64 // number of the newest record that is published
 	names  *recent       // of what is
@@ -34,10 +34,10 @@ type Publisher struct {
 	logger *slog.Logger
 }
 
-// OpenPublisher returns the publisher of a log, which goes on where the one before got to; a file beside the log's journal
+// openPublisher returns the publisher of a log, which goes on where the one before got to; a file beside the log's journal
 // says where. If there is none, what the log holds was captured before there was anything to publish to.
-func OpenPublisher(own *eventlog.Log, logger *slog.Logger) (*Publisher, error) {
-	p := &Publisher{own: own, names: newRecent(own.Capacity()), path: filepath.Join(own.Dir(), publishedName), logger: logger}
+func openPublisher(own *eventlog.Log, logger *slog.Logger) (*publisher, error) {
+	p := &publisher{own: own, names: newRecent(own.Capacity()), path: filepath.Join(own.Dir(), publishedName), logger: logger}
 	p.at.Store(own.Head().Seq)
 	text, err := os.ReadFile(p.path)
 	switch at, invalid := schema.ParsePosition(strings.TrimSpace(string(text))); {
@@ -60,17 +60,18 @@ func OpenPublisher(own *eventlog.Log, logger *slog.Logger) (*Publisher, error) {
 	return p, nil
 }
 
-// Publish adds to the stream what comes into a relay's own log, in its order, until ctx ends. What the engine has not
+// publishAll adds to the stream what comes into the relay's own log, in its order, until ctx ends. What the engine has not
 // taken waits in that log, also over restarts.
-func (s *Shared) Publish(ctx context.Context, p *Publisher) {
+func (s *Shared) publishAll(ctx context.Context) {
+	p := s.publisher
 	for ctx.Err() == nil {
 		recs, upTo, grown, err := p.own.Read(nil, p.at.Load(), maxRead)
 		if err != nil {
 			p.logger.Error("the journal cannot be read", "error", err)
 		}
 		for _, rec := range recs {
-			s.skip(p, rec.Position.Seq-1)
-			if s.publish(ctx, p, rec) != nil {
+			s.skip(rec.Position.Seq - 1)
+			if s.publish(ctx, rec) != nil {
 				return
 			}
 			p.at.Store(rec.Position.Seq)
@@ -78,7 +79,7 @@ func (s *Shared) Publish(ctx context.Context, p *Publisher) {
 				p.logger.Debug("how far was published cannot be noted", "error", err)
 			}
 		}
-		s.skip(p, upTo)
+		s.skip(upTo)
 		if len(recs) > 0 {
 			continue
 		}
@@ -91,8 +92,8 @@ func (s *Shared) Publish(ctx context.Context, p *Publisher) {
 }
 
 // publish has the engine take a record, unless another relay has published it. The error is ctx's.
-func (s *Shared) publish(ctx context.Context, p *Publisher, rec *eventlog.Record) error {
-	id := p.name(rec)
+func (s *Shared) publish(ctx context.Context, rec *eventlog.Record) error {
+	id := s.publisher.name(rec)
 	if s.has(id) {
 		return nil
 	}
@@ -105,7 +106,7 @@ func (s *Shared) publish(ctx context.Context, p *Publisher, rec *eventlog.Record
 		err := s.engine.Append(ctx, id, text)
 		if errors.Is(err, ErrTooLarge) {
 			s.lose(1)
-			p.logger.Error("an event is not shared", "error", err, "bytes", len(text), "type", rec.Event.Type)
+			s.opts.Logger.Error("an event is not shared", "error", err, "bytes", len(text), "type", rec.Event.Type)
 			return nil
 		}
 		return err
@@ -113,7 +114,8 @@ func (s *Shared) publish(ctx context.Context, p *Publisher, rec *eventlog.Record
 }
 
 // skip notes that what comes up to a number is not there to be published.
-func (s *Shared) skip(p *Publisher, upTo uint64) {
+func (s *Shared) skip(upTo uint64) {
+	p := s.publisher
 	at := p.at.Load()
 	if upTo <= at {
 		return
@@ -134,15 +136,15 @@ func (s *Shared) lose(n uint64) {
 	s.status.Lost += n
 }
 
-// Pending returns how many events the engine has not taken yet.
-func (p *Publisher) Pending() uint64 {
+// pending returns how many events the engine has not taken yet.
+func (p *publisher) pending() uint64 {
 	head := p.own.Head().Seq
 	return head - min(p.at.Load(), head)
 }
 
 // name returns what tells an event from others, whichever relay captured it: where it stands in the outbox of WordPress;
 // else what it says, and how often that was said before.
-func (p *Publisher) name(rec *eventlog.Record) string {
+func (p *publisher) name(rec *eventlog.Record) string {
 	if from := rec.Event.From; from != (schema.Stamp{}) {
 		return fmt.Sprintf("%s.%d", from.Position, from.Time.UnixMicro())
 	}
@@ -151,7 +153,7 @@ func (p *Publisher) name(rec *eventlog.Record) string {
 }
 
 // note writes how far it got, in one step.
-func (p *Publisher) note() error {
+func (p *publisher) note() error {
 	text := schema.Position{Epoch: p.own.Epoch(), Seq: p.at.Load()}.String() + "\n"
 	if err := os.WriteFile(p.path+".new", []byte(text), 0o600); err != nil {
 		return err

@@ -32,7 +32,7 @@ const (
 	mirrorBytes = 256 << 20
 )
 
-// Options for New. The zero value works.
+// Options for Open. The zero value works.
 type Options struct {
 	// Records bounds the mirror. Default 10,000.
 	Records int
@@ -44,12 +44,13 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Shared is a relay's part in a stream. Use New.
+// Shared is a relay's part in a stream. Use Open.
 type Shared struct {
-	engine Engine
-	opts   Options
-	begun  time.Time     // when it was made: what is older says nothing of how long events take
-	log    *eventlog.Log // set by Join
+	engine    Engine
+	opts      Options
+	publisher *publisher    // nil if nothing is captured here
+	begun     time.Time     // when it was opened: what is older says nothing of how long events take
+	log       *eventlog.Log // set by Join
 
 	mu     sync.Mutex
 	last   Entry     // the newest in the mirror; zero before the first; guarded by mu
@@ -64,12 +65,14 @@ type Status struct {
 	Problem    string    `json:"problem"`    // why not; "" if it is
 	Since      time.Time `json:"since"`      // when that began
 	Reconnects uint64    `json:"reconnects"` // times it has come back
-	Pending    uint64    `json:"pending"`    // Publisher.Pending, which its owner adds
+	Pending    uint64    `json:"pending"`    // events captured here that the engine has not taken yet
 	Lost       uint64    `json:"lost"`       // of these, those that were no longer kept when it could be reached again
 }
 
-// New returns a relay's part in the stream of an engine. Nothing else may be called but Status before Join has succeeded.
-func New(engine Engine, opts Options) *Shared {
+// Open returns a relay's part in the stream of an engine, to which it adds what comes into its own log; that is nil if it
+// captures nothing. What the log holds of before the first Open is not added. Until Join has succeeded, nothing may be called
+// but Status and Close.
+func Open(engine Engine, own *eventlog.Log, opts Options) (*Shared, error) {
 	if opts.Records <= 0 {
 		opts.Records = 10_000
 	}
@@ -78,8 +81,16 @@ func New(engine Engine, opts Options) *Shared {
 	}
 	s := &Shared{engine: engine, opts: opts, begun: time.Now(), ids: newRecent(opts.Records)}
 	s.status.Since = s.begun
-	return s
+	if own == nil {
+		return s, nil
+	}
+	var err error
+	s.publisher, err = openPublisher(own, opts.Logger)
+	return s, err
 }
+
+// Close closes the engine.
+func (s *Shared) Close() error { return s.engine.Close() }
 
 // Join waits for the engine, and until the mirror holds the end of its stream. The error is ctx's, or ErrRenewed, wrapped.
 func (s *Shared) Join(ctx context.Context) error {
@@ -150,13 +161,33 @@ func (s *Shared) Log() *eventlog.Log { return s.log }
 func (s *Shared) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.status
+	status := s.status
+	if s.publisher != nil {
+		status.Pending = s.publisher.pending()
+	}
+	return status
 }
 
-// Follow keeps the mirror equal to the stream's end until ctx ends, and then returns nil. While the engine is away it tries
-// again and again. The error is ErrRenewed, wrapped: the mirror, and all positions that were given out, are worth nothing
-// any more.
-func (s *Shared) Follow(ctx context.Context) error {
+// Away reports whether the engine cannot be reached now, so that the mirror may be behind those of others.
+func (s *Shared) Away() bool { return !s.Status().Connected }
+
+// Run keeps the mirror equal to the stream's end, and adds to that what is captured, until ctx ends; then it returns nil.
+// While the engine is away it tries again and again. The error is ErrRenewed, wrapped: the mirror, and all positions that were
+// given out, are worth nothing any more.
+func (s *Shared) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var publishing sync.WaitGroup
+	if s.publisher != nil {
+		publishing.Go(func() { s.publishAll(ctx) })
+	}
+	err := s.follow(ctx)
+	cancel()
+	publishing.Wait()
+	return err
+}
+
+// follow keeps the mirror equal to the stream's end.
+func (s *Shared) follow(ctx context.Context) error {
 	for pause := soonest; ; pause = min(2*pause, latest) {
 		began := time.Now()
 		err := s.engine.Read(ctx, s.seam(), func(entries []Entry) error {

@@ -113,32 +113,27 @@ type node struct {
 	*sharedlog.Shared
 	own  *eventlog.Log
 	stop func()
-	err  chan error // of Follow
+	err  chan error // of Run
 }
 
 // run runs a node until it is stopped; dir is of its own log, "" if it captures nothing.
 func run(t *testing.T, engine sharedlog.Engine, dir string) *node {
 	t.Helper()
-	n := &node{Shared: sharedlog.New(engine, sharedlog.Options{Records: 1000, Logger: quiet}), err: make(chan error, 1)}
-	var publisher *sharedlog.Publisher
+	n := &node{err: make(chan error, 1)}
+	var err error
 	if dir != "" {
-		var err error
 		if n.own, err = eventlog.Open(dir, eventlog.Options{Records: 1000, Logger: quiet}); err != nil {
 			t.Fatal(err)
 		}
-		if publisher, err = sharedlog.OpenPublisher(n.own, quiet); err != nil {
-			t.Fatal(err)
-		}
+	}
+	if n.Shared, err = sharedlog.Open(engine, n.own, sharedlog.Options{Records: 1000, Logger: quiet}); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if n.Join(ctx) != nil {
-			return
-		}
-		running.Go(func() { n.err <- n.Follow(ctx) })
-		if publisher != nil {
-			n.Publish(ctx, publisher)
+		if n.Join(ctx) == nil {
+			n.err <- n.Run(ctx)
 		}
 	})
 	n.stop = sync.OnceFunc(func() {
@@ -313,7 +308,7 @@ func TestAStreamThatWasBegunAnewIsNoticed(t *testing.T) {
 				synctest.Wait()
 				engine.set(func() { engine.away = nil; lose(engine) })
 				if err := <-one.err; !errors.Is(err, sharedlog.ErrRenewed) {
-					t.Errorf("Follow returns %v, want %v", err, sharedlog.ErrRenewed)
+					t.Errorf("Run returns %v, want %v", err, sharedlog.ErrRenewed)
 				}
 			})
 		})

@@ -40,7 +40,7 @@ type Message struct {
 	Client string `json:"client,omitempty"` // who said it: the sub of its token, if it has one
 }
 
-// Hook is a site that messages go to. Use New.
+// Hook is a site that messages go to. Use New. Nil is a hook that nothing goes to.
 type Hook struct {
 	url    string
 	user   *url.Userinfo
@@ -52,9 +52,12 @@ type Hook struct {
 	sent, dropped, failed atomic.Uint64
 }
 
-// New returns the hook at an address, whose user and password go as HTTP Basic authentication, as WordPress' application
+// New returns the hook at an address, nil if that is nil. Its user and password go as HTTP Basic authentication, as WordPress' application
 // passwords do.
 func New(address *url.URL, logger *slog.Logger) *Hook {
+	if address == nil {
+		return nil
+	}
 	bare := *address
 	bare.User = nil
 	return &Hook{
@@ -78,11 +81,17 @@ func (h *Hook) Offer(message Message) {
 
 // Counts returns how many messages were handed over, dropped for want of room, and given up.
 func (h *Hook) Counts() (sent, dropped, failed uint64) {
+	if h == nil {
+		return 0, 0, 0
+	}
 	return h.sent.Load(), h.dropped.Load(), h.failed.Load()
 }
 
 // Run hands messages over until ctx ends. What waits then is lost.
 func (h *Hook) Run(ctx context.Context) {
+	if h == nil {
+		return
+	}
 	for {
 		select {
 		case message := <-h.queue:

@@ -21,7 +21,7 @@ export async function isSecret({ site }) {
 
 // How far the relay's estimate may be off while some requests have the companion and others do not, as a share of what was written. What
 // the companion puts in the file's place comes without a Chmod, by which writes are counted, and hides one that is lost.
-const MIXED_TOLERANCE = 0.1;
+const MIXED_TOLERANCE = 0.2;
 
 /** It may come and go while posts are saved: what is in the outbox arrives, and little of the rest is lost. */
 export async function comesAndGoes({ site, observer, admin, table }) {
