@@ -9,7 +9,7 @@ import (
 // history tells events that were sent from new ones. It remembers the last few thousand.
 type history struct {
 	last  schema.Event
-	heard time.Time // when the last one was sent; if it came from the outbox, when it was written there
+	heard time.Time // when the last one was written, or, of one from before the start, sent
 	seen  map[schema.ID]sighting
 	order []schema.ID // a ring of the newest; the next one replaces order[next]
 	next  int
@@ -75,10 +75,10 @@ func (h *history) take(line schema.Stamp) (missing uint64) {
 	return line.Position.Seq - last.Position.Seq - 1
 }
 
-// add makes ev the last one sent, at that time.
-func (h *history) add(ev schema.Event, now time.Time) {
+// add makes ev, which was written then, the last one sent.
+func (h *history) add(ev schema.Event, written time.Time) {
 	fromOutbox := ev.From != (schema.Stamp{})
-	h.last, h.heard = ev, now
+	h.last, h.heard = ev, written
 	if fromOutbox {
 		h.heard = ev.From.Time
 	}

@@ -110,6 +110,25 @@ var outboxes = []struct {
 	},
 }
 
+// TestAFirstLineIsTakenThoughTheFileWasReadLate has the file written before the first line of an outbox, and read after it.
+func TestAFirstLineIsTakenThoughTheFileWasReadLate(t *testing.T) {
+	log := openLog(t, t.TempDir(), eventlog.Options{})
+	r := relay.New(log, relay.Options{Logger: quiet})
+	run(t, r)
+	if err := r.Ingest(t.Context(), []byte(post(1, "A")), start.Add(-48*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.IngestLine(t.Context(), []byte(line("a", 1, -24*3600, post(2, "B")))); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := titles(log); got != "A B" {
+		t.Errorf("%q are relayed, want A and B", got)
+	}
+}
+
 func TestTheOutboxIsFollowed(t *testing.T) {
 	for _, tc := range outboxes {
 		t.Run(tc.name, func(t *testing.T) {

