@@ -43,8 +43,8 @@ func newNodes(t *testing.T, broker string, capture, edges int) *nodes {
 	t.Helper()
 	n := &nodes{t: t, broker: broker, site: newSite(t)}
 	for i := range capture + edges {
-		address := freePort(t)
-		args := []string{"--broker", broker, "--state-dir", t.TempDir(), "--listen", address, "--admin-listen", freePort(t),
+		address := enginetest.FreePort(t)
+		args := []string{"--broker", broker, "--state-dir", t.TempDir(), "--listen", address, "--admin-listen", enginetest.FreePort(t),
 			"--log-format", "json", "--log-level", "info", "--drain", "50ms"}
 		if i < capture {
 			args = append(args, "--watch", n.site.root)

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"wpre-relay/relay/sharedlog/enginetest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -186,7 +188,7 @@ func newFront(t *testing.T, relay, locations string) *front {
 	}
 	dir := t.TempDir()
 	certify(t, dir, 1, "www.example.test", "other.example.test")
-	address := freePort(t)
+	address := enginetest.FreePort(t)
 	config := fmt.Sprintf(`
 		daemon off; pid %[1]s/pid; error_log %[1]s/error.log;
 		events {}
@@ -400,7 +402,7 @@ func TestWhatCheckSaysToPasteWorks(t *testing.T) {
 		},
 	} {
 		t.Run(server, func(t *testing.T) {
-			dir, address := t.TempDir(), freePort(t)
+			dir, address := t.TempDir(), enginetest.FreePort(t)
 			config, args := start(dir, address)
 			program, err := exec.LookPath(args[0])
 			if err != nil {

@@ -175,7 +175,7 @@ func TestUpgradingFromTheNodeServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newSite(t)
-	address := freePort(t)
+	address := enginetest.FreePort(t)
 	_, port, _ := strings.Cut(address, ":")
 	old := exec.Command("node", "-e", `require("http").createServer().listen(+process.argv[1], "127.0.0.1", () => console.log("listening"))`, port)
 	said, err := old.StdoutPipe()

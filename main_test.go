@@ -27,6 +27,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/coder/websocket"
+
+	"wpre-relay/relay/sharedlog/enginetest"
 )
 
 // patience is how long something that must happen may take on a busy machine.
@@ -677,7 +679,7 @@ func TestPermissionDeniedThenGranted(t *testing.T) {
 }
 
 func TestTheDemoShowsEvents(t *testing.T) {
-	text, status := output(t, command(t, "demo", "--listen", freePort(t), "--page-listen", "127.0.0.1:0", "--every", "1ms", "--count", "20"))
+	text, status := output(t, command(t, "demo", "--listen", enginetest.FreePort(t), "--page-listen", "127.0.0.1:0", "--every", "1ms", "--count", "20"))
 	if got := len(regexp.MustCompile(`(?m)^after +[0-9.]+ ms  \{"timestamp":`).FindAllString(text, -1)); status != 0 || got != 20 {
 		t.Errorf("exit status %d, %d events:\n%s", status, got, text)
 	}
@@ -779,17 +781,6 @@ func TestHelpFitsATerminal(t *testing.T) {
 	}
 }
 
-// freePort returns an address that nothing listens at.
-func freePort(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // TestImportsFollowTheFlow holds the architecture: which of our packages may import which.
 func TestImportsFollowTheFlow(t *testing.T) {
 	allowed := map[string][]string{
@@ -804,10 +795,10 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"relay/sharedlog":            {"relay/eventlog", "schema"},
 		"relay/sharedlog/enginetest": {"relay/sharedlog"},
 		"relay/broker":               {"relay/redislog", "relay/natslog", "relay/kafkalog", "relay/amqplog", "relay/sharedlog"},
-		"relay/redislog":             {"relay/sharedlog"},
+		"relay/redislog":             {"relay/eventlog", "relay/sharedlog"},
 		"relay/natslog":              {"relay/sharedlog"},
 		"relay/kafkalog":             {"relay/sharedlog"},
-		"relay/amqplog":              {"relay/sharedlog"},
+		"relay/amqplog":              {"relay/eventlog", "relay/sharedlog"},
 		"relay/certificate":          {"relay/livefile"},
 		"relay/eventlog":             {"schema"},
 		"relay/filter":               {"schema"},

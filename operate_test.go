@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"wpre-relay/relay/sharedlog/enginetest"
 )
 
 // manager stands in for systemd: it takes what services tell it.
@@ -78,7 +80,7 @@ func TestSocketsComeFromTheServiceManager(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newSite(t)
-	public, operators := freePort(t), freePort(t)
+	public, operators := enginetest.FreePort(t), enginetest.FreePort(t)
 	cmd := exec.Command(tool, "-l", public, "-l", operators, "--fdname=public:admin", path, "--watch", s.root, "--state-dir", s.state, "--log-format=json")
 	var log lockedBuffer
 	cmd.Stderr = &log

@@ -3,7 +3,6 @@ package relay
 import (
 	"io"
 	"net/http"
-	"path"
 	"sync/atomic"
 )
 
@@ -22,7 +21,7 @@ func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case server != nil:
 		server.ServeHTTP(w, r)
-	case path.Base(r.URL.Path) == "livez" && !wantsUpgrade(r):
+	case asksLive(r):
 		io.WriteString(w, "ok\n")
 	default:
 		w.Header().Set("Retry-After", "1")

@@ -116,7 +116,8 @@ func (r *Relay) Ingest(ctx context.Context, file []byte, written time.Time) erro
 		r.decide(Duplicate, ev)
 		return nil
 	}
-	return r.accept(ctx, ev, written, len(tail) > 0)
+	_, err = r.accept(ctx, ev, written, len(tail) > 0)
+	return err
 }
 
 // IngestLine is Ingest for a line of the outbox, with its end, which the companion has written: each of them is an event
@@ -147,7 +148,8 @@ func (r *Relay) IngestLine(ctx context.Context, text []byte) error {
 		return nil
 	}
 	ev.From = line.Stamp
-	return r.accept(ctx, ev, line.Time, false)
+	_, err = r.accept(ctx, ev, line.Time, false)
+	return err
 }
 
 // Publish takes an event that somebody hands over, and returns what was decided, once that is in the journal. The error of
@@ -175,32 +177,30 @@ func (r *Relay) publish(ctx context.Context, document []byte) (Decision, error) 
 	case r.history.duplicate(ev):
 		r.decide(Duplicate, ev)
 		return Duplicate, nil
-	case !r.views.public(ev):
-		return Filtered, r.accept(ctx, ev, time.Now(), false)
 	}
-	return Relayed, r.accept(ctx, ev, time.Now(), false)
+	return r.accept(ctx, ev, time.Now(), false)
 }
 
-// accept passes a new event on to Run. r.ingesting is held.
-func (r *Relay) accept(ctx context.Context, ev schema.Event, written time.Time, torn bool) error {
+// accept passes a new event on to Run, and returns what that is decided to be. r.ingesting is held.
+func (r *Relay) accept(ctx context.Context, ev schema.Event, written time.Time, torn bool) (Decision, error) {
 	if written.After(r.started) { // how old it was when the relay came says nothing of the relay
 		ev.Written = written.UnixNano()
 	}
 	select {
 	case r.accepted <- accepted{event: ev}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return "", ctx.Err()
 	}
 	r.history.add(ev, written)
+	decision := Relayed
 	switch {
 	case !r.views.public(ev):
-		r.decide(Filtered, ev)
+		decision = Filtered
 	case torn:
-		r.decide(Torn, ev)
-	default:
-		r.decide(Relayed, ev)
+		decision = Torn
 	}
-	return nil
+	r.decide(decision, ev)
+	return decision, nil
 }
 
 func (r *Relay) invalid(reason error, size int) {

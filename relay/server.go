@@ -151,7 +151,7 @@ func (s *Server) Drain(code websocket.StatusCode, reason string, over time.Durat
 // that the process serves. Anything else gets 426 with a line that helps.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := visit{w, r, s.opts.Proxies.Client(r)}
-	if path.Base(r.URL.Path) == "livez" && !wantsUpgrade(r) { // also in a flood
+	if asksLive(r) { // also in a flood
 		io.WriteString(w, "ok\n")
 		return
 	}
@@ -179,6 +179,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, notAWebSocket(r), http.StatusUpgradeRequired)
 	}
 }
+
+// asksLive reports whether a request asks if the process serves.
+func asksLive(r *http.Request) bool { return path.Base(r.URL.Path) == "livez" && !wantsUpgrade(r) }
 
 func wantsUpgrade(r *http.Request) bool {
 	for _, value := range r.Header.Values("Upgrade") {

@@ -173,12 +173,11 @@ func (l *loop) faulted(ctx context.Context, err error) error {
 
 // ticked is the poll where the watch polls, and the backstop for lost notifications elsewhere.
 func (l *loop) ticked(ctx context.Context) error {
+	l.findOutbox()
 	if l.watch.mode == Polling && time.Since(l.lastCheck) < backstopInterval {
-		l.findOutbox()
 		return l.look(ctx, false)
 	}
 	l.lastCheck = time.Now()
-	l.findOutbox()
 	quiet := !l.announced
 	l.announced = false
 	switch {

@@ -8,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/sharedlog"
 )
 
@@ -76,7 +77,7 @@ func (e *Engine) mark(l *link) (extent sharedlog.Extent, err error) {
 		return extent, err
 	}
 	id := "mark-" + strings.ToLower(rand.Text())
-	proposal := amqp.Table{epochKey: strings.ToLower(rand.Text()[:8])}
+	proposal := amqp.Table{epochKey: eventlog.NewEpoch()}
 	if err := p.publish(e.name, amqp.Publishing{MessageId: id, DeliveryMode: amqp.Persistent, Headers: proposal}); err != nil {
 		return extent, err
 	}

@@ -145,7 +145,7 @@ func (j *journal) number(noted marker, last schema.Position, damaged bool) (next
 	switch {
 	case next.Epoch == "":
 		j.made = true
-		next.Epoch = strings.ToLower(rand.Text()[:8])
+		next.Epoch = NewEpoch()
 	case damaged || noted.unsure():
 		next.Seq += skipped
 		j.logger.Warn("what was sent last may not be in the journal; numbers are passed over, and clients that resume are told of a gap",
@@ -154,6 +154,9 @@ func (j *journal) number(noted marker, last schema.Position, damaged bool) (next
 	j.mark(marker{Next: next, Boot: bootID()})
 	return next
 }
+
+// NewEpoch returns an epoch that no other history has: eight random letters and digits.
+func NewEpoch() string { return strings.ToLower(rand.Text()[:8]) }
 
 // open opens and indexes one of the files, whose records come after a position. It returns the last one's.
 func (j *journal) open(name string, flags int, after schema.Position) (s *segment, last schema.Position, found damage, err error) {

@@ -7,7 +7,6 @@ package redislog
 
 import (
 	"context"
-	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/sharedlog"
 )
 
@@ -69,7 +69,7 @@ func (e *Engine) Close() error { return e.client.Close() }
 
 // Join implements sharedlog.Engine.
 func (e *Engine) Join(ctx context.Context) (extent sharedlog.Extent, err error) {
-	answer, err := join.Run(ctx, e.client, e.keys, newEpoch()).StringSlice()
+	answer, err := join.Run(ctx, e.client, e.keys, eventlog.NewEpoch()).StringSlice()
 	if err != nil {
 		return extent, err
 	}
@@ -89,10 +89,8 @@ func (e *Engine) Join(ctx context.Context) (extent sharedlog.Extent, err error) 
 
 // Renew implements sharedlog.Renewer.
 func (e *Engine) Renew(ctx context.Context, epoch string) error {
-	return renew.Run(ctx, e.client, e.keys[2:], epoch, newEpoch()).Err()
+	return renew.Run(ctx, e.client, e.keys[2:], epoch, eventlog.NewEpoch()).Err()
 }
-
-func newEpoch() string { return strings.ToLower(rand.Text()[:8]) }
 
 // Read implements sharedlog.Engine.
 func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.Entry) error) error {
