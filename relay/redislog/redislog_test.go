@@ -22,18 +22,25 @@ func TestRedis(t *testing.T) {
 	enginetest.Test(t, func() (sharedlog.Engine, error) { return open(server) }, true)
 }
 
-// TestRedisKilled kills the server while a relay reads: what it has acknowledged is there again.
-func TestRedisKilled(t *testing.T) {
+// joined runs a server and joins a new stream there.
+func joined(t *testing.T) (*enginetest.Server, sharedlog.Engine, sharedlog.Extent) {
+	t.Helper()
 	server := enginetest.Redis(t)
 	engine, err := open(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer engine.Close()
-	before, err := engine.Join(t.Context())
+	t.Cleanup(func() { engine.Close() })
+	extent, err := engine.Join(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return server, engine, extent
+}
+
+// TestRedisKilled kills the server while a relay reads: what it has acknowledged is there again.
+func TestRedisKilled(t *testing.T) {
+	server, engine, before := joined(t)
 	if err := engine.Append(t.Context(), "a", []byte("a")); err != nil {
 		t.Fatal(err)
 	}
@@ -64,16 +71,7 @@ func TestRedisKilled(t *testing.T) {
 
 // TestRedisLosesTheStream deletes it, and only its end, under a relay that reads.
 func TestRedisLosesTheStream(t *testing.T) {
-	server := enginetest.Redis(t)
-	engine, err := open(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer engine.Close()
-	before, err := engine.Join(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	server, engine, before := joined(t)
 	client := goredis.NewClient(&goredis.Options{Addr: server.Address})
 	defer client.Close()
 	ended := make(chan error, 1)

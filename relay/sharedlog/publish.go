@@ -27,17 +27,16 @@ const (
 
 // publisher is how far what comes into a relay's own log is published.
 type publisher struct {
-	own    *eventlog.Log
-	at     atomic.Uint64 // number of the newest record that is published
-	names  *recent       // of what is
-	path   string
-	logger *slog.Logger
+	own   *eventlog.Log
+	at    atomic.Uint64 // number of the newest record that is published
+	names *recent       // of what is
+	path  string
 }
 
 // openPublisher returns the publisher of a log, which goes on where the one before got to; a file beside the log's journal
 // says where. If there is none, what the log holds was captured before there was anything to publish to.
 func openPublisher(own *eventlog.Log, logger *slog.Logger) (*publisher, error) {
-	p := &publisher{own: own, names: newRecent(own.Capacity()), path: filepath.Join(own.Dir(), publishedName), logger: logger}
+	p := &publisher{own: own, names: newRecent(own.Capacity()), path: filepath.Join(own.Dir(), publishedName)}
 	p.at.Store(own.Head().Seq)
 	text, err := os.ReadFile(p.path)
 	switch at, invalid := schema.ParsePosition(strings.TrimSpace(string(text))); {
@@ -67,7 +66,7 @@ func (s *Shared) publishAll(ctx context.Context) {
 	for ctx.Err() == nil {
 		recs, upTo, grown, err := p.own.Read(nil, p.at.Load(), maxRead)
 		if err != nil {
-			p.logger.Error("the journal cannot be read", "error", err)
+			s.opts.Logger.Error("the journal cannot be read", "error", err)
 		}
 		for _, rec := range recs {
 			s.skip(rec.Position.Seq - 1)
@@ -76,7 +75,7 @@ func (s *Shared) publishAll(ctx context.Context) {
 			}
 			p.at.Store(rec.Position.Seq)
 			if err := p.note(); err != nil {
-				p.logger.Debug("how far was published cannot be noted", "error", err)
+				s.opts.Logger.Debug("how far was published cannot be noted", "error", err)
 			}
 		}
 		s.skip(upTo)
@@ -125,7 +124,7 @@ func (s *Shared) skip(upTo uint64) {
 	p.at.Store(upTo)
 	if lost, known := gap.Missing(); known {
 		s.lose(lost)
-		p.logger.Error("events were no longer kept when the broker was there again; a longer --history keeps more", "events", lost)
+		s.opts.Logger.Error("events were no longer kept when the broker was there again; a longer --history keeps more", "events", lost)
 	}
 }
 
