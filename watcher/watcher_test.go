@@ -43,7 +43,7 @@ const patience = 20 * time.Second
 //	notified            waits until a notification has been dealt with
 //	mode MODE           waits until it watches this way
 //	overwritten N       the writes counted as overwritten
-//	rearmed             waits until the watch has been set up anew
+//	rearmed             waits until the watch has been set up anew, and the look that follows is over
 //	needs root          skips the script for others
 //	unannounced PATH TEXT writes TEXT over the beginning of a file through a mapping, which the kernel does not announce
 //	mount SOURCE PATH   mounts a tmpfs or a bind mount; umount undoes it
@@ -146,7 +146,7 @@ func (p *player) do(command, rest string) error {
 	case "umount":
 		return syscall.Unmount(p.path(rest), 0)
 	case "rearmed":
-		return p.until("new watch", func(s watcher.Status) bool { return s.Rearmed > 0 })
+		return p.rearmed()
 	case "watch":
 		p.file = p.path(rest)
 	case "debounce", "poll":
@@ -263,6 +263,14 @@ func (p *player) want(text string) error {
 	case <-time.After(patience):
 		return fmt.Errorf("nothing came; status %+v", p.watcher.Status())
 	}
+}
+
+func (p *player) rearmed() error {
+	if err := p.until("new watch", func(s watcher.Status) bool { return s.Rearmed > 0 }); err != nil {
+		return err
+	}
+	alive := p.watcher.Status().Alive
+	return p.until("turn of the loop after that", func(s watcher.Status) bool { return s.Alive.After(alive) })
 }
 
 func (p *player) until(what string, ok func(watcher.Status) bool) error {
