@@ -268,6 +268,9 @@ func (l *loop) look(ctx context.Context, final bool) error {
 	l.seen = seen
 	l.noteRead(err)
 	// After the file was read: what that says may be in the outbox, too, and then was there first.
+	if l.outbox.outdated(l.w.file) {
+		l.findOutbox()
+	}
 	if held, followErr := l.follow(ctx); held || followErr != nil {
 		return followErr
 	}

@@ -48,6 +48,8 @@ type outbox struct {
 	tails  []*tail // in the order in which they were written
 	former []*tail // as they were found the time before: a file that is just being renamed is missing once
 	failed error   // why not all of them were found
+	listed version // of the folder, when they were looked for
+	looked time.Time
 	buf    []byte
 }
 
@@ -68,24 +70,60 @@ func (o *outbox) is(path string) bool {
 // find looks which files there are beside the event file, and how far each of them has been read, under whatever name.
 func (o *outbox) find(eventFile string) {
 	before := slices.Concat(o.tails, o.former)
-	o.dir, o.former, o.tails, o.failed = "", o.tails, nil, nil
-	dir, err := filepath.EvalSymlinks(filepath.Dir(eventFile))
+	o.former = o.tails
+	for range maxRefinds {
+		if o.list(filepath.Dir(eventFile), before) {
+			break
+		}
+	}
+	o.sort()
+}
+
+// sort puts the files into the order in which they were written: events-KEY.1.ndjson before events-KEY.ndjson, whatever their
+// times say, for clocks are set back and backups restored; files of an earlier key before.
+func (o *outbox) sort() {
+	key := func(t *tail) string { return strings.TrimSuffix(strings.TrimSuffix(t.path, ".ndjson"), ".1") }
+	newest := make(map[string]int64)
+	for _, t := range o.tails {
+		newest[key(t)] = max(newest[key(t)], t.found.modified)
+	}
+	slices.SortFunc(o.tails, func(a, b *tail) int {
+		return cmp.Or(cmp.Compare(newest[key(a)], newest[key(b)]), strings.Compare(a.path, b.path))
+	})
+}
+
+// list lists the files, and reports whether all of them were there still when it looked at them.
+func (o *outbox) list(folder string, before []*tail) (all bool) {
+	o.dir, o.tails, o.failed = "", nil, nil
+	o.looked = time.Now()
+	o.listed, _ = versionOf(folder)
+	dir, err := filepath.EvalSymlinks(folder)
 	if err != nil {
-		return // it is made with the first event
+		return true // it is made with the first event
 	}
 	entries, err := os.ReadDir(dir)
 	o.dir, o.failed = dir, err
+	all = true
 	for _, entry := range entries {
-		path := filepath.Join(dir, entry.Name())
 		if !isOutbox(entry.Name()) {
 			continue
 		}
-		if v, err := versionOf(path); err == nil {
+		path := filepath.Join(dir, entry.Name())
+		switch v, err := versionOf(path); {
+		case err == nil:
 			o.tails = append(o.tails, newTail(path, v, before))
+		case errors.Is(err, fs.ErrNotExist):
+			all = false // it may have a name by now that was not there yet
 		}
 	}
-	// events-KEY.1.ndjson comes before events-KEY.ndjson, by name if their times are the same.
-	slices.SortStableFunc(o.tails, func(a, b *tail) int { return cmp.Compare(a.found.modified, b.found.modified) })
+	return all
+}
+
+// outdated reports whether there may be files that find has not seen. A change of the folder within a tick of the clock
+// before that shows no other time than one right after.
+func (o *outbox) outdated(eventFile string) bool {
+	now, err := versionOf(filepath.Dir(eventFile))
+	return err != nil || now != o.listed || o.looked.Sub(time.Unix(0, now.modified)) < clockTick
 }
 
 // newTail returns the tail of a file that has been read as far as one of those before, or not at all.
@@ -140,7 +178,7 @@ func (o *outbox) each(patience time.Duration, yield func([]byte, error) bool) er
 func (o *outbox) eachOf(t *tail, patience time.Duration, yield func([]byte, error) bool) error {
 	f, err := openFile(t.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // what was not read of it is gone
+		return errReplaced // it has another name, or what was not read of it is gone
 	}
 	if err != nil {
 		return err

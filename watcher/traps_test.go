@@ -194,7 +194,7 @@ func TestALargerFileIsReadUpToTheLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, w, p.handled)
+	run(t, w, p.handle)
 	if got := len(<-p.handled); got != 10001 {
 		t.Errorf("got %d bytes, want one more than the limit of 10000", got)
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ const patience = 20 * time.Second
 //	line TEXT           a line of the outbox is handed over next, just this
 //	newest              option: of the outbox only its newest line is wanted at first
 //	outbox              waits until there is an outbox; none, until there is none
+//	hold                keeps the watcher busy with what it hands over next, until release
 //	notified            waits until a notification has been dealt with
 //	mode MODE           waits until it watches this way
 //	overwritten N       the writes counted as overwritten
@@ -98,7 +100,9 @@ type player struct {
 	watcher *watcher.Watcher
 	handled chan string
 	started bool
-	before  uint64 // notifications dealt with at the last command
+	before  uint64     // notifications dealt with at the last command
+	busy    sync.Mutex // locked between hold and release
+	release func()     // unlocks it
 }
 
 func newPlayer(t *testing.T) *player {
@@ -186,6 +190,12 @@ func (p *player) do(command, rest string) error {
 		p.opts.Newest = true
 	case "outbox":
 		return p.until("outbox", func(s watcher.Status) bool { return s.Outbox == (rest != "none") })
+	case "hold":
+		p.busy.Lock()
+		p.release = sync.OnceFunc(p.busy.Unlock)
+		p.t.Cleanup(p.release)
+	case "release":
+		p.release()
 	case "notified":
 		return p.until("a notification", func(s watcher.Status) bool { return s.Notifications > p.before })
 	case "mode":
@@ -225,12 +235,18 @@ func (p *player) start() error {
 		return err
 	}
 	p.watcher, p.started = w, true
-	run(p.t, w, p.handled)
+	run(p.t, w, p.handle)
 	return nil
 }
 
+func (p *player) handle(text string) {
+	p.handled <- text
+	p.busy.Lock()
+	defer p.busy.Unlock()
+}
+
 // run starts w, waits until it is ready, and stops it when the test ends.
-func run(t *testing.T, w *watcher.Watcher, handled chan<- string) {
+func run(t *testing.T, w *watcher.Watcher, handle func(text string)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -240,7 +256,7 @@ func run(t *testing.T, w *watcher.Watcher, handled chan<- string) {
 			if content.Outbox {
 				text = outboxLine + text
 			}
-			handled <- text
+			handle(text)
 			return nil
 		})
 	}()
