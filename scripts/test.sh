@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-step() { printf '\n== %s\n' "$*"; }
+step() { printf '\n== %s (after %d:%02d min)\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)); }
 
 in_modules() { # in_modules COMMAND...: in the program's module and in the benchmark's peers'.
 	"$@"
@@ -87,4 +87,4 @@ else
 	echo "SKIPPED: no systemd-analyze"
 fi
 
-printf '\nall checks passed\n'
+step "all checks passed"
