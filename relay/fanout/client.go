@@ -52,14 +52,6 @@ type client struct {
 	closeBy uint32    // in which of the shard's seconds its time to answer a close frame is over; 0 if it has none
 }
 
-// goodbye is the end of what a client is told.
-type goodbye struct {
-	code  websocket.StatusCode // 0 for an event stream
-	frame []byte
-	now   bool  // not behind all events so far
-	end   error // the connection ends behind it for this reason; nil if the client is to answer first
-}
-
 var (
 	errClosed   = errors.New("closed by the client")
 	errToldOff  = errors.New("closed by the relay")

@@ -1,0 +1,52 @@
+package fanout
+
+import (
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// ping pings those clients whose second it is, and cuts off those that were silent since they were pinged last, or
+// have not answered a close frame. It closes those that have expired.
+func (s *shard) ping() {
+	s.seconds++
+	now, interval := time.Now().Unix(), uint32(s.set.opts.PingInterval/time.Second)
+	for _, c := range s.members {
+		switch {
+		case c.closeBy != 0 && s.seconds >= c.closeBy:
+			c.end(errUnclosed)
+		case c.expires != 0 && now >= c.expires && c.goodbye.Load() == nil:
+			bye := c.format.goodbye(websocket.StatusPolicyViolation, "expired")
+			bye.now = true
+			s.sayGoodbye(c, bye)
+		case c.lagging || (c.turn+s.seconds)%interval != 0:
+		case !c.alive.Swap(false) && c.format.pongs():
+			c.lagging = true
+			c.end(errSilent)
+		default:
+			s.single.set(c.format.ping(), s.pos)
+			if _, ok := s.write(c, &s.single); !ok {
+				s.demote(c, s.pos, nil)
+			}
+		}
+	}
+}
+
+// sendPong answers the last ping, unless catchUp does it.
+func (s *shard) sendPong(c *client) {
+	if c.lagging {
+		return
+	}
+	pong := c.answer.Swap(nil)
+	if pong == nil {
+		return
+	}
+	s.single.set(*pong, s.pos)
+	switch begun, ok := s.write(c, &s.single); {
+	case ok:
+	case begun > 0:
+		s.demote(c, s.pos, nil)
+	default:
+		s.demote(c, s.pos, *pong)
+	}
+}
