@@ -22,17 +22,15 @@ import (
 
 	"wpre-relay/relay"
 	"wpre-relay/relay/admin"
-	"wpre-relay/relay/bench"
 	"wpre-relay/relay/broker"
-	"wpre-relay/relay/check"
 	"wpre-relay/relay/cli"
-	"wpre-relay/relay/demo"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/guard"
 	"wpre-relay/relay/origin"
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/systemd"
 	"wpre-relay/relay/tail"
+	"wpre-relay/relay/verb"
 	"wpre-relay/relay/webhook"
 	"wpre-relay/schema"
 	"wpre-relay/watcher"
@@ -68,13 +66,14 @@ func main() {
 		signal.Notify(hangups, syscall.SIGHUP)
 		err = serve(ctx, settings.Serve, reloads{hangups, level}, logger)
 	case "demo":
-		err = runDemo(ctx, settings.Demo, logger)
+		run := func(ctx context.Context, s cli.Serve) error { return serve(ctx, s, reloads{}, logger) }
+		err = verb.Demo(ctx, settings.Demo, run, os.Stdout, logger)
 	case "tail":
 		err = tail.Run(ctx, settings.Tail.URL, tail.Options{Since: settings.Tail.Since, Last: settings.Tail.Last, Token: settings.Tail.Token}, os.Stdout, logger)
 	case "bench":
-		err = runBench(ctx, settings.Bench)
+		err = verb.Bench(ctx, settings.Bench, os.Stdout, os.Stderr)
 	case "check":
-		err = lookAround(ctx, settings.Check)
+		err = verb.Check(ctx, settings.Check, verb.Watching{Locate: watcher.Locate, Probe: probe}, os.Stdout)
 	case "companion":
 		_, err = os.Stdout.Write(companion)
 	case "config":
@@ -82,7 +81,7 @@ func main() {
 	case "completion":
 		err = settings.PrintCompletion(os.Stdout)
 	case "token":
-		err = printToken(settings.Token)
+		err = verb.Token(settings.Token, os.Stdout)
 	case "healthcheck":
 		err = relay.CheckLive(ctx, settings.Healthcheck.Listen)
 	}
@@ -502,102 +501,8 @@ func onPurpose(ctx context.Context) error {
 	}
 }
 
-// runDemo runs the relay on a folder of its own, in which it saves posts as WordPress would.
-func runDemo(ctx context.Context, d cli.Demo, logger *slog.Logger) error {
-	root, file, err := demo.NewSite()
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(root)
-	page, err := relay.Listen("--page-listen", d.PageListen)
-	if err != nil {
-		return err
-	}
-	settings := d.Serve(root)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer start(func(context.Context) {
-		cancel(serve(ctx, settings, reloads{}, logger))
-	})()
-	url := "ws://" + d.Listen
-	_, port, _ := net.SplitHostPort(d.Listen)
-	defer start(func(ctx context.Context) { relay.Serve(ctx, page, demo.Page(port), logger) })()
-	fmt.Printf(`
-A folder stands in for WordPress: %s
-Posts are saved there as the plugin does it. Watch them come out of the relay,
-  in a browser:         %s
-  in another terminal:  wpre-relay tail %s
-Ctrl-C ends it.
-
-`, root, relay.URL("http", page.Addr()), url)
-	err = demo.Run(ctx, file, url, d.Every, d.Count, os.Stdout)
-	cancel(nil)
-	return errors.Join(err, onPurpose(ctx))
-}
-
-// lookAround says what is wrong around the relay.
-func lookAround(ctx context.Context, c cli.Check) error {
-	opts := check.Options{
-		Watch: func(file string) (string, string) {
-			mode, reason := watcher.Probe(file, c.PollInterval)
-			return string(mode), reason
-		},
-		Listen:      c.Listen,
-		AdminListen: c.AdminListen,
-		Site:        c.Site,
-		URL:         c.URL,
-		Idle:        c.Idle,
-		Origins:     origin.Policy{Allow: c.AllowOrigin, Require: c.RequireOrigin},
-		Drafts:      c.ShowsDrafts(),
-	}
-	if c.Serve.Watch != "" {
-		var err error
-		if opts.File, opts.Sure, err = watcher.Locate(c.Serve.Watch); err != nil {
-			return err
-		}
-	}
-	findings := check.Run(ctx, opts)
-	write := func() error {
-		return check.Print(os.Stdout, findings, cli.IsTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "")
-	}
-	if c.JSON {
-		write = func() error { return check.PrintJSON(os.Stdout, findings) }
-	}
-	return errors.Join(write(), check.Failed(findings))
-}
-
-// printToken makes a token and prints it.
-func printToken(t cli.Token) error {
-	minted, err := guard.Mint(t)
-	if err == nil {
-		_, err = fmt.Println(minted)
-	}
-	return err
-}
-
-// runBench measures a server and prints what that found out.
-func runBench(ctx context.Context, b cli.Bench) error {
-	result, err := bench.Run(ctx, bench.Options{
-		URL:      b.URL,
-		File:     b.Write,
-		Process:  b.PID,
-		Clients:  b.Clients,
-		Stalled:  b.Stalled,
-		Churn:    b.Churn,
-		Events:   b.Events,
-		Size:     int(b.Size),
-		Every:    b.Every,
-		NoWait:   b.NoWait,
-		Settle:   b.Settle,
-		Duration: b.Duration,
-		Progress: os.Stderr,
-		Rewrite:  cli.IsTerminal(os.Stderr),
-	})
-	switch {
-	case result == nil:
-		return err
-	case b.JSON:
-		return errors.Join(err, result.WriteJSON(os.Stdout))
-	default:
-		return errors.Join(err, result.WriteTable(os.Stdout))
-	}
+// probe is watcher.Probe in the words of verb.
+func probe(file string, pollInterval time.Duration) (mode, reason string) {
+	m, reason := watcher.Probe(file, pollInterval)
+	return string(m), reason
 }

@@ -815,6 +815,7 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"relay/demo":                 {},
 		"relay/systemd":              {},
 		"relay/tail":                 {},
+		"relay/verb":                 {"relay", "relay/bench", "relay/check", "relay/cli", "relay/demo", "relay/guard", "relay/origin"},
 
 		"relay/bench":       {"relay/bench/tally", "relay/bench/wire"},
 		"relay/bench/tally": {},

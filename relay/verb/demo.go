@@ -1,0 +1,57 @@
+package verb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+
+	"wpre-relay/relay"
+	"wpre-relay/relay/cli"
+	"wpre-relay/relay/demo"
+)
+
+const demoText = `
+A folder stands in for WordPress: %s
+Posts are saved there as the plugin does it. Watch them come out of the relay,
+  in a browser:         %s
+  in another terminal:  wpre-relay tail %s
+Ctrl-C ends it.
+
+`
+
+// Demo has serve run the relay on a folder that stands in for WordPress, saves posts in it, and writes to out what comes back,
+// until ctx ends or there were as many as asked for. When it returns, serve has returned and the folder is gone.
+func Demo(ctx context.Context, d cli.Demo, serve func(context.Context, cli.Serve) error, out io.Writer, logger *slog.Logger) error {
+	root, file, err := demo.NewSite()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(root)
+	page, err := relay.Listen("--page-listen", d.PageListen)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var parts sync.WaitGroup
+	var served error
+	parts.Go(func() {
+		defer cancel()
+		if err := serve(ctx, d.Serve(root)); ctx.Err() == nil { // else it was told to end
+			served = err
+		}
+	})
+	url := "ws://" + d.Listen
+	_, port, _ := net.SplitHostPort(d.Listen)
+	parts.Go(func() { relay.Serve(ctx, page, demo.Page(port), logger) })
+	fmt.Fprintf(out, demoText, root, relay.URL("http", page.Addr()), url)
+	err = demo.Run(ctx, file, url, d.Every, d.Count, out)
+	cancel()
+	parts.Wait()
+	return errors.Join(err, served)
+}
