@@ -788,6 +788,8 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"watcher": {},
 		"relay": {"schema", "relay/access", "relay/browser", "relay/eventlog", "relay/fanout", "relay/filter", "relay/forwarded",
 			"relay/origin", "relay/throttle"},
+		"relay/sidecar": {"relay", "relay/admin", "relay/broker", "relay/cli", "relay/eventlog", "relay/guard", "relay/origin", "relay/sharedlog",
+			"relay/systemd", "relay/webhook"},
 		"relay/access":               {"relay/filter", "relay/throttle", "relay/token"},
 		"relay/check":                {"relay", "relay/origin", "schema"},
 		"relay/admin":                {"relay", "relay/sharedlog"},
