@@ -18,7 +18,7 @@ type door struct {
 	scheme   string
 	entrance relay.Entrance
 	logger   *slog.Logger
-	stop     func() // ends the listening; nil before open
+	stop     func() // ends the answering; nil before open
 }
 
 // newDoor returns a door that the guard secures. Who comes before it is open waits.
@@ -40,8 +40,14 @@ func (d *door) open() {
 	}
 }
 
-// close closes a door that was opened, for good; once it returns, nobody is on the way in. It may be called again.
-func (d *door) close() { d.stop() }
+// close closes the door for good; once it returns, nobody is on the way in. It may be called again.
+func (d *door) close() {
+	if d.stop == nil {
+		d.listener.Close()
+		return
+	}
+	d.stop()
+}
 
 // listen takes both ports, or the sockets that systemd has opened in their place; operators is nil if that is off.
 func listen(s cli.Serve) (public, operators net.Listener, err error) {

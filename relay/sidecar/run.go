@@ -20,6 +20,7 @@ func (p *parts) run(ctx context.Context, cancel context.CancelCauseFunc) error {
 	defer p.capture.start(cancel)()
 	defer start(p.forward.Run)()
 	defer p.startOperators(ctx.Done())()
+	defer p.door.close()
 	if !p.capture.ready(ctx) {
 		return onPurpose(ctx)
 	}
@@ -32,7 +33,6 @@ func (p *parts) run(ctx context.Context, cancel context.CancelCauseFunc) error {
 // serveShared serves the history that is shared, once that is reached.
 func (p *parts) serveShared(ctx context.Context, cancel context.CancelCauseFunc) error {
 	p.door.open() // who comes before the broker is reached is told so
-	defer p.door.close()
 	if err := p.shared.Join(ctx); err != nil {
 		cancel(err) // counts only if nothing else has ended ctx
 		return onPurpose(ctx)
