@@ -15,14 +15,15 @@ type Server struct {
 	t       testing.TB
 	name    string
 	args    []string
+	env     []string
 	cmd     *exec.Cmd
 	ended   chan struct{}
 	said    bytes.Buffer
 }
 
-// Run runs a server until the test ends. Args returns its arguments, for an address and a folder of its own. Where the
-// program is missing it skips the test; with CI=true that is a failure.
-func Run(t testing.TB, program string, args func(host, port, dir string) []string) *Server {
+// Run runs a server until the test ends. Configure returns its arguments, and what to add to its environment, for an address
+// and a folder of its own. Where the program is missing it skips the test; with CI=true that is a failure.
+func Run(t testing.TB, program string, configure func(host, port, dir string) (args, env []string)) *Server {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
@@ -33,7 +34,7 @@ func Run(t testing.TB, program string, args func(host, port, dir string) []strin
 	}
 	s := &Server{Address: FreePort(t), t: t, name: path}
 	host, port, _ := net.SplitHostPort(s.Address)
-	s.args = args(host, port, t.TempDir())
+	s.args, s.env = configure(host, port, t.TempDir())
 	s.Start()
 	t.Cleanup(s.Kill)
 	return s
@@ -43,6 +44,7 @@ func Run(t testing.TB, program string, args func(host, port, dir string) []strin
 func (s *Server) Start() {
 	s.t.Helper()
 	s.cmd, s.ended = exec.Command(s.name, s.args...), make(chan struct{})
+	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
