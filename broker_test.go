@@ -131,6 +131,7 @@ func TestEveryClientGetsEachEventOnceWhateverDies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: -short")
 	}
+	t.Parallel()
 	for name, start := range engines {
 		t.Run(name, func(t *testing.T) {
 			server, url := start(t)

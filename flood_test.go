@@ -174,6 +174,7 @@ func (p *process) descriptors() int {
 // TestFloodsAreBoundedAndLeaveNothing has a client see all events through every flood, and the relay give back what the
 // flood took.
 func TestFloodsAreBoundedAndLeaveNothing(t *testing.T) {
+	t.Parallel()
 	for kind := range floods {
 		t.Run(kind, func(t *testing.T) {
 			s := newSite(t)

@@ -44,6 +44,9 @@ for os in darwin windows; do GOOS=$os in_modules go vet ./...; done
 step "staticcheck, all checks"
 in_modules go tool -modfile="$PWD/scripts/tools.mod" staticcheck -checks all ./...
 
+# With the race detector a program sleeps for a second before it ends, unless it is told; tests run the relay hundreds of times.
+export GORACE=${GORACE:-atexit_sleep_ms=10}
+
 step "go test -race"
 go test -race -count=1 ./...
 
