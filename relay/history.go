@@ -15,7 +15,9 @@ type history struct {
 	next  int
 	size  int
 
-	lines map[string]schema.Stamp // the outbox's newest lines that were taken, by the epochs of their positions
+	// lines has, by epoch, the position of the outbox's line that was taken last, and the latest time of those that were:
+	// clocks are set back, and those of several hosts differ.
+	lines map[string]schema.Stamp
 }
 
 // sighting is what is known of the events with one ID.
@@ -54,8 +56,8 @@ func (h *history) absorb(ev schema.Event) bool {
 }
 
 // taken reports whether the line of the outbox with this stamp was taken before. A number that stands in a line later
-// than the last one's was given again, after the outbox was restored from a backup. Of an outbox that is not known, the
-// lines count as taken that are older than the last event: the plugin's file was followed then, or another outbox.
+// than all that were taken was given again, after the outbox was restored from a backup. Of an outbox that is not known,
+// the lines count as taken that are older than the last event: the plugin's file was followed then, or another outbox.
 func (h *history) taken(line schema.Stamp) bool {
 	last, ok := h.lines[line.Position.Epoch]
 	if !ok {
@@ -68,7 +70,11 @@ func (h *history) taken(line schema.Stamp) bool {
 // before they could be read.
 func (h *history) take(line schema.Stamp) (missing uint64) {
 	last, ok := h.lines[line.Position.Epoch]
-	h.lines[line.Position.Epoch] = line
+	latest := line
+	if last.Time.After(line.Time) {
+		latest.Time = last.Time
+	}
+	h.lines[line.Position.Epoch] = latest
 	if !ok || line.Position.Seq <= last.Position.Seq {
 		return 0
 	}

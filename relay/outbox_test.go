@@ -99,6 +99,16 @@ var outboxes = []struct {
 		want:     "A B C",
 	},
 	{
+		name:     "a clock that is set back: what comes again is none",
+		contents: []string{line("a", 1, 10, post(1, "A")), line("a", 2, 5, post(2, "B")), line("a", 1, 10, post(1, "A")), line("a", 2, 5, post(2, "B")), "restart", line("a", 1, 10, post(1, "A")), line("a", 2, 5, post(2, "B")), line("a", 3, 6, post(3, "C"))},
+		want:     "A B C",
+	},
+	{
+		name:     "hosts whose clocks differ: what comes again is none",
+		contents: []string{line("a", 1, 10, post(1, "A")), line("a", 2, 12, post(2, "B")), line("a", 3, 11, post(3, "C")), "restart", line("a", 1, 10, post(1, "A")), line("a", 2, 12, post(2, "B")), line("a", 3, 11, post(3, "C")), line("a", 4, 13, post(4, "D"))},
+		want:     "A B C D",
+	},
+	{
 		name:     "a backup of the site is none",
 		contents: []string{line("a", 1, 1, post(1, "A")), line("a", 2, 2, post(2, "B")), post(1, "A")},
 		want:     "A B",
