@@ -18,6 +18,8 @@ type history struct {
 	// lines has, by epoch, the position of the outbox's line that was taken last, and the latest time of those that were:
 	// clocks are set back, and those of several hosts differ.
 	lines map[string]schema.Stamp
+
+	passed schema.Event // the one of the former line that was passed over last
 }
 
 // sighting is what is known of the events with one ID.
@@ -56,14 +58,29 @@ func (h *history) absorb(ev schema.Event) bool {
 }
 
 // taken reports whether the line of the outbox with this stamp was taken before. A number that stands in a line later
-// than all that were taken was given again, after the outbox was restored from a backup. Of an outbox that is not known,
-// the lines count as taken that are older than the last event: the plugin's file was followed then, or another outbox.
+// than all that were taken was given again, after the outbox was restored from a backup.
 func (h *history) taken(line schema.Stamp) bool {
 	last, ok := h.lines[line.Position.Epoch]
-	if !ok {
-		return !line.Time.After(h.heard)
+	return ok && line.Position.Seq <= last.Position.Seq && !line.Time.After(last.Time)
+}
+
+// former reports whether a line is of an outbox that is not known, and older than the last event: the plugin's file was
+// followed then, or another outbox.
+func (h *history) former(line schema.Stamp) bool {
+	_, known := h.lines[line.Position.Epoch]
+	return !known && !line.Time.After(h.heard)
+}
+
+// recognize returns the stamp of the former line that was passed over last, if it says ev as the plugin's file does now.
+// Then its outbox is the one that is written, whatever the clocks say, and what comes after that line is new.
+func (h *history) recognize(ev schema.Event) schema.Stamp {
+	line := h.passed.From
+	if ev.ID != h.passed.ID || !h.former(line) {
+		return schema.Stamp{}
 	}
-	return line.Position.Seq <= last.Position.Seq && !line.Time.After(last.Time)
+	h.take(line)
+	h.absorb(ev)
+	return line
 }
 
 // take makes a line the last one of its epoch that was taken, and returns how many before it were not: they were gone

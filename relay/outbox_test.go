@@ -109,6 +109,17 @@ var outboxes = []struct {
 		want:     "A B C D",
 	},
 	{
+		name: "the file's clock is ahead: the outbox is followed from what the file says",
+		contents: []string{post(1, "A"), line("a", 1, -7203, post(2, "B")), post(2, "B"), line("a", 2, -7202, post(3, "C")), line("a", 3, -7201, post(4, "D")), post(4, "D"),
+			"restart", line("a", 1, -7203, post(2, "B")), line("a", 2, -7202, post(3, "C")), line("a", 3, -7201, post(4, "D")), post(4, "D"), line("a", 4, -7200, post(5, "E"))},
+		want: "A B C D E",
+	},
+	{
+		name:     "the companion was there before the relay knew of it, on a host whose clock is behind",
+		contents: []string{post(1, "A"), "restart", line("a", 1, -7200, post(1, "A")), post(1, "A"), line("a", 2, -7300, post(2, "B"))},
+		want:     "A B",
+	},
+	{
 		name:     "a backup of the site is none",
 		contents: []string{line("a", 1, 1, post(1, "A")), line("a", 2, 2, post(2, "B")), post(1, "A")},
 		want:     "A B",

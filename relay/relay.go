@@ -102,10 +102,12 @@ func (r *Relay) Ingest(ctx context.Context, file []byte, written time.Time) erro
 	atStart := !r.looked
 	r.looked = true
 	ev, tail, err := schema.Decode(file, r.opts.MaxEventSize)
-	switch {
-	case err != nil:
+	if err != nil {
 		r.invalid(err, len(file))
 		return nil
+	}
+	ev.From = r.history.recognize(ev)
+	switch {
 	case r.history.copied(ev):
 		r.opts.Logger.Debug("the file says what came from the outbox", "type", ev.Type)
 		return nil
@@ -134,20 +136,24 @@ func (r *Relay) IngestLine(ctx context.Context, text []byte) error {
 	if r.history.taken(line.Stamp) {
 		return nil
 	}
+	ev, _, err := schema.Decode(line.Document, r.opts.MaxEventSize)
+	ev.From = line.Stamp
+	if r.history.former(line.Stamp) {
+		r.history.passed = ev
+		return nil
+	}
 	if missing := r.history.take(line.Stamp); missing > 0 {
 		r.opts.Logger.Warn("lines of the outbox were gone before they could be read", "events", missing)
 		r.Overwritten(missing)
 	}
-	ev, _, err := schema.Decode(line.Document, r.opts.MaxEventSize)
-	if err != nil {
+	switch {
+	case err != nil:
 		r.invalid(err, len(line.Document))
 		return nil
-	}
-	if r.history.absorb(ev) {
+	case r.history.absorb(ev):
 		r.opts.Logger.Debug("the outbox has what the file said before", "type", ev.Type)
 		return nil
 	}
-	ev.From = line.Stamp
 	_, err = r.accept(ctx, ev, line.Time, false)
 	return err
 }
