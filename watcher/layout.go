@@ -54,11 +54,17 @@ func contentOf(dir string) (contents []string) {
 }
 
 var (
-	// contentDefined matches where PHP defines WP_CONTENT_DIR, outside of most comments.
-	contentDefined = regexp.MustCompile(`(?m)^[^/#*\n]*\bdefine\s*\(\s*['"]WP_CONTENT_DIR['"]\s*,\s*([^;]+?)\s*\)\s*;`)
+	// stringOrComment matches what is either in PHP; a string in a group.
+	stringOrComment = regexp.MustCompile(`(?s)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|/\*.*?\*/|(?://|#)[^\n]*`)
+
+	// contentDefined matches where PHP defines WP_CONTENT_DIR.
+	contentDefined = regexp.MustCompile(`\b(?:define\s*\(\s*['"]WP_CONTENT_DIR['"]\s*,\s*([^;]+?)\s*\)|const\s+WP_CONTENT_DIR\s*=\s*([^;]+?))\s*;`)
+
+	// dirOfFile matches what __DIR__ stands for.
+	dirOfFile = regexp.MustCompile(`dirname\(\s*__FILE__\s*\)`)
 
 	// pathPart matches what such paths are put together from.
-	pathPart = regexp.MustCompile(`^(?:'[^']*'|"[^"$]*"|__DIR__|ABSPATH|dirname\(\s*__(?:FILE|DIR)__\s*\)|\$_SERVER\[\s*['"]DOCUMENT_ROOT['"]\s*\])`)
+	pathPart = regexp.MustCompile(`^(?:'[^']*'|"[^"$]*"|__DIR__|ABSPATH|dirname\(\s*__DIR__\s*\)|\$_SERVER\[\s*['"]DOCUMENT_ROOT['"]\s*\])`)
 )
 
 // debianConfigs are the configurations of the sites that share Debian's package.
@@ -76,8 +82,9 @@ func contentSaid(config, dir string) (contents []string) {
 			contents = append(contents, contentSaid(site, dir)...)
 		}
 	}
-	for _, found := range contentDefined.FindAllSubmatch(text, -1) {
-		if path := evaluate(string(found[1]), filepath.Dir(config), dir); filepath.IsAbs(path) {
+	code := stringOrComment.ReplaceAllString(string(text), "$1 ")
+	for _, found := range contentDefined.FindAllStringSubmatch(code, -1) {
+		if path := evaluate(found[1]+found[2], filepath.Dir(config), dir); filepath.IsAbs(path) {
 			contents = append(contents, filepath.Clean(path))
 		}
 	}
@@ -86,14 +93,14 @@ func contentSaid(config, dir string) (contents []string) {
 
 // evaluate returns what a path in PHP is, in a file in home, for a WordPress in dir; "" if that is not known.
 func evaluate(expression, home, dir string) (path string) {
-	for rest := expression; ; {
+	for rest := dirOfFile.ReplaceAllString(expression, "__DIR__"); ; {
 		part := pathPart.FindString(rest)
 		switch {
 		case part == "":
 			return ""
 		case part == "ABSPATH":
 			path += dir + "/"
-		case strings.HasPrefix(part, "dirname") && strings.Contains(part, "__DIR__"):
+		case strings.HasPrefix(part, "dirname"):
 			path += filepath.Dir(home)
 		case strings.ContainsAny(part[:1], `'"`):
 			path += part[1 : len(part)-1]
