@@ -211,7 +211,7 @@ class WPRE_Relay_Outbox {
 		}
 		$temporary = dirname( $target ) . '/' . basename( $this->path, '.ndjson' ) . '.tmp'; // Nobody else writes it now.
 		$written   = @file_put_contents( $temporary, $contents );
-		if ( strlen( $contents ) === $written && @chmod( $temporary, $this->mode ) && @rename( $temporary, $target ) ) {
+		if ( strlen( $contents ) === $written && $this->permit( $temporary ) && @rename( $temporary, $target ) ) {
 			return true;
 		}
 		if ( false !== $written ) {
@@ -308,15 +308,30 @@ class WPRE_Relay_Outbox {
 	 * Sees to what a new outbox needs.
 	 */
 	private function begin() {
-		@chmod( $this->path, $this->mode );
+		$this->permit( $this->path );
 		if ( ! file_exists( "{$this->dir}/index.php" ) ) { // Against servers that list folders.
 			@file_put_contents( "{$this->dir}/index.php", "<?php\n// Silence is golden.\n" );
+			$this->permit( "{$this->dir}/index.php" );
 		}
 		foreach ( (array) glob( "{$this->dir}/events-*.ndjson" ) as $file ) { // Of other salts.
 			if ( $file !== $this->path && $file !== $this->former && filemtime( $file ) < time() - WEEK_IN_SECONDS ) {
 				@unlink( $file );
 			}
 		}
+	}
+
+	/**
+	 * Lets those write a new file who may write the others, also if a command that root runs has made it.
+	 *
+	 * @param string $file Path to the file.
+	 * @return bool Whether it has its permissions.
+	 */
+	private function permit( $file ) {
+		if ( function_exists( 'chown' ) && function_exists( 'chgrp' ) ) { // Some hosts have disabled them.
+			@chown( $file, fileowner( $this->dir ) );
+			@chgrp( $file, filegroup( $this->dir ) );
+		}
+		return @chmod( $file, $this->mode );
 	}
 
 	/**
