@@ -16,9 +16,12 @@ for file in "${files[@]}"; do php -l "$file" | { grep -v '^No syntax errors' || 
 node syntax.mjs "${files[@]}"
 phpcs -s --standard=phpcs.xml "${files[@]}"
 
-# What it is to find, it finds.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+mkdir "$work/realtime-events"
+php outbox-test.php "$work/realtime-events"
+
+# What it is to find, it finds.
 for new in 'match (1) { 1 => 2 };' '$a?->b;' 'f( a: 1 );' 'function f( int|string $a ) {}' 'class A { function __construct( private $a ) {} }' \
 	'function f( mixed $a ) {}' 'class A { public readonly int $a; }' 'enum A { case B; }'; do
 	echo "<?php $new" >"$work/new.php"

@@ -118,11 +118,16 @@ class WPRE_Relay_Outbox {
 	const PATIENCE = 2.0;
 
 	/**
-	 * Whether it could not be written in this process. Then it is not tried again: that may take its time.
-	 *
-	 * @var bool
+	 * For how long, in seconds, it is not tried again when it could not be written: that may take its time.
 	 */
-	private static $given_up = false;
+	const PAUSE = 60;
+
+	/**
+	 * Unix time until which it is not tried again in this process.
+	 *
+	 * @var int
+	 */
+	private static $given_up_until = 0;
 
 	/**
 	 * The folder that it is in.
@@ -181,7 +186,7 @@ class WPRE_Relay_Outbox {
 	 */
 	public function add( $contents ) {
 		$event = json_decode( $contents );
-		if ( self::$given_up || ! is_object( $event ) || ! isset( $event->timestamp ) ) {
+		if ( time() < self::$given_up_until || ! is_object( $event ) || ! isset( $event->timestamp ) ) {
 			return false;
 		}
 		try {
@@ -189,7 +194,7 @@ class WPRE_Relay_Outbox {
 			$this->append( $contents );
 			return true;
 		} catch ( Throwable $trouble ) {
-			self::$given_up = true;
+			self::$given_up_until = time() + self::PAUSE;
 
 			$why = str_replace( basename( $this->path, '.ndjson' ), 'events-KEY', $trouble->getMessage() ); // Some serve the log, too.
 			wpre_relay_complain( "$why; events go into latest_event.json alone" );
@@ -427,7 +432,7 @@ function wpre_relay_add_fields( $contents ) {
 		 * @param array $event  The event as the plugin has it.
 		 */
 		$fields = array_diff_key( apply_filters( 'wpre_relay_fields', $fields, $event ), $event );
-		$more   = $fields ? wp_json_encode( $fields, JSON_PRETTY_PRINT ) : false;
+		$more   = $fields ? wp_json_encode( (object) $fields, JSON_PRETTY_PRINT ) : false;
 		if ( ! $more ) {
 			return $contents;
 		}
