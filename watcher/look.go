@@ -22,7 +22,11 @@ func (l *loop) look(ctx context.Context, final bool) error {
 	if l.outbox.outdated(l.w.file) {
 		l.findOutbox()
 	}
-	if held, followErr := l.follow(ctx); held || followErr != nil {
+	held, followErr := l.follow(ctx)
+	if held {
+		l.ledger.reset() // what overwrites the file meanwhile is in the outbox
+	}
+	if held || followErr != nil {
 		return followErr
 	}
 	if err != nil || bytes.Equal(content, l.handled) && !l.writtenAgain(seen, len(content)) {
