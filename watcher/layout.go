@@ -13,12 +13,15 @@ import (
 //   - wp-content, below root
 //   - WordPress in a folder of its own below root, or below the folder of wp-config.php
 //   - WP_CONTENT_DIR in wp-config.php, or, for Debian's package, in one of the files that it loads
-//   - Bedrock: app beside WordPress, in web
+//   - Bedrock and its like: app, content or wp-content beside WordPress, in web
 //
 // All sites of a network (multisite) share one.
 func contentIn(root string) string {
 	roots := []string{root}
 	below, _ := os.ReadDir(root) // what cannot be read has none
+	if exists(filepath.Join(root, "wp-load.php")) {
+		below = nil // those are other sites
+	}
 	for _, entry := range below {
 		if dir := filepath.Join(root, entry.Name()); exists(filepath.Join(dir, "wp-load.php")) || exists(filepath.Join(dir, "wp-config.php")) {
 			roots = append(roots, dir)
@@ -47,8 +50,10 @@ func contentOf(dir string) (contents []string) {
 	if config := filepath.Join(home, "wp-config.php"); exists(config) {
 		contents = contentSaid(config, dir)
 	}
-	if app := filepath.Join(home, "app"); exists(filepath.Join(app, "plugins")) {
-		contents = append(contents, app)
+	for _, name := range []string{"app", "content", contentDir} {
+		if beside := filepath.Join(home, name); exists(filepath.Join(beside, "plugins")) {
+			contents = append(contents, beside)
+		}
 	}
 	return append(contents, filepath.Join(dir, contentDir))
 }
