@@ -2,6 +2,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -19,7 +20,8 @@ const usualStream = "wpre-relay"
 var isName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Open returns the engine at address, whose scheme says which it is, for a stream of about limit entries. ?stream=NAME in
-// it names the stream. The error says what is wrong with the address; whether anybody is there Open does not ask.
+// it names the stream. The error says what is wrong with the address, and not who may come there; whether anybody is there
+// Open does not ask.
 func Open(address *url.URL, limit int) (sharedlog.Engine, error) {
 	at := *address
 	query := at.Query()
@@ -42,19 +44,23 @@ func Open(address *url.URL, limit int) (sharedlog.Engine, error) {
 		"kafka":     opener(kafkalog.Open),
 		"kafka+tls": opener(kafkalog.Open),
 	}[at.Scheme]
-	if open == nil || at.Host == "" {
-		return nil, fmt.Errorf("--broker %s: give redis://HOST:6379, rediss://, nats://HOST:4222, kafka://HOST:9092 or amqp://HOST:5672", place(address))
+	if open == nil || at.Hostname() == "" {
+		return nil, errors.New("--broker must be of the form redis://HOST:6379, rediss://HOST:6379, nats://HOST:4222, kafka://HOST:9092 or amqp://HOST:5672")
 	}
 	engine, err := open(&at, name, limit)
 	if err != nil {
-		return nil, fmt.Errorf("--broker %s: %w", place(address), err)
+		return nil, fmt.Errorf("--broker: %w", err)
 	}
 	return engine, nil
 }
 
-// place returns what an address says without who may come there.
-func place(address *url.URL) string {
-	return (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}).String()
+// Check returns the error that Open would.
+func Check(address *url.URL) error {
+	engine, err := Open(address, 1)
+	if err != nil {
+		return err
+	}
+	return engine.Close()
 }
 
 // opener gives an engine's own Open the type that all have.

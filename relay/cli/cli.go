@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -173,6 +175,7 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 		kong.Description(description),
 		kong.DefaultEnvars(envPrefix),
 		kong.Configuration(loadConfig),
+		kong.TypeMapper(reflect.TypeFor[*url.URL](), kong.MapperFunc(decodeURL)),
 		kong.Vars{"version": "wpre-relay " + version},
 		kong.Groups{"capture": "Watching:", "clients": "Serving:", "tls": "TLS:", "access": "Who may listen, and to what:", "floods": "Floods:", "sharing": "With other relays, and other ways in:", "operators": "For operators:", "look": "Where to look:", "server": "The server:", "load": "The load:", "result": "The result:", "general": "General:"},
 		kong.Help(printHelp),

@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"net/url"
+
+	"wpre-relay/relay/broker"
 )
 
 // Sharing are the settings of a relay that works with others, and with other ways in.
@@ -28,7 +30,12 @@ const leastSecret = 16
 
 // validate refuses what cannot be meant.
 func (s *Sharing) validate() error {
-	if s.ForwardURL != nil && (s.ForwardURL.Scheme != "http" && s.ForwardURL.Scheme != "https" || s.ForwardURL.Host == "") {
+	if s.Broker != nil {
+		if err := broker.Check(s.Broker); err != nil {
+			return err
+		}
+	}
+	if s.ForwardURL != nil && (s.ForwardURL.Scheme != "http" && s.ForwardURL.Scheme != "https" || s.ForwardURL.Hostname() == "") {
 		return errors.New("--forward-url must be of the form https://host/path")
 	}
 	if s.PublishToken != "" && len(s.PublishToken) < leastSecret {
