@@ -1,12 +1,13 @@
--- Makes the stream if there is none, and returns its epoch and the IDs of its newest entry, ever, and of its oldest.
+-- Makes the stream if there is none; to one that is there it writes nothing, so that it can be joined where nothing can be
+-- written. Returns its epoch and the IDs of its newest entry, ever, and of its oldest.
 -- KEYS: the stream, the IDs in it, its epoch. ARGV: an epoch for a new one.
 if redis.call('EXISTS', KEYS[1]) == 0 then
 	redis.call('DEL', KEYS[2])
 	redis.call('SET', KEYS[3], ARGV[1])
 	redis.call('XGROUP', 'CREATE', KEYS[1], 'relays', '0', 'MKSTREAM')
 	redis.call('XGROUP', 'DESTROY', KEYS[1], 'relays')
-else
-	redis.call('SET', KEYS[3], ARGV[1], 'NX')
+elseif redis.call('EXISTS', KEYS[3]) == 0 then
+	redis.call('SET', KEYS[3], ARGV[1])
 end
 local info = redis.call('XINFO', 'STREAM', KEYS[1])
 local last = ''

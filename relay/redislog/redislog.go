@@ -13,17 +13,23 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/sharedlog"
 )
 
 const (
-	// block is for how long Redis is asked to wait for more. It delays nothing.
+	// block is for how long Redis is asked to wait for more. It delays nothing. It is also how often a reader looks whether
+	// the stream is the same.
 	block = 2 * time.Second
+
+	// patience is how long Redis may take beyond that to answer a reader: go-redis itself would wait ten seconds.
+	patience = 2 * time.Second
 
 	// atOnce bounds the entries that are read at once.
 	atOnce = 256
@@ -40,12 +46,17 @@ var renewSource string
 
 var join, add, renew = redis.NewScript(joinSource), redis.NewScript(appendSource), redis.NewScript(renewSource)
 
+// go-redis prints to standard error what its errors say as well.
+func init() { logging.Disable() }
+
 // Engine is a stream of Redis. Use Open.
 type Engine struct {
-	opts   *redis.Options
-	client *redis.Client
-	keys   []string // of the stream, the IDs that are in it, and the epoch
-	limit  int
+	opts  *redis.Options
+	keys  []string // of the stream, the IDs that are in it, and the epoch
+	limit int
+
+	mu     sync.Mutex
+	client *redis.Client // that runs scripts; nil until the first, and after one that was cut short; guarded by mu
 }
 
 // Open returns the stream, of the newest entries up to a limit, that address names: redis://[USER:PASSWORD@]HOST[:PORT][/DB],
@@ -55,9 +66,9 @@ func Open(address *url.URL, name string, limit int) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts.MaxRetries = -1 // they are sharedlog's
+	opts.MaxRetries, opts.DialerRetries = -1, 1 // they are sharedlog's
 	opts.ContextTimeoutEnabled = true
-	e := &Engine{opts: opts, client: redis.NewClient(opts), limit: limit}
+	e := &Engine{opts: opts, limit: limit}
 	for _, part := range []string{"events", "ids", "epoch"} {
 		e.keys = append(e.keys, "{"+name+"}:"+part) // one slot of a cluster
 	}
@@ -65,11 +76,48 @@ func Open(address *url.URL, name string, limit int) (*Engine, error) {
 }
 
 // Close implements sharedlog.Engine.
-func (e *Engine) Close() error { return e.client.Close() }
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.client == nil {
+		return nil
+	}
+	return e.client.Close()
+}
+
+// run runs a script, and is cut short when ctx ends: go-redis itself waits for the answer.
+func (e *Engine) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (*redis.Cmd, error) {
+	e.mu.Lock()
+	if e.client == nil {
+		e.client = redis.NewClient(e.opts)
+	}
+	client := e.client
+	e.mu.Unlock()
+	defer context.AfterFunc(ctx, func() { e.drop(client) })()
+	answer := script.Run(ctx, client, keys, args...)
+	if ctx.Err() != nil {
+		return answer, ctx.Err()
+	}
+	return answer, answer.Err()
+}
+
+// drop closes a client with what runs on it.
+func (e *Engine) drop(client *redis.Client) {
+	e.mu.Lock()
+	if e.client == client {
+		e.client = nil
+	}
+	e.mu.Unlock()
+	client.Close()
+}
 
 // Join implements sharedlog.Engine.
 func (e *Engine) Join(ctx context.Context) (extent sharedlog.Extent, err error) {
-	answer, err := join.Run(ctx, e.client, e.keys, eventlog.NewEpoch()).StringSlice()
+	said, err := e.run(ctx, join, e.keys, eventlog.NewEpoch())
+	if err != nil {
+		return extent, err
+	}
+	answer, err := said.StringSlice()
 	if err != nil {
 		return extent, err
 	}
@@ -89,7 +137,8 @@ func (e *Engine) Join(ctx context.Context) (extent sharedlog.Extent, err error) 
 
 // Renew implements sharedlog.Renewer.
 func (e *Engine) Renew(ctx context.Context, epoch string) error {
-	return renew.Run(ctx, e.client, e.keys[2:], epoch, eventlog.NewEpoch()).Err()
+	_, err := e.run(ctx, renew, e.keys[2:], epoch, eventlog.NewEpoch())
+	return err
 }
 
 // Read implements sharedlog.Engine.
@@ -99,25 +148,15 @@ func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.E
 	reader := redis.NewClient(&opts) // which can be closed while it waits
 	defer reader.Close()
 	defer context.AfterFunc(ctx, func() { reader.Close() })()
-	epoch, err := reader.Get(ctx, e.keys[2]).Result()
-	for err == nil {
-		var streams []redis.XStream
-		streams, err = reader.XRead(ctx, &redis.XReadArgs{
-			Streams: []string{e.keys[0], strconv.FormatUint(after, 10) + "-0"},
-			Count:   atOnce,
-			Block:   block,
-		}).Result()
-		if errors.Is(err, redis.Nil) {
-			err = e.same(ctx, reader, epoch)
-			continue
-		}
-		if err != nil || len(streams) == 0 {
-			break
-		}
+	epoch, err := e.epoch(ctx, reader)
+	for looked := time.Now(); err == nil; {
 		var entries []sharedlog.Entry
-		if entries, err = parse(streams[0].Messages); err == nil && len(entries) > 0 {
+		if entries, err = e.next(ctx, reader, after); err == nil && len(entries) > 0 {
 			after = entries[len(entries)-1].Seq
 			err = take(entries)
+		}
+		if err == nil && time.Since(looked) >= block { // Redis says nothing when the stream is deleted, and made anew
+			err, looked = e.same(ctx, reader, epoch), time.Now()
 		}
 	}
 	if ctx.Err() != nil {
@@ -126,9 +165,36 @@ func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.E
 	return err
 }
 
-// same wants the stream to be of that epoch still: Redis says nothing when it is deleted.
+// next returns the entries after a number, none if none come for a while.
+func (e *Engine) next(ctx context.Context, reader *redis.Client, after uint64) ([]sharedlog.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, block+patience)
+	defer cancel()
+	streams, err := reader.XRead(ctx, &redis.XReadArgs{
+		Streams: []string{e.keys[0], strconv.FormatUint(after, 10) + "-0"},
+		Count:   atOnce,
+		Block:   block,
+	}).Result()
+	if errors.Is(err, redis.Nil) || err == nil && len(streams) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parse(streams[0].Messages)
+}
+
+// epoch returns that of the stream. Without one there is no stream any more.
+func (e *Engine) epoch(ctx context.Context, reader *redis.Client) (string, error) {
+	epoch, err := reader.Get(ctx, e.keys[2]).Result()
+	if errors.Is(err, redis.Nil) {
+		err = fmt.Errorf("%w: there is no %s any more", sharedlog.ErrRenewed, e.keys[2])
+	}
+	return epoch, err
+}
+
+// same wants the stream to be of that epoch still.
 func (e *Engine) same(ctx context.Context, reader *redis.Client, epoch string) error {
-	now, err := reader.Get(ctx, e.keys[2]).Result()
+	now, err := e.epoch(ctx, reader)
 	if err == nil && now != epoch {
 		err = fmt.Errorf("%w: its epoch is %s, and was %s", sharedlog.ErrRenewed, now, epoch)
 	}
@@ -161,5 +227,6 @@ func number(id string) (uint64, error) {
 
 // Append implements sharedlog.Engine.
 func (e *Engine) Append(ctx context.Context, id string, text []byte) error {
-	return add.Run(ctx, e.client, e.keys, id, text, e.limit).Err()
+	_, err := e.run(ctx, add, e.keys, id, text, e.limit)
+	return err
 }

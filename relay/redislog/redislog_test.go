@@ -1,7 +1,10 @@
 package redislog_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/url"
 	"testing"
 	"time"
@@ -107,5 +110,144 @@ func TestRedisLosesTheStream(t *testing.T) {
 	}
 	if again, err := engine.Join(t.Context()); err != nil || again != renewed {
 		t.Errorf("it holds %+v, %v, want %+v", again, err, renewed)
+	}
+}
+
+// TestRedisBeginsAnewWhileMuchComes deletes the stream, which another relay makes again, and in which more comes than waiting
+// for would take.
+func TestRedisBeginsAnewWhileMuchComes(t *testing.T) {
+	server, engine, _ := joined(t)
+	ended := make(chan error, 1)
+	reading := make(chan struct{}, 1)
+	go func() {
+		ended <- engine.Read(t.Context(), 0, func([]sharedlog.Entry) error {
+			select {
+			case reading <- struct{}{}:
+			default:
+			}
+			return nil
+		})
+	}()
+	if err := engine.Append(t.Context(), "old", []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	<-reading
+	client := goredis.NewClient(&goredis.Options{Addr: server.Address})
+	defer client.Close()
+	if err := client.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	other, err := open(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.Join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for n, deadline := 0, time.Now().Add(enginetest.Patience); ; n++ {
+		if err := other.Append(t.Context(), fmt.Sprint("new", n), []byte("new")); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-ended:
+			if !errors.Is(err, sharedlog.ErrRenewed) {
+				t.Errorf("Read returns %v, want %v", err, sharedlog.ErrRenewed)
+			}
+			return
+		case now := <-tick.C:
+			if now.After(deadline) {
+				t.Fatal("Read goes on in another stream")
+			}
+		}
+	}
+}
+
+// TestRedisThatTakesNothingIsRead has its memory full, and then follow another server, which is not there.
+func TestRedisThatTakesNothingIsRead(t *testing.T) {
+	server, engine, before := joined(t)
+	if err := engine.Append(t.Context(), "a", []byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	client := goredis.NewClient(&goredis.Options{Addr: server.Address})
+	defer client.Close()
+	for name, refuse := range map[string]func() error{
+		"its memory is full": func() error { return client.ConfigSet(t.Context(), "maxmemory", "1").Err() },
+		"it is a replica":    func() error { return client.ReplicaOf(t.Context(), "127.0.0.1", "1").Err() },
+	} {
+		if err := refuse(); err != nil {
+			t.Fatal(err)
+		}
+		if err := engine.Append(t.Context(), name, nil); err == nil || errors.Is(err, sharedlog.ErrTooLarge) {
+			t.Errorf("%s: Append returns %v", name, err)
+		}
+		if after, err := engine.Join(t.Context()); err != nil || after.Last != before.Last+1 {
+			t.Errorf("%s: it holds %+v, %v", name, after, err)
+		}
+		enough := errors.New("enough")
+		if err := engine.Read(t.Context(), before.Last, func([]sharedlog.Entry) error { return enough }); err != enough {
+			t.Errorf("%s: Read returns %v", name, err)
+		}
+	}
+}
+
+// TestASilentServerHoldsNobodyBack connects to one that says nothing.
+func TestASilentServerHoldsNobodyBack(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	engine, err := redislog.Open(&url.URL{Scheme: "redis", Host: listener.Addr().String()}, "any", 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	for name, call := range map[string]func(context.Context) error{
+		"Join":   func(ctx context.Context) error { _, err := engine.Join(ctx); return err },
+		"Read":   func(ctx context.Context) error { return engine.Read(ctx, 0, nil) },
+		"Append": func(ctx context.Context) error { return engine.Append(ctx, "a", []byte("a")) },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- call(ctx) }()
+		conn, err := listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		begun := time.Now()
+		if err := <-ended; !errors.Is(err, context.Canceled) || time.Since(begun) > time.Second {
+			t.Errorf("%s returns %v, %v after its context ended", name, err, time.Since(begun))
+		}
+	}
+}
+
+// TestRedisFallsSilent freezes the server while a relay reads. That must be noticed before a client that has more than this
+// relay is told that there is no more (relay.behindPatience).
+func TestRedisFallsSilent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: -short")
+	}
+	server, engine, _ := joined(t)
+	if err := engine.Append(t.Context(), "a", []byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	reading := make(chan struct{}, 1)
+	go func() {
+		ended <- engine.Read(t.Context(), 0, func([]sharedlog.Entry) error { reading <- struct{}{}; return nil })
+	}()
+	<-reading
+	server.Freeze()
+	begun := time.Now()
+	if err := <-ended; err == nil || time.Since(begun) > 5*time.Second {
+		t.Errorf("after %v Read returns %v", time.Since(begun), err)
 	}
 }

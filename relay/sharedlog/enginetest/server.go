@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -64,6 +65,14 @@ func (s *Server) Start() {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("%s does not listen: %v", s.name, err)
 		}
+	}
+}
+
+// Freeze has the server say nothing more; its connections stay. After that it can only be killed.
+func (s *Server) Freeze() {
+	s.t.Helper()
+	if text, err := exec.Command("kill", "-STOP", strconv.Itoa(s.cmd.Process.Pid)).CombinedOutput(); err != nil {
+		s.t.Fatalf("%v: %s", err, text)
 	}
 }
 
