@@ -137,6 +137,7 @@ func with(t testing.TB, address string, f func(*amqp.Channel) error) {
 }
 
 func TestRabbitMQ(t *testing.T) {
+	t.Setenv("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-rabbit max_message_size 2000000")
 	server := enginetest.RabbitMQ(t)
 	t.Run("as any engine", func(t *testing.T) {
 		enginetest.Test(t, func() (sharedlog.Engine, error) {
@@ -249,6 +250,16 @@ func TestRabbitMQ(t *testing.T) {
 			}
 			return err
 		})
+	})
+
+	t.Run("an event that is too large is refused for good", func(t *testing.T) {
+		engine := open(t, server.Address, "large")
+		before := join(t, engine)
+		if err := engine.Append(patient(t), "large", make([]byte, 2_000_001)); !errors.Is(err, sharedlog.ErrTooLarge) {
+			t.Errorf("got %v, want %v", err, sharedlog.ErrTooLarge)
+		}
+		r := read(t, engine, before.Last)
+		r.gives(t, appended(t, engine, "a", 3))
 	})
 
 	t.Run("reading and appending end when the network swallows everything", func(t *testing.T) {

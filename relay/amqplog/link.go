@@ -124,7 +124,10 @@ func (p *publisher) publish(queue string, entry amqp.Publishing) error {
 	}
 	select {
 	case err, ok := <-p.closed:
-		if ok {
+		switch {
+		case ok && err.Code == amqp.PreconditionFailed: // of an entry alone RabbitMQ says this only if that is too large
+			return fmt.Errorf("%w: max_message_size of RabbitMQ: %w", sharedlog.ErrTooLarge, err)
+		case ok:
 			return err
 		}
 	default:

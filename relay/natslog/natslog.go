@@ -233,6 +233,8 @@ func (e *Engine) Append(ctx context.Context, id string, text []byte) error {
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):
 		return fmt.Errorf("%w: max_payload of the server: %w", sharedlog.ErrTooLarge, err)
+	case errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum):
+		return fmt.Errorf("%w: max_msg_size of stream %s: %w", sharedlog.ErrTooLarge, e.stream.Name, err)
 	case err != nil:
 		return e.failed("append to", js, err)
 	}

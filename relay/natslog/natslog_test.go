@@ -325,6 +325,25 @@ func TestAServerMayRememberIDsForLess(t *testing.T) {
 	}
 }
 
+// TestAnEventThatIsTooLargeIsRefusedForGood by the server, and by a stream that somebody has made.
+func TestAnEventThatIsTooLargeIsRefusedForGood(t *testing.T) {
+	server := enginetest.NATS(t)
+	if _, err := admin(t, server.Address).CreateStream(bounded(t), jetstream.StreamConfig{
+		Name: name, Subjects: []string{name + ".events"}, MaxMsgSize: 1000,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	engine := connect(t, server.Address)
+	join(t, engine)
+	for _, size := range []int{1000, 2 << 20} {
+		if err := engine.Append(bounded(t), "large", make([]byte, size)); !errors.Is(err, sharedlog.ErrTooLarge) {
+			t.Errorf("%d bytes: got %v, want %v", size, err, sharedlog.ErrTooLarge)
+		}
+	}
+	appendAll(t, engine, "a")
+	read(t, engine, 0).wants(t, 1, "a")
+}
+
 func TestACredentialIsNeeded(t *testing.T) {
 	server := enginetest.NATS(t, "--user", "relay", "--pass", "secret")
 	for _, user := range []*url.Userinfo{nil, url.UserPassword("relay", "wrong"), url.User("secret")} {
