@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -133,10 +134,14 @@ func (h *Hook) post(ctx context.Context, body []byte) (wait time.Duration, again
 		return 0, false, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	if password, set := h.user.Password(); set {
+	if h.user != nil {
+		password, _ := h.user.Password()
 		request.SetBasicAuth(h.user.Username(), password)
 	}
 	response, err := h.client.Do(request)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // without the address, whose query may hold a secret
+	}
 	if err != nil {
 		return 0, ctx.Err() == nil, err
 	}

@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"wpre-relay/relay/webhook"
@@ -18,6 +20,7 @@ import (
 // site takes what is forwarded, and answers with the codes it is given, 200 after them.
 type site struct {
 	*httptest.Server
+	user  string // and password, as in an address
 	mu    sync.Mutex
 	codes []int
 	got   []string
@@ -25,7 +28,7 @@ type site struct {
 }
 
 func newSite(t *testing.T, codes ...int) *site {
-	s := &site{codes: codes, came: make(chan struct{}, 5000)}
+	s := &site{user: "bot:abcd%20efgh", codes: codes, came: make(chan struct{}, 5000)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		user, password, _ := r.BasicAuth()
@@ -43,7 +46,7 @@ func newSite(t *testing.T, codes ...int) *site {
 }
 
 func (s *site) hook(t *testing.T) *webhook.Hook {
-	address, err := url.Parse(strings.Replace(s.URL, "://", "://bot:abcd%20efgh@", 1) + "/wp-json/site/v1/said?x=1")
+	address, err := url.Parse(strings.Replace(s.URL, "://", "://"+s.user+"@", 1) + "/wp-json/site/v1/said?x=1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,5 +104,38 @@ func TestNobodyWaitsForASiteThatHangs(t *testing.T) {
 	}
 	if _, dropped, _ := hook.Counts(); dropped < 1999 {
 		t.Errorf("%d of 3000 are dropped, want 1999", dropped)
+	}
+}
+
+// TestSecretsOfTheAddressAreNotLogged asks a site that is away.
+func TestSecretsOfTheAddressAreNotLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		address, err := url.Parse("https://bot:pa55word@127.0.0.1:1/said/pa55word?key=pa55word")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		hook := webhook.New(address, slog.New(slog.NewTextHandler(&log, nil)))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); hook.Run(ctx) }()
+		hook.Offer(webhook.Message{Text: "one"})
+		time.Sleep(time.Minute)
+		cancel()
+		<-ended
+		if _, _, failed := hook.Counts(); failed != 1 || !strings.Contains(log.String(), "refused") || strings.Contains(log.String(), "pa55word") {
+			t.Errorf("%d failed; the log says\n%s", failed, log.String())
+		}
+	})
+}
+
+// TestAUserNeedsNoPassword, as where it is a token.
+func TestAUserNeedsNoPassword(t *testing.T) {
+	s := newSite(t)
+	s.user = "token"
+	hook := s.hook(t)
+	hook.Offer(webhook.Message{Text: "one"})
+	if got, want := s.wait(t, 1)[0], `POST /wp-json/site/v1/said?x=1 token  {"text":"one"}`; got != want {
+		t.Errorf("the site got\n%s\nwant\n%s", got, want)
 	}
 }
