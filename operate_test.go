@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"wpre-relay/relay/sharedlog/enginetest"
 )
 
@@ -66,8 +68,9 @@ func TestTheServiceManagerIsTold(t *testing.T) {
 	m.told("STOPPING=1")
 }
 
-// TestSocketsComeFromTheServiceManager has systemd's own tool open them.
-func TestSocketsComeFromTheServiceManager(t *testing.T) {
+// activate runs a relay on sockets that systemd's own tool opens, with more variables.
+func activate(t *testing.T, variables []string, args ...string) *process {
+	t.Helper()
 	tool, err := exec.LookPath("systemd-socket-activate")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -79,31 +82,76 @@ func TestSocketsComeFromTheServiceManager(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSite(t)
 	public, operators := enginetest.FreePort(t), enginetest.FreePort(t)
-	cmd := exec.Command(tool, "-l", public, "-l", operators, "--fdname=public:admin", path, "--watch", s.root, "--state-dir", s.state, "--log-format=json")
-	var log lockedBuffer
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	arguments := []string{"-l", public, "-l", operators, "--fdname=public:admin"}
+	for _, variable := range variables {
+		arguments = append(arguments, "-E", variable)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	p := spawn(t, exec.Command(tool, append(append(arguments, path, "--log-format=json"), args...)...))
+	p.address, p.admin = public, operators
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		response, err := http.Get("http://" + operators + "/readyz")
+		response, err := http.Get("http://" + operators + "/livez") // the tool runs the relay once somebody comes
 		if err == nil {
 			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				break
-			}
+			return p
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%v\n%s", err, log.String())
+			t.Fatalf("%v\n%s", err, p.log.String())
 		}
 	}
-	p := &process{t: t, cmd: cmd, address: public}
+}
+
+// TestSocketsComeFromTheServiceManager has systemd's own tool open them.
+func TestSocketsComeFromTheServiceManager(t *testing.T) {
+	s := newSite(t)
+	p := activate(t, nil, "--watch", s.root, "--state-dir", s.state)
+	p.until("/readyz", "ok")
 	conn := p.dial()
 	s.write(1)
 	expect(t, conn, document(1))
+}
+
+// TestTheServiceManagerLetsARelayWait starts one whose broker is away, and then deletes the stream that it shares: neither is a
+// reason to stop it, and it keeps the sockets.
+func TestTheServiceManagerLetsARelayWait(t *testing.T) {
+	server := enginetest.Redis(t)
+	server.Kill()
+	m := newManager(t)
+	s := newSite(t)
+	p := activate(t, []string{"NOTIFY_SOCKET=" + m.path, "WATCHDOG_USEC=3000000"},
+		"--watch", s.root, "--state-dir", s.state, "--broker", "redis://"+server.Address)
+	m.told("READY=1")
+	p.until("/readyz", "the broker is away")
+	m.told("WATCHDOG=1")
+	m.told("WATCHDOG=1")
+
+	server.Start()
+	p.until("/readyz", "ok\n")
+	client := redis.NewClient(&redis.Options{Addr: server.Address})
+	defer client.Close()
+	if err := client.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	p.logged("the shared history is another one: all clients begin anew, and are told of a gap", "error")
+	p.until("/readyz", "ok\n")
+	conn := p.dial()
+	s.write(1)
+	expect(t, conn, document(1))
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	m.told("STOPPING=1")
+	<-p.ended
+	m.socket.SetReadDeadline(time.Now())
+	for buf := make([]byte, 4096); ; {
+		n, err := m.socket.Read(buf)
+		if err != nil {
+			break
+		}
+		if string(buf[:n]) != "WATCHDOG=1" {
+			t.Errorf("after STOPPING=1 it tells the manager %s", buf[:n])
+		}
+	}
 }
 
 func (p *process) ask(path string) (status int, body string) {

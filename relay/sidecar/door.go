@@ -33,10 +33,12 @@ func (d *door) url() string { return relay.URL(d.scheme, d.listener.Addr()) }
 // leadTo lets those who come through to a server. Before, they are asked to come again.
 func (d *door) leadTo(server *relay.Server) { d.entrance.Open(server) }
 
-// open answers those who come. A door that is open stays so.
+// open answers those who come. A door that is open stays so. With that the relay counts as started: a service manager that
+// waited for a broker, too, would give up on what captures meanwhile.
 func (d *door) open() {
 	if d.stop == nil {
 		d.stop = start(func(ctx context.Context) { relay.Serve(ctx, d.listener, &d.entrance, d.logger) })
+		systemd.Ready()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"wpre-relay/relay"
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/systemd"
 )
 
@@ -20,6 +21,7 @@ func (p *parts) run(ctx context.Context, cancel context.CancelCauseFunc) error {
 	defer p.capture.start(cancel)()
 	defer start(p.forward.Run)()
 	defer p.startOperators(ctx.Done())()
+	defer start(p.keepWatchdog)()
 	defer p.door.close()
 	if !p.capture.ready(ctx) {
 		return onPurpose(ctx)
@@ -55,12 +57,12 @@ func (p *parts) serve(ctx context.Context, log *eventlog.Log, found uint64) erro
 	if p.settings.ShowsDrafts() {
 		p.logger.Warn("titles of drafts, private and pending posts are sent to everybody who connects; to send those of published posts alone: --public-status publish")
 	}
-	defer start(p.keepWatchdog)()
-	systemd.Ready()
 
 	<-ctx.Done()
-	systemd.Stopping()
 	why := context.Cause(ctx)
+	if !errors.Is(why, sharedlog.ErrRenewed) { // else it begins anew, and the manager would kill what does not end
+		systemd.Stopping()
+	}
 	p.logger.Info("stopping", "why", why, "clients", server.Status().Clients)
 	p.door.close()
 	if errors.Is(why, ErrStop) {

@@ -7,13 +7,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// Ready says that the service is up.
+// Ready says that the service is up. From then on the manager's watchdog counts.
 func Ready() { daemon.SdNotify(false, daemon.SdNotifyReady) }
 
 // Stopping says that the service is on its way down.
@@ -45,24 +47,24 @@ func KeepWatchdog(ctx context.Context, alive func() time.Time, logger *slog.Logg
 	}
 }
 
+// files are the sockets that the manager has opened, whose environment counts once. They stay open.
+var files = sync.OnceValue(func() []*os.File { return activation.Files(true) })
+
 // Sockets returns the listeners that the manager has opened (socket units), by their FileDescriptorName=: "admin" is the one
-// for operators, and one of any other name is for browsers, as "public". It may be called once.
+// for operators, and one of any other name is for browsers, as "public". When they are closed it may be called again: who
+// connects in between waits.
 func Sockets() (map[string]net.Listener, error) {
-	named, err := activation.ListenersWithNames()
-	if err != nil {
-		return nil, fmt.Errorf("sockets from the service manager: %w", err)
-	}
 	sockets := make(map[string]net.Listener)
-	for name, listeners := range named {
-		if name != "admin" {
-			name = "public"
+	for _, file := range files() {
+		name := "public"
+		if file.Name() == "admin" {
+			name = "admin"
 		}
-		for _, listener := range listeners {
-			if listener == nil || sockets[name] != nil {
-				return nil, fmt.Errorf("sockets from the service manager: want at most one stream socket named \"public\" (FileDescriptorName=) and one named \"admin\"")
-			}
-			sockets[name] = listener
+		listener, err := net.FileListener(file)
+		if err != nil || sockets[name] != nil {
+			return nil, fmt.Errorf("sockets from the service manager: want at most one stream socket named \"public\" (FileDescriptorName=) and one named \"admin\"")
 		}
+		sockets[name] = listener
 	}
 	return sockets, nil
 }
