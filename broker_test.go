@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -302,5 +303,24 @@ func BenchmarkWriteToBrowserThroughABroker(b *testing.B) {
 				b.ReportMetric(float64(took)/float64(usual), w.name+"-"+name+"-ratio")
 			}
 		}
+	}
+}
+
+// TestWithoutABrokerTheLogStaysJSON starts edges of brokers that are not there: their libraries say nothing but through the
+// relay.
+func TestWithoutABrokerTheLogStaysJSON(t *testing.T) {
+	for _, scheme := range []string{"redis", "nats", "kafka", "amqp"} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			p := spawn(t, command(t, "--broker", scheme+"://"+enginetest.FreePort(t), "--state-dir", t.TempDir(),
+				"--listen", "127.0.0.1:0", "--admin-listen", "off", "--log-format", "json"))
+			p.logged("the broker is away; trying again", "error")
+			p.stop(syscall.SIGTERM)
+			for line := range strings.Lines(p.log.String()) {
+				if !json.Valid([]byte(line)) {
+					t.Errorf("it says %s", line)
+				}
+			}
+		})
 	}
 }
