@@ -159,11 +159,14 @@ func (r *Relay) IngestLine(ctx context.Context, text []byte) error {
 }
 
 // Publish takes an event that somebody hands over, and returns what was decided, once that is in the journal. The error of
-// what is Invalid says why; any other is ctx's.
+// what is Invalid says why; any other is ctx's, or why the journal does not hold all that clients got.
 func (r *Relay) Publish(ctx context.Context, document []byte) (Decision, error) {
 	decision, err := r.publish(ctx, document)
 	if err == nil {
 		err = r.Flush(ctx)
+	}
+	if err == nil {
+		err = r.JournalError()
 	}
 	return decision, err
 }

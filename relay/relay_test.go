@@ -184,3 +184,19 @@ func TestLogsHoldNoContent(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatCannotBeKeptIsNotTakenForPublished publishes to a journal that cannot be written.
+func TestWhatCannotBeKeptIsNotTakenForPublished(t *testing.T) {
+	log := openLog(t, t.TempDir(), eventlog.Options{})
+	r := relay.New(log, relay.Options{Logger: quiet})
+	run(t, r)
+	if decision, err := r.Publish(t.Context(), []byte(post(1, "kept"))); decision != relay.Relayed || err != nil {
+		t.Fatalf("got %s, %v", decision, err)
+	}
+	log.Close()
+	for _, want := range []relay.Decision{relay.Relayed, relay.Duplicate} {
+		if decision, err := r.Publish(t.Context(), []byte(post(2, "not kept"))); decision != want || err == nil {
+			t.Errorf("got %s, %v, want %s and an error", decision, err, want)
+		}
+	}
+}

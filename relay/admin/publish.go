@@ -43,7 +43,7 @@ func (p Publishing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case err != nil:
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "wpre-relay: not taken: "+err.Error(), http.StatusServiceUnavailable)
+		http.Error(w, "wpre-relay: not in the journal yet: "+err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
