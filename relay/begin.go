@@ -18,8 +18,9 @@ import (
 // now is what a client gives for a position that begins at the head and wants to be told where that is.
 const now = "now"
 
-// behindPatience is how long a client waits for this relay to get to where another one has brought it.
-const behindPatience = 5 * time.Second
+// behindPatience is how long a client waits for this relay to get to where another one has brought it: longer than it takes to
+// find out that a broker is away, which is 6.5 s with RabbitMQ, and 4 s with others.
+const behindPatience = 8 * time.Second
 
 // errBehind is for a client that has more than this relay has got of the history that it shares with others.
 var errBehind = errors.New("this relay is behind the others; come again, or to another")

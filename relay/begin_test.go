@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -299,4 +301,20 @@ func TestWhatWasFoundIsNotSentTwiceToOneThatWasCut(t *testing.T) {
 	if got := read(t, third); got != `{"timestamp":1}` {
 		t.Errorf("one that comes first gets %s", got)
 	}
+}
+
+// TestWhoIsAheadOfARelayThatHasLostItsBrokerIsSentAway lets the relay find out as late as it may with any engine: a client that
+// was told before that there is nothing more would be given an event again.
+func TestWhoIsAheadOfARelayThatHasLostItsBrokerIsSentAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := eventlog.Mirror(schema.Position{Epoch: "one", Seq: 1}, eventlog.Options{})
+		begun := time.Now()
+		const slowest = 6500 * time.Millisecond // RabbitMQ: one and a half heartbeats, and half a second to hang up
+		server := relay.NewServer(log, 0, relay.ServerOptions{Logger: quiet, Behind: func() bool { return time.Since(begun) >= slowest }})
+		answer := httptest.NewRecorder()
+		server.ServeHTTP(answer, httptest.NewRequest("GET", "/history?since=one-2", nil))
+		if took := time.Since(begun); answer.Code != http.StatusServiceUnavailable || took > 10*time.Second {
+			t.Errorf("after %v the answer is %d %s", took, answer.Code, answer.Body)
+		}
+	})
 }
