@@ -101,7 +101,7 @@ func (s *Shared) publish(ctx context.Context, rec *eventlog.Record) error {
 		line.Time = time.UnixMicro(rec.Event.Written / 1000).UTC()
 	}
 	text := line.Append(nil)
-	return s.persist(ctx, func() error {
+	err := s.persist(ctx, func() error {
 		err := s.engine.Append(ctx, id, text)
 		if errors.Is(err, ErrTooLarge) {
 			s.lose(1)
@@ -110,6 +110,10 @@ func (s *Shared) publish(ctx context.Context, rec *eventlog.Record) error {
 		}
 		return err
 	})
+	if err == nil {
+		s.here()
+	}
+	return err
 }
 
 // skip notes that what comes up to a number is not there to be published.

@@ -100,19 +100,21 @@ func (s *Shared) Join(ctx context.Context) error {
 	}
 	after := extent.Last - min(uint64(s.opts.Records), extent.Last-(extent.First-1))
 	s.log = eventlog.Mirror(schema.Position{Epoch: extent.Epoch, Seq: after}, eventlog.Options{Records: s.opts.Records, MemoryBytes: mirrorBytes, Age: s.opts.Age})
-	for extent.First <= extent.Last && s.log.Head().Seq < extent.Last {
+	for pause := soonest; extent.First <= extent.Last && s.log.Head().Seq < extent.Last; pause = min(2*pause, latest) {
 		err := s.fill(ctx, extent.Last)
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil || errors.Is(err, ErrRenewed):
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || errors.Is(err, ErrRenewed) {
 			return cmp.Or(ctx.Err(), err)
 		}
 		s.away(err)
+		rest(ctx, pause)
 		if extent, err = s.joinAgain(ctx); err != nil {
 			return err
 		}
 	}
+	s.here()
 	return nil
 }
 
@@ -204,7 +206,10 @@ func (s *Shared) follow(ctx context.Context) error {
 				pause = soonest
 			}
 			rest(ctx, pause)
-			_, err = s.joinAgain(ctx)
+			var extent Extent
+			if extent, err = s.joinAgain(ctx); err == nil && (extent.Last <= s.seam() || extent.Last < extent.First) {
+				s.here() // there is nothing to be read, which would say so
+			}
 		}
 		if errors.Is(err, ErrRenewed) {
 			s.renew(ctx)
@@ -292,12 +297,12 @@ func (s *Shared) has(id string) bool {
 	return s.ids.has(id)
 }
 
-// persist calls try until that succeeds, with pauses, or ctx ends, whose error it returns.
+// persist calls try until that succeeds, with pauses, or ctx ends, whose error it returns. That the engine is there it leaves
+// to its caller to note: who may join need not be able to read.
 func (s *Shared) persist(ctx context.Context, try func() error) error {
 	for pause := soonest; ; pause = min(2*pause, latest) {
 		err := try()
 		if err == nil {
-			s.here()
 			return nil
 		}
 		if ctx.Err() != nil {

@@ -1,6 +1,8 @@
 package sharedlog_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +29,7 @@ type stream struct {
 	first   uint64
 	ids     map[string]bool
 	away    error
+	deaf    error         // of Read alone
 	changed chan struct{} // closed and replaced when any of it changes
 }
 
@@ -54,7 +57,7 @@ func (s *stream) Join(context.Context) (sharedlog.Extent, error) {
 func (s *stream) Read(ctx context.Context, after uint64, take func([]sharedlog.Entry) error) error {
 	for {
 		s.mu.Lock()
-		err, changed := s.away, s.changed
+		err, changed := cmp.Or(s.away, s.deaf), s.changed
 		var entries []sharedlog.Entry
 		if from := max(after+1, s.first); from <= s.last() {
 			entries = slices.Clone(s.entries[from-s.first:])
@@ -309,6 +312,48 @@ func TestAStreamThatWasBegunAnewIsNoticed(t *testing.T) {
 				engine.set(func() { engine.away = nil; lose(engine) })
 				if err := <-one.err; !errors.Is(err, sharedlog.ErrRenewed) {
 					t.Errorf("Run returns %v, want %v", err, sharedlog.ErrRenewed)
+				}
+			})
+		})
+	}
+}
+
+// TestAnEngineThatCannotBeReadIsAway lets one join and append, as where a right is missing, and wants that said once a minute.
+func TestAnEngineThatCannotBeReadIsAway(t *testing.T) {
+	for name, joined := range map[string]bool{"from the start": false, "later": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				engine := newStream()
+				one := run(t, engine, t.TempDir())
+				synctest.Wait()
+				one.own.Append(event(t, post(1)))
+				synctest.Wait()
+				deafen := func() { engine.set(func() { engine.deaf = errors.New("no right to read") }) }
+				if !joined {
+					deafen()
+				}
+				var log bytes.Buffer
+				edge, err := sharedlog.Open(engine, nil, sharedlog.Options{Records: 1000, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				var running sync.WaitGroup
+				running.Go(func() {
+					if edge.Join(ctx) == nil {
+						edge.Run(ctx)
+					}
+				})
+				synctest.Wait()
+				deafen()
+				time.Sleep(10*time.Minute - time.Second)
+				if status := edge.Status(); status.Connected || status.Problem != "no right to read" || status.Reconnects != 0 {
+					t.Errorf("the status is %+v", status)
+				}
+				cancel()
+				running.Wait()
+				if n := strings.Count(log.String(), "\n"); n != 10 {
+					t.Errorf("it is logged %d times in ten minutes:\n%.1000s", n, log.String())
 				}
 			})
 		})
