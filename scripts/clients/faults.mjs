@@ -227,7 +227,14 @@ async function cookies() {
 	for (let i = 0; i < times; i++) {
 		await pause(between(450, 900)); // the pages are back, and some events further
 		if (i % 2 === 0) {
+			// Not in the middle of an event: which of a browser's tabs has got that, a cookie cannot tell.
+			writer.stop();
+			await until(async () => {
+				const { events: [newest] } = await relay.history('last=1');
+				return tabs.every((tab) => tab.got.at(-1)?.event.post_id === newest.event.post_id);
+			});
 			proxy.cut(1, 0, rng);
+			writer.go(rng, 20, 60);
 		} else {
 			await relay.end('SIGTERM');
 			await relay.start();

@@ -172,17 +172,21 @@ export class Proxy {
 			relay.write(data);
 		});
 		relay.on('data', (data) => {
+			pair.answered = true;
 			const part = data.subarray(0, pair.budget);
 			pair.budget -= part.length;
 			client.write(part, () => pair.budget <= 0 && cut());
 		});
 	}
 
-	/** Cuts connections when so many more bytes have gone to their clients; at once for 0. */
+	/**
+	 * Cuts connections when so many more bytes have gone to their clients; at once for 0, and before an answer's head: Chromium
+	 * takes a part of one for the whole, and gives the EventSource up that waits for it.
+	 */
 	cut(share, bytes, rng) {
 		for (const pair of this.pairs) {
 			if (rng() >= share) continue;
-			if (bytes === 0) pair.cut();
+			if (bytes === 0 || !pair.answered) pair.cut();
 			else pair.budget = bytes;
 		}
 	}
