@@ -332,9 +332,14 @@ class WPRE_Relay_Outbox {
 	 * @return bool Whether it has its permissions.
 	 */
 	private function permit( $file ) {
-		if ( function_exists( 'chown' ) && function_exists( 'chgrp' ) ) { // Some hosts have disabled them.
-			@chown( $file, fileowner( $this->dir ) );
-			@chgrp( $file, filegroup( $this->dir ) );
+		clearstatcache( true, $file );
+		$owner = fileowner( $this->dir );
+		$group = filegroup( $this->dir );
+		if ( fileowner( $file ) !== $owner && function_exists( 'chown' ) ) { // Some hosts have disabled it.
+			@chown( $file, $owner );
+		}
+		if ( filegroup( $file ) !== $group && function_exists( 'chgrp' ) ) {
+			@chgrp( $file, $group );
 		}
 		return @chmod( $file, $this->mode );
 	}
