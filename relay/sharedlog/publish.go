@@ -93,7 +93,7 @@ func (s *Shared) publishAll(ctx context.Context) {
 // publish has the engine take a record, unless another relay has published it. The error is ctx's.
 func (s *Shared) publish(ctx context.Context, rec *eventlog.Record) error {
 	id := s.publisher.name(rec)
-	if s.has(id) {
+	if s.mirror.has(id) {
 		return nil
 	}
 	line := schema.Line{Stamp: schema.Stamp{Position: rec.Position, Time: rec.Time}, From: rec.Event.From, Document: rec.Event.Document}
@@ -101,17 +101,17 @@ func (s *Shared) publish(ctx context.Context, rec *eventlog.Record) error {
 		line.Time = time.UnixMicro(rec.Event.Written / 1000).UTC()
 	}
 	text := line.Append(nil)
-	err := s.persist(ctx, func() error {
+	err := s.reach.persist(ctx, func() error {
 		err := s.engine.Append(ctx, id, text)
 		if errors.Is(err, ErrTooLarge) {
-			s.lose(1)
+			s.reach.lose(1)
 			s.opts.Logger.Error("an event is not shared", "error", err, "bytes", len(text), "type", rec.Event.Type)
 			return nil
 		}
 		return err
 	})
 	if err == nil {
-		s.here()
+		s.reach.here()
 	}
 	return err
 }
@@ -127,16 +127,9 @@ func (s *Shared) skip(upTo uint64) {
 	gap := eventlog.Gap{Since: schema.Position{Epoch: epoch, Seq: at}, Until: schema.Position{Epoch: epoch, Seq: upTo}}
 	p.at.Store(upTo)
 	if lost, known := gap.Missing(); known {
-		s.lose(lost)
+		s.reach.lose(lost)
 		s.opts.Logger.Error("events were no longer kept when the broker was there again; a longer --history keeps more", "events", lost)
 	}
-}
-
-// lose counts events that the others never get.
-func (s *Shared) lose(n uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.status.Lost += n
 }
 
 // pending returns how many events the engine has not taken yet.
