@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"slices"
@@ -368,45 +367,9 @@ func (n *network) pass(from, to net.Conn) {
 }
 
 func TestASilentServerHoldsNobodyBack(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var running sync.WaitGroup
-	t.Cleanup(running.Wait)
-	t.Cleanup(func() { listener.Close() })
-	heard := make(chan struct{}, 3)
-	running.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			running.Go(func() {
-				defer conn.Close()
-				if _, err := conn.Read(make([]byte, 1)); err == nil {
-					heard <- struct{}{}
-				}
-				io.Copy(io.Discard, conn)
-			})
-		}
+	enginetest.Silent(t, func(address string) (sharedlog.Engine, error) {
+		return amqplog.Open(&url.URL{Scheme: "amqp", Host: address}, "silent", 10_000)
 	})
-	engine := open(t, listener.Addr().String(), "silent")
-	for name, call := range map[string]func(context.Context) error{
-		"Join":   func(ctx context.Context) error { _, err := engine.Join(ctx); return err },
-		"Read":   func(ctx context.Context) error { return engine.Read(ctx, 0, nil) },
-		"Append": func(ctx context.Context) error { return engine.Append(ctx, "a", []byte("a")) },
-	} {
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		running.Go(func() { ended <- call(ctx) })
-		<-heard
-		cancel()
-		begun := time.Now()
-		if err := <-ended; !errors.Is(err, context.Canceled) || time.Since(begun) > time.Second {
-			t.Errorf("%s returns %v, %v after its context ended", name, err, time.Since(begun))
-		}
-	}
 }
 
 func TestAddressesAreChecked(t *testing.T) {
