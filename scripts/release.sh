@@ -10,7 +10,7 @@ version=${1:-$(git describe --tags --match 'v*' 2>/dev/null || echo "v0.0.0-g$(g
 version=${version#v}
 [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]] || { echo "release.sh: $version is no version of the form 1.2.3" >&2; exit 2; }
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-export SOURCE_DATE_EPOCH CGO_ENABLED=0 GOFLAGS=-buildvcs=false TZ=UTC LC_ALL=C
+export SOURCE_DATE_EPOCH CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath" TZ=UTC LC_ALL=C
 umask 022
 
 dist=${DIST:-$PWD/dist}
@@ -24,7 +24,7 @@ tool() { # tool NAME ARGUMENT...: of scripts/release.mod, for this machine.
 }
 
 compile() { # compile OS ARCH FILE
-	GOOS=$1 GOARCH=$2 go build -trimpath -ldflags "-s -w -X main.version=$version" -o "$3" .
+	GOOS=$1 GOARCH=$2 go build -ldflags "-s -w -X main.version=$version" -o "$3" .
 }
 
 package() { # package ARCH BINARY: the Debian package.
