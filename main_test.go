@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -413,6 +414,8 @@ func TestMistakesAreExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
+	answering := httptest.NewServer(http.NotFoundHandler())
+	defer answering.Close()
 	file := filepath.Join(s.root, "file")
 	if err := os.WriteFile(file, []byte("listn: :8080\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -447,6 +450,8 @@ func TestMistakesAreExplained(t *testing.T) {
 		{args: []string{"--publish-token", "0123456789abcdef", "--admin-listen", "off"}, status: 2, want: "--admin-listen"},
 		{args: []string{"--watch", "x", "--forward-url", "http://localhost/"}, status: 2, want: "--peer-messages"},
 		{args: []string{"--watch", "x", "--peer-messages", "--forward-url", "localhost"}, status: 2, want: "https://host/path"},
+		{args: []string{"demo", "--listen", taken.Addr().String(), "--page-listen", "127.0.0.1:0"}, status: 1, want: "another program"},
+		{args: []string{"demo", "--listen", answering.Listener.Addr().String(), "--page-listen", "127.0.0.1:0"}, status: 1, want: "another program"},
 		{args: []string{"tail", "127.0.0.1:1"}, status: 1, want: "connect to ws://127.0.0.1:1"},
 		{args: []string{"healthcheck", "--listen", "127.0.0.1:1"}, status: 1, want: "refused"},
 		{args: []string{"bench", "--url", "wss://example.com/"}, status: 2, want: "speaks no TLS"},
