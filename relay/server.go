@@ -2,15 +2,10 @@ package relay
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"path"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -182,148 +177,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // asksLive reports whether a request asks if the process serves.
 func asksLive(r *http.Request) bool { return path.Base(r.URL.Path) == "livez" && !wantsUpgrade(r) }
-
-func wantsUpgrade(r *http.Request) bool {
-	for _, value := range r.Header.Values("Upgrade") {
-		for token := range strings.SplitSeq(value, ",") {
-			if strings.EqualFold(strings.TrimSpace(token), "websocket") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func notAWebSocket(r *http.Request) string {
-	if r.Header.Get("Sec-WebSocket-Key") != "" {
-		return "wpre-relay: this handshake has lost its Upgrade header; a proxy in front must pass Upgrade and Connection on"
-	}
-	return "wpre-relay: events come over WebSocket, at ws://" + r.Host + "/, or as an event stream, at http://" + r.Host + "/events"
-}
-
-// visit is a request to be answered.
-type visit struct {
-	w       http.ResponseWriter
-	r       *http.Request
-	address netip.Addr // of who makes it; not valid if that is not known
-}
-
-// upgrade makes a WebSocket of the request.
-func (s *Server) upgrade(v visit) {
-	if err := s.opts.Origins.Check(v.r); err != nil {
-		s.reject(v, http.StatusForbidden, "origin", err.Error())
-		return
-	}
-	entry := fanout.Entry{Greeting: s.opts.Welcome}
-	switch {
-	case fanout.Offers(v.r, fanout.Subprotocol):
-		entry.Format = fanout.Enveloped
-	case s.returns != nil && !knowsItsPlace(v.r):
-		entry.Format = fanout.Confirmed
-	}
-	s.accept(v, entry, s.clients.AcceptWebSocket)
-}
-
-// stream answers the request with an event stream.
-func (s *Server) stream(v visit) {
-	s.accept(v, fanout.Entry{Format: fanout.EventStream}, s.clients.AcceptEventStream)
-}
-
-// accept lets the client in, if there is a place for it and it may, at the place that it asks for.
-func (s *Server) accept(v visit, entry fanout.Entry, accept func(http.ResponseWriter, *http.Request, fanout.Entry) error) {
-	leave, refusal := s.admission.admit(v.address)
-	switch refusal {
-	case "max_clients":
-		v.w.Header().Set("Retry-After", "5")
-		s.reject(v, http.StatusServiceUnavailable, refusal, "as many clients as --max-clients or the limit of open files allows are connected")
-		return
-	case "max_clients_per_ip":
-		v.w.Header().Set("Retry-After", "5")
-		s.reject(v, http.StatusTooManyRequests, refusal, "as many clients as --max-clients-per-ip allows are connected from this address")
-		return
-	}
-	entry.Left = func(end fanout.End) {
-		leave()
-		s.closes.add(closeName(end.Code))
-	}
-	identity, ok := s.identify(v)
-	if !ok {
-		leave()
-		return
-	}
-	entry.View, entry.Expires, entry.Subprotocol = identity.view, identity.Expires, identity.Subprotocol
-	entry.Said = s.said(identity)
-	if err := s.begin(v, &entry); err != nil {
-		leave()
-		s.rejectPosition(v, err)
-		return
-	}
-	if err := accept(v.w, v.r, entry); err != nil {
-		s.refusals.add("handshake")
-		s.opts.Logger.Debug("handshake failed", "remote", v.r.RemoteAddr, "error", err)
-	}
-}
-
-// said returns what is told what the client says, nil if nobody is to be.
-func (s *Server) said(by identity) func([]byte) {
-	claims := by.Viewer.Claims
-	if s.opts.Said == nil || !s.opts.PeerMessages && claims["forward"] != true {
-		return nil
-	}
-	client, _ := claims["sub"].(string)
-	return func(text []byte) { s.opts.Said(client, string(text)) }
-}
-
-// identity is who a client is and what it sees.
-type identity struct {
-	access.Identity
-	view fanout.View // nil: everything
-}
-
-// identify finds out who the client is and what it is to see. If it is not admitted it is told.
-func (s *Server) identify(v visit) (identity, bool) {
-	types, err := typesAskedFor(v.r.URL.Query())
-	if err != nil {
-		s.reject(v, http.StatusBadRequest, "types", err.Error())
-		return identity{}, false
-	}
-	known, err := s.opts.Gate.Identify(v.r, v.address.String())
-	if refusal, ok := errors.AsType[*access.Refusal](err); ok {
-		switch refusal.Status {
-		case http.StatusUnauthorized:
-			v.w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750 §3
-		case http.StatusServiceUnavailable:
-			v.w.Header().Set("Retry-After", "5")
-		}
-		s.reject(v, refusal.Status, refusal.Reason, refusal.Text)
-		return identity{}, false
-	}
-	return identity{known, s.views.of(known.Viewer, types)}, true
-}
-
-// rejectPosition tells a client that it cannot have what comes after the position that it asks for.
-func (s *Server) rejectPosition(v visit, err error) {
-	if errors.Is(err, errBehind) {
-		v.w.Header().Set("Retry-After", "1")
-		s.reject(v, http.StatusServiceUnavailable, "behind", err.Error())
-		return
-	}
-	s.reject(v, http.StatusBadRequest, "position", err.Error())
-}
-
-// reject answers a request that is not to be. The text must hold nothing secret.
-func (s *Server) reject(v visit, status int, reason, text string) {
-	s.refusals.note(reason, "status", status, "reason", text, "remote", v.r.RemoteAddr, "client", v.address)
-	http.Error(v.w, fmt.Sprintf("wpre-relay: %s", text), status)
-}
-
-// closeName returns what connections are counted under that ended with code.
-func closeName(code websocket.StatusCode) string {
-	if code == 0 {
-		return "none" // an event stream
-	}
-	return strconv.Itoa(int(code))
-}
 
 // ServerStatus says how a server stands. The counts of refusals, closes and messages only grow.
 type ServerStatus struct {
