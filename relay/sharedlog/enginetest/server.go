@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// startPatience is how long a server may take to listen: RabbitMQ takes seconds where nothing else runs.
+const startPatience = 2 * time.Minute
+
 // Server is a server that a test runs, which can be killed and run again.
 type Server struct {
 	Address string // 127.0.0.1 and a port of its own
@@ -51,7 +54,7 @@ func (s *Server) Start() {
 		s.t.Fatal(err)
 	}
 	go func() { s.cmd.Wait(); close(s.ended) }()
-	for deadline := time.Now().Add(Patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(startPatience); ; time.Sleep(5 * time.Millisecond) {
 		conn, err := net.Dial("tcp", s.Address)
 		if err == nil {
 			conn.Close()
