@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,25 +15,21 @@ import (
 	"wpre-relay/relay/sharedlog/enginetest"
 )
 
-func open(s *enginetest.Server) (sharedlog.Engine, error) {
-	return redislog.Open(&url.URL{Scheme: "redis", Host: s.Address}, "wpre-relay", 10_000)
-}
-
-// openPatient opens an engine for which go-redis itself would wait for hours.
-func openPatient(address string) (sharedlog.Engine, error) {
-	return redislog.Open(&url.URL{Scheme: "redis", Host: address, RawQuery: "read_timeout=9h"}, "wpre-relay", 10_000)
+// open opens an engine, with go-redis's own parameters.
+func open(address, parameters string) (sharedlog.Engine, error) {
+	return redislog.Open(&url.URL{Scheme: "redis", Host: address, RawQuery: parameters}, "wpre-relay", 10_000)
 }
 
 func TestRedis(t *testing.T) {
 	server := enginetest.Redis(t)
-	enginetest.Test(t, func() (sharedlog.Engine, error) { return open(server) }, true)
+	enginetest.Test(t, func() (sharedlog.Engine, error) { return open(server.Address, "") }, true)
 }
 
 // joined runs a server and joins a new stream there.
 func joined(t *testing.T) (*enginetest.Server, sharedlog.Engine, sharedlog.Extent) {
 	t.Helper()
 	server := enginetest.Redis(t)
-	engine, err := open(server)
+	engine, err := open(server.Address, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,18 +41,24 @@ func joined(t *testing.T) (*enginetest.Server, sharedlog.Engine, sharedlog.Exten
 	return server, engine, extent
 }
 
+// reading has an engine read what comes after a number, returns once there was something, and sends why that ended.
+func reading(t *testing.T, engine sharedlog.Engine, after uint64) (ended <-chan error) {
+	came, ends := make(chan struct{}), make(chan error, 1)
+	first := sync.OnceFunc(func() { close(came) })
+	go func() {
+		ends <- engine.Read(t.Context(), after, func([]sharedlog.Entry) error { first(); return nil })
+	}()
+	<-came
+	return ends
+}
+
 // TestRedisKilled kills the server while a relay reads: what it has acknowledged is there again.
 func TestRedisKilled(t *testing.T) {
 	server, engine, before := joined(t)
 	if err := engine.Append(t.Context(), "a", []byte("a")); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	reading := make(chan struct{}, 1)
-	go func() {
-		ended <- engine.Read(t.Context(), before.Last, func([]sharedlog.Entry) error { reading <- struct{}{}; return nil })
-	}()
-	<-reading
+	ended := reading(t, engine, before.Last)
 	server.Kill()
 	select {
 	case err := <-ended:
@@ -120,27 +123,16 @@ func TestRedisLosesTheStream(t *testing.T) {
 // for would take.
 func TestRedisBeginsAnewWhileMuchComes(t *testing.T) {
 	server, engine, _ := joined(t)
-	ended := make(chan error, 1)
-	reading := make(chan struct{}, 1)
-	go func() {
-		ended <- engine.Read(t.Context(), 0, func([]sharedlog.Entry) error {
-			select {
-			case reading <- struct{}{}:
-			default:
-			}
-			return nil
-		})
-	}()
 	if err := engine.Append(t.Context(), "old", []byte("old")); err != nil {
 		t.Fatal(err)
 	}
-	<-reading
+	ended := reading(t, engine, 0)
 	client := goredis.NewClient(&goredis.Options{Addr: server.Address})
 	defer client.Close()
 	if err := client.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	other, err := open(server)
+	other, err := open(server.Address, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +189,9 @@ func TestRedisThatTakesNothingIsRead(t *testing.T) {
 }
 
 func TestASilentServerHoldsNobodyBack(t *testing.T) {
-	enginetest.Silent(t, openPatient)
+	enginetest.Silent(t, func(address string) (sharedlog.Engine, error) {
+		return open(address, "read_timeout=9h") // for so long go-redis itself would wait
+	})
 }
 
 // TestRedisFallsSilent freezes the server while a relay reads. That must be noticed before a client that has more than this
@@ -210,12 +204,7 @@ func TestRedisFallsSilent(t *testing.T) {
 	if err := engine.Append(t.Context(), "a", []byte("a")); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	reading := make(chan struct{}, 1)
-	go func() {
-		ended <- engine.Read(t.Context(), 0, func([]sharedlog.Entry) error { reading <- struct{}{}; return nil })
-	}()
-	<-reading
+	ended := reading(t, engine, 0)
 	server.Freeze()
 	select {
 	case err := <-ended:
