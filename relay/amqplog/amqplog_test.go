@@ -136,8 +136,7 @@ func with(t testing.TB, address string, f func(*amqp.Channel) error) {
 }
 
 func TestRabbitMQ(t *testing.T) {
-	t.Setenv("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-rabbit max_message_size 2000000")
-	server := enginetest.RabbitMQ(t)
+	server := enginetest.RabbitMQ(t, "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-rabbit max_message_size 2000000")
 	t.Run("as any engine", func(t *testing.T) {
 		enginetest.Test(t, func() (sharedlog.Engine, error) {
 			return amqplog.Open(&url.URL{Scheme: "amqp", Host: server.Address}, "any", 10_000)

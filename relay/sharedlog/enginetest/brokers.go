@@ -22,8 +22,9 @@ func NATS(t testing.TB, more ...string) *Server {
 	})
 }
 
-// RabbitMQ runs a RabbitMQ with all that it has in a folder of its own, also the daemon in which it enters its name.
-func RabbitMQ(t testing.TB) *Server {
+// RabbitMQ runs a RabbitMQ with all that it has in a folder of its own, also the daemon in which it enters its name. More is added
+// to its environment.
+func RabbitMQ(t testing.TB, more ...string) *Server {
 	t.Helper()
 	program := "rabbitmq-server"
 	const debian = "/usr/lib/rabbitmq/bin/rabbitmq-server" // what is in Debian's PATH runs it as another user, in a child
@@ -34,7 +35,7 @@ func RabbitMQ(t testing.TB) *Server {
 		return []string{"-address", host, "-port", port}, nil
 	})
 	return Run(t, program, func(host, port, dir string) (args, env []string) {
-		return nil, []string{
+		return nil, append([]string{
 			"HOME=" + dir, // of .erlang.cookie
 			"ERL_EPMD_ADDRESS=" + host,
 			"ERL_EPMD_PORT=" + portOf(names.Address),
@@ -49,7 +50,7 @@ func RabbitMQ(t testing.TB) *Server {
 			"RABBITMQ_CONFIG_FILE=" + dir + "/none",
 			"RABBITMQ_ENABLED_PLUGINS_FILE=" + dir + "/none",
 			"RUNNING_UNDER_SYSTEMD=true", // the script becomes the server: no process in between
-		}
+		}, more...)
 	})
 }
 
