@@ -143,7 +143,7 @@ func (s *Shared) Status() Status {
 }
 
 // Away reports whether the engine cannot be reached now, so that the mirror may be behind those of others.
-func (s *Shared) Away() bool { return !s.Status().Connected }
+func (s *Shared) Away() bool { return !s.reach.now().Connected }
 
 // Run keeps the mirror equal to the stream's end, and adds to that what is captured, until ctx ends; then it returns nil.
 // While the engine is away it tries again and again. The error is ErrRenewed, wrapped: the mirror, and all positions that were
