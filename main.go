@@ -17,8 +17,8 @@ import (
 
 	"wpre-relay/relay"
 	"wpre-relay/relay/admin"
+	"wpre-relay/relay/app"
 	"wpre-relay/relay/cli"
-	"wpre-relay/relay/sidecar"
 	"wpre-relay/relay/tail"
 	"wpre-relay/relay/verb"
 	"wpre-relay/schema"
@@ -96,9 +96,9 @@ func untilSignal(parent context.Context) context.Context {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		cause := sidecar.ErrStop
+		cause := app.ErrStop
 		if <-signals == syscall.SIGTERM {
-			cause = sidecar.ErrRestart
+			cause = app.ErrRestart
 		}
 		signal.Stop(signals)
 		cancel(cause)
@@ -131,10 +131,10 @@ func onHangup(level *slog.LevelVar, logger *slog.Logger) func(ctx context.Contex
 
 // serve runs the relay on what the watcher reads.
 func serve(ctx context.Context, s cli.Serve, reload func(context.Context, func()), logger *slog.Logger) error {
-	return sidecar.Run(ctx, s, sidecar.Options{
+	return app.Run(ctx, s, app.Options{
 		Version: describeVersion(),
 		Locate:  watcher.Locate,
-		Watch: func(file string, rel *relay.Relay, newest bool) (sidecar.Watcher, error) {
+		Watch: func(file string, rel *relay.Relay, newest bool) (app.Watcher, error) {
 			w, err := watcher.New(file, watcher.Options{
 				Debounce:     s.Debounce,
 				PollInterval: s.PollInterval,

@@ -9,8 +9,8 @@ import (
 
 	"wpre-relay/relay"
 	"wpre-relay/relay/eventlog"
-	"wpre-relay/relay/filter"
-	"wpre-relay/relay/forwarded"
+	"wpre-relay/relay/security/clientaddr"
+	"wpre-relay/relay/security/filter"
 )
 
 // FuzzHandshake looks for requests on which the server breaks, or answers that it is broken.
@@ -28,13 +28,13 @@ func FuzzHandshake(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	var network forwarded.Network
+	var network clientaddr.Network
 	if err := network.UnmarshalText([]byte("192.0.2.1")); err != nil { // of httptest's requests
 		f.Fatal(err)
 	}
 	server := relay.NewServer(log, 0, relay.ServerOptions{
 		Filter:        public,
-		Proxies:       forwarded.Policy{Trusted: []forwarded.Network{network}},
+		Proxies:       clientaddr.Policy{Trusted: []clientaddr.Network{network}},
 		HandshakeRate: 1 << 20,
 		ResumeFile:    f.TempDir() + "/resume.json",
 		Logger:        quiet,

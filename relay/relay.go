@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/eventlog"
-	"wpre-relay/relay/filter"
+	"wpre-relay/relay/security/filter"
 	"wpre-relay/schema"
 )
 

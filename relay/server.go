@@ -11,13 +11,13 @@ import (
 	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
 
-	"wpre-relay/relay/access"
-	"wpre-relay/relay/browser"
+	"wpre-relay/relay/client"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
-	"wpre-relay/relay/filter"
-	"wpre-relay/relay/forwarded"
-	"wpre-relay/relay/origin"
+	"wpre-relay/relay/security/access"
+	"wpre-relay/relay/security/clientaddr"
+	"wpre-relay/relay/security/filter"
+	"wpre-relay/relay/security/origin"
 )
 
 // ServerOptions for NewServer. The zero value works.
@@ -36,7 +36,7 @@ type ServerOptions struct {
 	Behind func() bool
 
 	// Proxies are those that are believed when they say for which address they speak. Default: none.
-	Proxies forwarded.Policy
+	Proxies clientaddr.Policy
 
 	// HandshakeRate bounds the requests from one address (from one /64 in IPv6), a second; ten seconds' worth may come
 	// at once. Behind a proxy that is not among Proxies all may have the same. Default: no limit.
@@ -165,9 +165,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "history":
 		s.get(v, s.history)
 	case "client.js":
-		browser.ServeScript(w, r)
+		client.ServeScript(w, r)
 	case "client.mjs":
-		browser.ServeModule(w, r)
+		client.ServeModule(w, r)
 	default:
 		w.Header().Set("Connection", "Upgrade")
 		w.Header().Set("Upgrade", "websocket")

@@ -10,7 +10,7 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
-	"wpre-relay/relay/filter"
+	"wpre-relay/relay/security/filter"
 	"wpre-relay/relay/throttle"
 	"wpre-relay/schema"
 )

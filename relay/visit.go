@@ -10,8 +10,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"wpre-relay/relay/access"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/security/access"
 )
 
 // visit is a request to be answered.

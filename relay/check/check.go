@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"wpre-relay/relay/origin"
+	"wpre-relay/relay/security/origin"
 )
 
 // ErrFailed says that something is wrong that the findings tell.

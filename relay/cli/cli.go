@@ -14,7 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"wpre-relay/relay/origin"
+	"wpre-relay/relay/security/origin"
 )
 
 // CLI is all that can be said on the command line. The flags of Serve may be given without its name.

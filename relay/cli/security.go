@@ -4,8 +4,8 @@ import (
 	"errors"
 	"net/url"
 
-	"wpre-relay/relay/filter"
-	"wpre-relay/relay/forwarded"
+	"wpre-relay/relay/security/clientaddr"
+	"wpre-relay/relay/security/filter"
 )
 
 // Security are the settings of the relay that say who may listen, to what, and how much of it there may be.
@@ -26,10 +26,10 @@ type Security struct {
 	PublicStatus   []string       `group:"access" placeholder:"STATUS" help:"Show the public only events of this status, as 'publish'; who has a token sees all. May be repeated (default: drafts, too, are sent to everybody)."`
 	Filter         *filter.Filter `group:"access" placeholder:"EXPR" help:"Show a client only events for which this is true: an expression over type, status, post_id, post_title, is_update, timestamp, event.FIELD, token (true or false) and claims.NAME, as 'status == \"publish\" or \"editor\" in claims.roles'."`
 
-	TrustedProxy  []forwarded.Network `group:"floods" placeholder:"CIDR" help:"Proxies that are believed when they say, in X-Forwarded-For or Forwarded, for whom they speak; may be repeated (default: none)."`
-	ProxyProtocol bool                `group:"floods" help:"Trusted proxies say it with the PROXY protocol, and must."`
-	HandshakeRate int                 `group:"floods" placeholder:"N" default:"0" help:"Most requests a second from one address, ten seconds' worth at once; behind a proxy that is not trusted all may have the same (default: 0, no limit)."`
-	MessageRate   int                 `group:"floods" placeholder:"N" default:"100" help:"Most messages a second from one client, pings included; one beyond it is closed with 1008 (default: ${default})."`
+	TrustedProxy  []clientaddr.Network `group:"floods" placeholder:"CIDR" help:"Proxies that are believed when they say, in X-Forwarded-For or Forwarded, for whom they speak; may be repeated (default: none)."`
+	ProxyProtocol bool                 `group:"floods" help:"Trusted proxies say it with the PROXY protocol, and must."`
+	HandshakeRate int                  `group:"floods" placeholder:"N" default:"0" help:"Most requests a second from one address, ten seconds' worth at once; behind a proxy that is not trusted all may have the same (default: 0, no limit)."`
+	MessageRate   int                  `group:"floods" placeholder:"N" default:"100" help:"Most messages a second from one client, pings included; one beyond it is closed with 1008 (default: ${default})."`
 }
 
 // gated reports whether clients must say who they are.

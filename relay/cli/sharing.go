@@ -4,7 +4,7 @@ import (
 	"errors"
 	"net/url"
 
-	"wpre-relay/relay/broker"
+	"wpre-relay/relay/sharedlog/broker"
 )
 
 // Sharing are the settings of a relay that works with others, and with other ways in.

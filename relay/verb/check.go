@@ -8,7 +8,7 @@ import (
 
 	"wpre-relay/relay/check"
 	"wpre-relay/relay/cli"
-	"wpre-relay/relay/origin"
+	"wpre-relay/relay/security/origin"
 )
 
 // Watching is what there is to know of how a file would be watched.

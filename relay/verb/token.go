@@ -5,12 +5,12 @@ import (
 	"io"
 
 	"wpre-relay/relay/cli"
-	"wpre-relay/relay/guard"
+	"wpre-relay/relay/security"
 )
 
 // Token makes a token and writes it to out, on a line of its own.
 func Token(t cli.Token, out io.Writer) error {
-	minted, err := guard.Mint(t)
+	minted, err := security.Mint(t)
 	if err == nil {
 		_, err = fmt.Fprintln(out, minted)
 	}

@@ -1,0 +1,39 @@
+package app
+
+import (
+	"path/filepath"
+
+	"wpre-relay/relay"
+	"wpre-relay/relay/security/origin"
+	"wpre-relay/relay/webhook"
+)
+
+// serverOptions returns what the settings say about clients, and where the server tells of them.
+func (p *parts) serverOptions() relay.ServerOptions {
+	s := p.settings
+	options := relay.ServerOptions{
+		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
+		Gate:            p.guard.Gate,
+		Filter:          p.guard.Filter,
+		Proxies:         p.guard.Proxies,
+		HandshakeRate:   s.HandshakeRate,
+		MessageRate:     s.MessageRate,
+		MaxClients:      s.MaxClients,
+		MaxClientsPerIP: s.MaxClientsPerIP,
+		CatchUp:         s.CatchUp,
+		Welcome:         s.Welcome,
+		PeerMessages:    s.PeerMessages,
+		Delivered:       p.monitor.Delivered,
+		Logger:          p.logger,
+	}
+	if s.ResumeCookie {
+		options.ResumeFile = filepath.Join(p.state, "resume.json")
+	}
+	if p.forward != nil {
+		options.Said = func(client, text string) { p.forward.Offer(webhook.Message{Text: text, Client: client}) }
+	}
+	if p.shared != nil {
+		options.Behind = p.shared.Away
+	}
+	return options
+}

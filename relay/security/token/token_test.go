@@ -1,0 +1,195 @@
+package token_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"strings"
+	"testing"
+	"time"
+
+	"wpre-relay/relay/security/token"
+)
+
+const secret, otherSecret = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
+
+// files returns a private key and its public half as files.
+func files(t testing.TB, key crypto.Signer, err error) (private, public string) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: half}))
+}
+
+func parse(t testing.TB, file string) []token.Key {
+	t.Helper()
+	keys, err := token.ParseKeys([]byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func mint(t testing.TB, key token.Key, claims token.Claims) string {
+	t.Helper()
+	minted, err := token.Mint(key, claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return minted
+}
+
+// in returns a time from now as a token says it.
+func in(d time.Duration) int64 { return time.Now().Add(d).Unix() }
+
+func TestEveryAlgorithm(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	rsaPrivate, rsaPublic := files(t, rsaKey, err)
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ecPrivate, ecPublic := files(t, ecKey, err)
+	_, edKey, err := ed25519.GenerateKey(rand.Reader)
+	edPrivate, edPublic := files(t, edKey, err)
+	all := append(parse(t, rsaPublic+ecPublic+edPublic), parse(t, secret)...)
+	for algorithm, private := range map[string]string{"RS256": rsaPrivate, "ES256": ecPrivate, "EdDSA": edPrivate, "HS256": secret + "\n"} {
+		key := parse(t, private)[0]
+		if key.Algorithm() != algorithm {
+			t.Errorf("%s: taken for %s", algorithm, key.Algorithm())
+		}
+		minted := mint(t, key, token.Claims{"sub": "7", "exp": in(time.Hour)})
+		claims, expires, err := token.Check{Keys: all}.Verify(minted)
+		if err != nil || claims["sub"] != "7" || expires.Unix() != in(time.Hour+10*time.Second) && expires.Unix() != in(time.Hour+9*time.Second) {
+			t.Errorf("%s: %v, until %v, %v", algorithm, claims, expires, err)
+		}
+		for i := range all {
+			if all[i].Algorithm() == algorithm {
+				others := append(append([]token.Key{}, all[:i]...), all[i+1:]...)
+				if _, _, err := (token.Check{Keys: others}).Verify(minted); err == nil {
+					t.Errorf("%s: admitted without its key", algorithm)
+				}
+			}
+		}
+	}
+	for _, public := range []string{rsaPublic, ecPublic, edPublic} {
+		if _, err := token.Mint(parse(t, public)[0], nil); err == nil {
+			t.Error("a token is signed with a public key")
+		}
+		// The oldest trick: a public key as the secret of HS256.
+		forged := mint(t, parse(t, strings.ReplaceAll(public, "-----BEGIN ", "-----begin "))[0], token.Claims{"exp": in(time.Hour)})
+		if _, _, err := (token.Check{Keys: all}).Verify(forged); err == nil {
+			t.Error("a public key is taken for a secret")
+		}
+	}
+}
+
+func TestWhatATokenMustBe(t *testing.T) {
+	keys := append(parse(t, otherSecret), parse(t, secret)...)
+	check := token.Check{Keys: keys, Audience: "relay", Issuer: "https://site.test"}
+	with := func(change token.Claims) token.Claims {
+		claims := token.Claims{"exp": in(time.Hour), "aud": "relay", "iss": "https://site.test"}
+		for name, value := range change {
+			if claims[name] = value; value == nil {
+				delete(claims, name)
+			}
+		}
+		return claims
+	}
+	for name, tc := range map[string]struct {
+		change token.Claims
+		want   string // part of the error; "" if it counts
+	}{
+		"as it should be":    {nil, ""},
+		"several audiences":  {token.Claims{"aud": []string{"other", "relay"}}, ""},
+		"another audience":   {token.Claims{"aud": "other"}, "another audience"},
+		"no audience":        {token.Claims{"aud": nil}, "lacks a claim"},
+		"another issuer":     {token.Claims{"iss": "https://evil.test"}, "another issuer"},
+		"no issuer":          {token.Claims{"iss": nil}, "lacks a claim"},
+		"no end":             {token.Claims{"exp": nil}, "lacks a claim"},
+		"an end in the past": {token.Claims{"exp": in(-11 * time.Second)}, "expired"},
+		"an end just past":   {token.Claims{"exp": in(-5 * time.Second)}, ""},
+		"an end in words":    {token.Claims{"exp": "tomorrow"}, "token"},
+		"not begun":          {token.Claims{"nbf": in(time.Minute)}, "not valid yet"},
+		"just not begun":     {token.Claims{"nbf": in(5 * time.Second)}, ""},
+		"begun":              {token.Claims{"nbf": in(-time.Minute)}, ""},
+	} {
+		_, _, err := check.Verify(mint(t, keys[1], with(tc.change)))
+		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
+	}
+}
+
+func TestForgeriesAreRefusedInWordsWithoutTheToken(t *testing.T) {
+	key := parse(t, secret)[0]
+	good := mint(t, key, token.Claims{"exp": in(time.Hour), "sub": "7"})
+	parts := strings.Split(good, ".")
+	encode := base64.RawURLEncoding.EncodeToString
+	claims := encode([]byte(`{"exp":99999999999,"sub":"1"}`))
+	for _, forged := range []string{
+		"", ".", "..", "x.y.z", parts[0], parts[0] + "." + parts[1], good + ".", good + "x", " " + good,
+		parts[0] + "." + claims + "." + parts[2],
+		parts[0] + "." + parts[1] + ".",
+		encode([]byte(`{"alg":"none"}`)) + "." + claims + ".",
+		encode([]byte(`{"alg":"None"}`)) + "." + claims + "." + parts[2],
+		encode([]byte(`{"alg":"HS512"}`)) + "." + claims + "." + parts[2],
+		encode([]byte(`{"alg":"RS256"}`)) + "." + claims + "." + parts[2],
+		encode([]byte(`{"alg":["HS256"]}`)) + "." + claims + "." + parts[2],
+		encode([]byte(`{}`)) + "." + claims + "." + parts[2],
+		parts[0] + "." + encode([]byte(`[]`)) + "." + parts[2],
+		strings.Repeat("x", 10_000),
+		mint(t, parse(t, otherSecret)[0], token.Claims{"exp": in(time.Hour)}),
+	} {
+		_, _, err := token.Check{Keys: []token.Key{key}}.Verify(forged)
+		if err == nil || strings.Contains(err.Error(), claims) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 120 {
+			t.Errorf("%.60q: %v", forged, err)
+		}
+	}
+}
+
+func TestFilesThatAreNoKeys(t *testing.T) {
+	t.Setenv("GODEBUG", "rsa1024min=0") // lets Go itself make one
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	smallPrivate, _ := files(t, small, err)
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	p384Private, _ := files(t, p384, err)
+	for file, want := range map[string]string{
+		"":               "at least 32 bytes, not 0",
+		"password\n":     "openssl rand",
+		smallPrivate:     "2048 bits",
+		p384Private:      "P-256",
+		p384Private[:80]: "no whole PEM block",
+		"-----BEGIN X-----\nAAAA\n-----END X-----\n":                   "no key",
+		"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n": "PUBLIC KEY",
+	} {
+		if _, err := token.ParseKeys([]byte(file)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40q: %v, want %q", file, err, want)
+		}
+	}
+}
+
+// FuzzVerify looks for tokens on which the check breaks, or that count without a signature.
+func FuzzVerify(f *testing.F) {
+	key := parse(f, secret)[0]
+	f.Add(mint(f, key, token.Claims{"exp": 1 << 40}))
+	f.Fuzz(func(t *testing.T, text string) {
+		claims, _, err := token.Check{Keys: parse(t, otherSecret)}.Verify(text)
+		if err == nil {
+			t.Errorf("%q counts: %v", text, claims)
+		}
+	})
+}
