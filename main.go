@@ -18,6 +18,7 @@ import (
 	"wpre-relay/relay"
 	"wpre-relay/relay/admin"
 	"wpre-relay/relay/app"
+	"wpre-relay/relay/check"
 	"wpre-relay/relay/cli"
 	"wpre-relay/relay/tail"
 	"wpre-relay/relay/verb"
@@ -64,7 +65,7 @@ func main() {
 	case "token":
 		err = verb.Token(settings.Token, os.Stdout)
 	case "healthcheck":
-		err = relay.CheckLive(ctx, settings.Healthcheck.Listen)
+		err = check.Live(ctx, settings.Healthcheck.Listen)
 	}
 	if err != nil {
 		fail(err)

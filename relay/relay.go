@@ -56,13 +56,13 @@ func (o Options) withDefaults() Options {
 type Relay struct {
 	log       *eventlog.Log
 	opts      Options
-	views     *views
+	views     *filter.Views
 	decisions Decisions
 	accepted  chan accepted
 	started   time.Time
 
 	ingesting sync.Mutex // held while something is decided: events come from several sides
-	history   history    // guarded by ingesting
+	dedup     dedup      // guarded by ingesting
 	looked    bool       // Ingest was called before; guarded by ingesting
 }
 
@@ -75,13 +75,13 @@ type accepted struct {
 // New returns a relay that knows what log holds as sent.
 func New(log *eventlog.Log, opts Options) *Relay {
 	r := &Relay{log: log, opts: opts.withDefaults(), accepted: make(chan accepted, maxAccepted), started: time.Now()}
-	r.views = newViews(r.opts.Filter, false, r.opts.Logger)
+	r.views = filter.NewViews(r.opts.Filter, false, r.opts.Logger)
 	recs := log.Records()
-	r.history = newHistory(max(len(recs), log.Capacity()))
+	r.dedup = newDedup(max(len(recs), log.Capacity()))
 	for _, rec := range recs {
-		r.history.add(rec.Event, rec.Time)
+		r.dedup.add(rec.Event, rec.Time)
 		if rec.Event.From != (schema.Stamp{}) {
-			r.history.take(rec.Event.From)
+			r.dedup.take(rec.Event.From)
 		}
 	}
 	return r
@@ -106,15 +106,15 @@ func (r *Relay) Ingest(ctx context.Context, file []byte, written time.Time) erro
 		r.invalid(err, len(file))
 		return nil
 	}
-	ev.From = r.history.recognize(ev)
+	ev.From = r.dedup.recognize(ev)
 	switch {
-	case r.history.copied(ev):
+	case r.dedup.copied(ev):
 		r.opts.Logger.Debug("the file says what came from the outbox", "type", ev.Type)
 		return nil
-	case r.history.last.ID == ev.ID && atStart:
+	case r.dedup.last.ID == ev.ID && atStart:
 		r.opts.Logger.Debug("the file has not changed since the last run", "type", ev.Type)
 		return nil
-	case r.history.duplicate(ev):
+	case r.dedup.duplicate(ev):
 		r.decide(Duplicate, ev)
 		return nil
 	}
@@ -133,16 +133,16 @@ func (r *Relay) IngestLine(ctx context.Context, text []byte) error {
 		r.invalid(err, len(text))
 		return nil
 	}
-	if r.history.taken(line.Stamp) {
+	if r.dedup.taken(line.Stamp) {
 		return nil
 	}
 	ev, _, err := schema.Decode(line.Document, r.opts.MaxEventSize)
 	ev.From = line.Stamp
-	if r.history.former(line.Stamp) {
-		r.history.passed = ev
+	if r.dedup.former(line.Stamp) {
+		r.dedup.passed = ev
 		return nil
 	}
-	if missing := r.history.take(line.Stamp); missing > 0 {
+	if missing := r.dedup.take(line.Stamp); missing > 0 {
 		r.opts.Logger.Warn("lines of the outbox were gone before they could be read", "events", missing)
 		r.Overwritten(missing)
 	}
@@ -150,7 +150,7 @@ func (r *Relay) IngestLine(ctx context.Context, text []byte) error {
 	case err != nil:
 		r.invalid(err, len(line.Document))
 		return nil
-	case r.history.absorb(ev):
+	case r.dedup.absorb(ev):
 		r.opts.Logger.Debug("the outbox has what the file said before", "type", ev.Type)
 		return nil
 	}
@@ -183,7 +183,7 @@ func (r *Relay) publish(ctx context.Context, document []byte) (Decision, error) 
 		r.decided(Change{Decision: Invalid, Bytes: len(document), Reason: err.Error()})
 		r.opts.Logger.Debug("change decided", "decision", Invalid, "reason", err, "bytes", len(document))
 		return Invalid, err
-	case r.history.duplicate(ev):
+	case r.dedup.duplicate(ev):
 		r.decide(Duplicate, ev)
 		return Duplicate, nil
 	}
@@ -200,10 +200,10 @@ func (r *Relay) accept(ctx context.Context, ev schema.Event, written time.Time, 
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
-	r.history.add(ev, written)
+	r.dedup.add(ev, written)
 	decision := Relayed
 	switch {
-	case !r.views.public(ev):
+	case !r.views.Public(ev):
 		decision = Filtered
 	case torn:
 		decision = Torn

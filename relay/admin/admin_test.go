@@ -18,6 +18,7 @@ import (
 	"wpre-relay/relay"
 	"wpre-relay/relay/admin"
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/server"
 )
 
 // operated is a relay without clients, and what operators see of it.
@@ -45,12 +46,12 @@ func operate(t *testing.T, opts admin.Options) *operated {
 	ended := make(chan struct{})
 	go func() { defer close(ended); o.rel.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
-	served := relay.NewServer(log, 0, relay.ServerOptions{Logger: quiet})
+	served := server.New(log, 0, server.Options{Logger: quiet})
 	health := admin.Health{
 		Version:  "v1",
 		Started:  time.Now(),
 		Relay:    o.rel,
-		Server:   func() *relay.Server { return served },
+		Server:   func() *server.Server { return served },
 		Forward:  func() (sent, dropped, failed uint64) { return 3, 2, 1 },
 		Watch:    func() admin.Watch { return o.watch },
 		Stopping: o.stopping,

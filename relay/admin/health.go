@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wpre-relay/relay"
+	"wpre-relay/relay/server"
 	"wpre-relay/relay/sharedlog"
 )
 
@@ -35,7 +36,7 @@ type Health struct {
 	Started time.Time
 	Relay   *relay.Relay                          // nil if nothing is captured here
 	Watch   func() Watch                          // nil if nothing is watched
-	Server  func() *relay.Server                  // returns nil until there is one
+	Server  func() *server.Server                 // returns nil until there is one
 	Forward func() (sent, dropped, failed uint64) // clients' messages for the site
 	Broker  func() sharedlog.Status               // nil if there is none
 
@@ -85,7 +86,7 @@ type Report struct {
 	Broker        *sharedlog.Status         `json:"broker,omitempty"` // nil if there is none
 	Decisions     map[relay.Decision]uint64 `json:"decisions"`
 	Delivery      Delivery                  `json:"delivery"`
-	Server        relay.ServerStatus        `json:"server"`
+	Server        server.Status             `json:"server"`
 	JournalError  string                    `json:"journal_error"` // "" if the journal holds all
 }
 

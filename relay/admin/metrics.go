@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"wpre-relay/relay"
+	"wpre-relay/relay/server"
 )
 
 // collector reads all metrics of the relay from one report.
@@ -72,7 +72,7 @@ func (c collector) Collect(metrics chan<- prometheus.Metric) {
 	}
 	gauge(clients, float64(report.Server.Clients-report.Server.EventStreams), "websocket")
 	gauge(clients, float64(report.Server.EventStreams), "sse")
-	for reason, n := range withZeros(report.Server.Rejected, relay.RefusalReasons) {
+	for reason, n := range withZeros(report.Server.Rejected, server.RefusalReasons) {
 		count(rejectedTotal, n, reason)
 	}
 	for code, n := range report.Server.Closed {

@@ -35,7 +35,7 @@ func NewMonitor() *Monitor {
 // Decided remembers what became of a change of the file, as relay.Options.Decided.
 func (m *Monitor) Decided(change relay.Change) { m.changes.add(remembered(change)) }
 
-// Delivered remembers how long a delivery took, as relay.ServerOptions.Delivered.
+// Delivered remembers how long a delivery took, as server.Options.Delivered.
 func (m *Monitor) Delivered(took time.Duration) {
 	took = max(0, took) // the clock of a file server may be ahead
 	m.histogram.Observe(took.Seconds())

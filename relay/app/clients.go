@@ -3,15 +3,15 @@ package app
 import (
 	"path/filepath"
 
-	"wpre-relay/relay"
 	"wpre-relay/relay/security/origin"
+	"wpre-relay/relay/server"
 	"wpre-relay/relay/webhook"
 )
 
 // serverOptions returns what the settings say about clients, and where the server tells of them.
-func (p *parts) serverOptions() relay.ServerOptions {
+func (p *parts) serverOptions() server.Options {
 	s := p.settings
-	options := relay.ServerOptions{
+	options := server.Options{
 		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
 		Gate:            p.guard.Gate,
 		Filter:          p.guard.Filter,

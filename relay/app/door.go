@@ -6,9 +6,10 @@ import (
 	"log/slog"
 	"net"
 
-	"wpre-relay/relay"
 	"wpre-relay/relay/cli"
+	"wpre-relay/relay/listener"
 	"wpre-relay/relay/security"
+	"wpre-relay/relay/server"
 	"wpre-relay/relay/systemd"
 )
 
@@ -16,7 +17,7 @@ import (
 type door struct {
 	listener net.Listener
 	scheme   string
-	entrance relay.Entrance
+	entrance server.StartupHandler
 	logger   *slog.Logger
 	stop     func() // ends the answering; nil before open
 }
@@ -28,16 +29,16 @@ func newDoor(listener net.Listener, guard *security.Guard, logger *slog.Logger) 
 }
 
 // url returns where browsers find the door.
-func (d *door) url() string { return relay.URL(d.scheme, d.listener.Addr()) }
+func (d *door) url() string { return listener.URL(d.scheme, d.listener.Addr()) }
 
 // leadTo lets those who come through to a server. Before, they are asked to come again.
-func (d *door) leadTo(server *relay.Server) { d.entrance.Open(server) }
+func (d *door) leadTo(server *server.Server) { d.entrance.Open(server) }
 
 // open answers those who come. A door that is open stays so. With that the relay counts as started: a service manager that
 // waited for a broker, too, would give up on what captures meanwhile.
 func (d *door) open() {
 	if d.stop == nil {
-		d.stop = start(func(ctx context.Context) { relay.Serve(ctx, d.listener, &d.entrance, d.logger) })
+		d.stop = start(func(ctx context.Context) { listener.Serve(ctx, d.listener, &d.entrance, d.logger) })
 		systemd.Ready()
 	}
 }
@@ -59,9 +60,9 @@ func listen(s cli.Serve) (public, operators net.Listener, err error) {
 	}
 	open := func(name, flag, address string) (net.Listener, error) {
 		if socket := sockets[name]; socket != nil {
-			return socket, relay.Adopt(socket)
+			return socket, listener.Adopt(socket)
 		}
-		return relay.Listen(flag, address)
+		return listener.Listen(flag, address)
 	}
 	if public, err = open("public", "--listen", s.Listen); err != nil {
 		return nil, nil, err

@@ -5,8 +5,8 @@ import (
 	"net"
 	"time"
 
-	"wpre-relay/relay"
 	"wpre-relay/relay/admin"
+	"wpre-relay/relay/listener"
 )
 
 // startOperators lets operators look, if they may, until stop is called. They see the relay as not ready once stopping is
@@ -23,9 +23,9 @@ func (p *parts) startOperators(stopping <-chan struct{}) (stop func()) {
 	})
 	stop = start(
 		func(ctx context.Context) { p.monitor.Run(ctx, health) },
-		func(ctx context.Context) { relay.Serve(ctx, p.operators, handler, p.logger) },
+		func(ctx context.Context) { listener.Serve(ctx, p.operators, handler, p.logger) },
 	)
-	p.logger.Info("operators look here", "url", relay.URL("http", p.operators.Addr()))
+	p.logger.Info("operators look here", "url", listener.URL("http", p.operators.Addr()))
 	return stop
 }
 

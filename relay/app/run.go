@@ -6,8 +6,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"wpre-relay/relay"
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/server"
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/systemd"
 )
@@ -49,7 +49,7 @@ func (p *parts) serveShared(ctx context.Context, cancel context.CancelCauseFunc)
 
 // serve serves a log until ctx ends, and then sees clients off. Records after number found were found at the start.
 func (p *parts) serve(ctx context.Context, log *eventlog.Log, found uint64) error {
-	server := relay.NewServer(log, found, p.serverOptions())
+	server := server.New(log, found, p.serverOptions())
 	defer start(server.Run, p.guard.Run, p.reload)()
 	p.door.leadTo(server)
 	p.door.open()

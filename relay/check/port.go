@@ -7,7 +7,6 @@ import (
 	"net"
 	"syscall"
 
-	"wpre-relay/relay"
 )
 
 func lookAtPorts(ctx context.Context, opts Options) []Finding {
@@ -35,7 +34,7 @@ func lookAtPort(ctx context.Context, flag, address string) Finding {
 		return finding
 	}
 	who := listens(address)
-	if relay.CheckLive(ctx, address) == nil && who.isRelay() {
+	if Live(ctx, address) == nil && who.isRelay() {
 		finding.Level, finding.Text = OK, fmt.Sprintf("the relay is at %s (%s)", address, flag)
 		return finding
 	}

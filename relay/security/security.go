@@ -11,8 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"wpre-relay/relay"
 	"wpre-relay/relay/cli"
+	"wpre-relay/relay/listener"
 	"wpre-relay/relay/listener/certificate"
 	"wpre-relay/relay/security/access"
 	"wpre-relay/relay/security/clientaddr"
@@ -72,7 +72,7 @@ func (g *Guard) openTLS(s cli.Security, dir string) (err error) {
 		}
 		g.secure, g.answers = authority.Config()
 		if s.ACMEListen != "off" && s.ACMEListen != "" {
-			g.http, err = relay.Listen("--acme-listen", s.ACMEListen)
+			g.http, err = listener.Listen("--acme-listen", s.ACMEListen)
 		}
 	}
 	return err
@@ -92,7 +92,7 @@ func (g *Guard) Secure(listener net.Listener) (_ net.Listener, scheme string) {
 // Run answers the certificate's authority until ctx ends.
 func (g *Guard) Run(ctx context.Context) {
 	if g.http != nil {
-		relay.Serve(ctx, g.http, g.answers, g.logger)
+		listener.Serve(ctx, g.http, g.answers, g.logger)
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 	"os"
 	"sync"
 
-	"wpre-relay/relay"
 	"wpre-relay/relay/cli"
 	"wpre-relay/relay/demo"
+	"wpre-relay/relay/listener"
 )
 
 const demoText = `
@@ -32,7 +32,7 @@ func Demo(ctx context.Context, d cli.Demo, serve func(context.Context, cli.Serve
 		return err
 	}
 	defer os.RemoveAll(root)
-	page, err := relay.Listen("--page-listen", d.PageListen)
+	page, err := listener.Listen("--page-listen", d.PageListen)
 	if err != nil {
 		return err
 	}
@@ -46,8 +46,8 @@ func Demo(ctx context.Context, d cli.Demo, serve func(context.Context, cli.Serve
 	})
 	url := "ws://" + d.Listen
 	_, port, _ := net.SplitHostPort(d.Listen)
-	parts.Go(func() { relay.Serve(ctx, page, demo.Page(port), logger) })
-	fmt.Fprintf(out, demoText, root, relay.URL("http", page.Addr()), url)
+	parts.Go(func() { listener.Serve(ctx, page, demo.Page(port), logger) })
+	fmt.Fprintf(out, demoText, root, listener.URL("http", page.Addr()), url)
 	err = demo.Run(ctx, file, url, d.Every, d.Count, out)
 	cancel()
 	parts.Wait()

@@ -1,4 +1,4 @@
-package relay_test
+package server_test
 
 import (
 	"bufio"
@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"wpre-relay/relay"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/security/clientaddr"
 	"wpre-relay/relay/security/filter"
+	"wpre-relay/relay/server"
 )
 
 // FuzzHandshake looks for requests on which the server breaks, or answers that it is broken.
@@ -32,7 +32,7 @@ func FuzzHandshake(f *testing.F) {
 	if err := network.UnmarshalText([]byte("192.0.2.1")); err != nil { // of httptest's requests
 		f.Fatal(err)
 	}
-	server := relay.NewServer(log, 0, relay.ServerOptions{
+	srv := server.New(log, 0, server.Options{
 		Filter:        public,
 		Proxies:       clientaddr.Policy{Trusted: []clientaddr.Network{network}},
 		HandshakeRate: 1 << 20,
@@ -46,11 +46,11 @@ func FuzzHandshake(f *testing.F) {
 		}
 		request.RemoteAddr = "192.0.2.1:1"
 		w := httptest.NewRecorder()
-		server.ServeHTTP(w, request)
+		srv.ServeHTTP(w, request)
 		if w.Code == http.StatusInternalServerError || strings.Contains(w.Body.String(), `"draft"`) {
 			t.Errorf("%q: %d, %s", text, w.Code, w.Body)
 		}
-		if clients := server.Status().Clients; clients != 0 {
+		if clients := srv.Status().Clients; clients != 0 {
 			t.Errorf("%q: %d clients of a connection that nobody can take over", text, clients)
 		}
 	})

@@ -1,4 +1,4 @@
-package relay_test
+package server_test
 
 import (
 	"encoding/json"
@@ -15,8 +15,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"wpre-relay/relay"
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/server"
 	"wpre-relay/schema"
 )
 
@@ -67,7 +67,7 @@ func request(t testing.TB, method, url, until string, header ...string) (*http.R
 // TestAStreamBeginsWhereItIsAskedTo gives positions in all the ways there are, of which the later ones count less.
 func TestAStreamBeginsWhereItIsAskedTo(t *testing.T) {
 	log := filled(t, 9, eventlog.Options{Records: 6}) // 4 to 9 are kept
-	_, address := serve(t, log, 0, relay.ServerOptions{})
+	_, address := serve(t, log, 0, server.Options{})
 	at := func(seq int) string { return fmt.Sprintf("%s-%d", log.Epoch(), seq) }
 	for _, tc := range []struct {
 		query, header string
@@ -109,7 +109,7 @@ func TestAStreamBeginsWhereItIsAskedTo(t *testing.T) {
 }
 
 func TestWhatIsNoPositionGets400(t *testing.T) {
-	_, address := serve(t, filled(t, 1, eventlog.Options{}), 0, relay.ServerOptions{})
+	_, address := serve(t, filled(t, 1, eventlog.Options{}), 0, server.Options{})
 	for _, path := range []string{"/events?since=x", "/events?last=-1", "/events?last=many", "/events?last_event_id=a--1",
 		"/history?since=1", "/history?limit=0", "/history?limit=1001", "/history?limit=x"} {
 		if response, body := request(t, "GET", "http://"+address+path, ""); response.StatusCode != 400 || !strings.HasPrefix(body, "wpre-relay: ") {
@@ -122,7 +122,7 @@ func TestWhatIsNoPositionGets400(t *testing.T) {
 }
 
 func TestOnlyPagesThatMayReadStreamsAndHistory(t *testing.T) {
-	_, address := serve(t, filled(t, 1, eventlog.Options{}), 0, relay.ServerOptions{})
+	_, address := serve(t, filled(t, 1, eventlog.Options{}), 0, server.Options{})
 	own := "http://" + strings.Split(address, ":")[0] + ":8888"
 	for _, path := range []string{"/events", "/history", "/behind/a/proxy/history"} {
 		if response, _ := request(t, "GET", "http://"+address+path, "", "Origin", "https://evil.example"); response.StatusCode != 403 {
@@ -145,7 +145,7 @@ func TestOnlyPagesThatMayReadStreamsAndHistory(t *testing.T) {
 // TestTheHistoryIsReadPageByPage goes on where each page says, until there is no more.
 func TestTheHistoryIsReadPageByPage(t *testing.T) {
 	log := filled(t, 40, eventlog.Options{Records: 25, MemoryRecords: 4})
-	_, address := serve(t, log, 0, relay.ServerOptions{})
+	_, address := serve(t, log, 0, server.Options{})
 	type page struct {
 		Events []struct {
 			ID    schema.Position
@@ -217,7 +217,7 @@ func TestTheCookieIsSafe(t *testing.T) {
 		"plain":      {nil, false},
 		"behind TLS": {[]string{"X-Forwarded-Proto", "https"}, true},
 	} {
-		_, address := serve(t, filled(t, 0, eventlog.Options{}), 0, relay.ServerOptions{ResumeFile: filepath.Join(t.TempDir(), "resume.json")})
+		_, address := serve(t, filled(t, 0, eventlog.Options{}), 0, server.Options{ResumeFile: filepath.Join(t.TempDir(), "resume.json")})
 		_, cookie := visit(t, address, "", tc.header...)
 		switch {
 		case cookie == nil:
@@ -229,7 +229,7 @@ func TestTheCookieIsSafe(t *testing.T) {
 			t.Errorf("%s: a known browser gets another cookie", name)
 		}
 	}
-	_, address := serve(t, filled(t, 0, eventlog.Options{}), 0, relay.ServerOptions{})
+	_, address := serve(t, filled(t, 0, eventlog.Options{}), 0, server.Options{})
 	if _, cookie := visit(t, address, ""); cookie != nil {
 		t.Errorf("a cookie without --resume-cookie: %v", cookie)
 	}
@@ -238,7 +238,7 @@ func TestTheCookieIsSafe(t *testing.T) {
 // TestTabsOfABrowserAreServedEachOnce cuts one of two tabs, and closes another page in good order.
 func TestTabsOfABrowserAreServedEachOnce(t *testing.T) {
 	log := filled(t, 0, eventlog.Options{})
-	server, address := serve(t, log, 0, relay.ServerOptions{ResumeFile: filepath.Join(t.TempDir(), "resume.json")})
+	srv, address := serve(t, log, 0, server.Options{ResumeFile: filepath.Join(t.TempDir(), "resume.json")})
 	appendOne := func(n int) { log.Append(event(t, fmt.Sprintf(`{"timestamp":%d}`, n))) }
 	expect := func(conn *websocket.Conn, n int) {
 		t.Helper()
@@ -248,7 +248,7 @@ func TestTabsOfABrowserAreServedEachOnce(t *testing.T) {
 	}
 	left := func(clients int) {
 		t.Helper()
-		for deadline := time.Now().Add(patience); server.Status().Clients > clients; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(patience); srv.Status().Clients > clients; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("a client does not leave")
 			}
@@ -280,7 +280,7 @@ func TestTabsOfABrowserAreServedEachOnce(t *testing.T) {
 // TestWhatWasFoundIsNotSentTwiceToOneThatWasCut connects again and again soon after the start.
 func TestWhatWasFoundIsNotSentTwiceToOneThatWasCut(t *testing.T) {
 	log := filled(t, 1, eventlog.Options{})
-	server, address := serve(t, log, 0, relay.ServerOptions{CatchUp: time.Hour})
+	srv, address := serve(t, log, 0, server.Options{CatchUp: time.Hour})
 	first, _ := visit(t, address, "")
 	tab, _ := visit(t, address, "")
 	other, _ := visit(t, address, "", "User-Agent", "another")
@@ -290,7 +290,7 @@ func TestWhatWasFoundIsNotSentTwiceToOneThatWasCut(t *testing.T) {
 		}
 	}
 	first.CloseNow()
-	for deadline := time.Now().Add(patience); server.Status().Clients > 2 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); srv.Status().Clients > 2 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 	}
 	again, _ := visit(t, address, "")
 	third, _ := visit(t, address, "", "User-Agent", "a third")
@@ -310,9 +310,9 @@ func TestWhoIsAheadOfARelayThatHasLostItsBrokerIsSentAway(t *testing.T) {
 		log := eventlog.Mirror(schema.Position{Epoch: "one", Seq: 1}, eventlog.Options{})
 		begun := time.Now()
 		const slowest = 6500 * time.Millisecond // RabbitMQ: one and a half heartbeats, and half a second to hang up
-		server := relay.NewServer(log, 0, relay.ServerOptions{Logger: quiet, Behind: func() bool { return time.Since(begun) >= slowest }})
+		srv := server.New(log, 0, server.Options{Logger: quiet, Behind: func() bool { return time.Since(begun) >= slowest }})
 		answer := httptest.NewRecorder()
-		server.ServeHTTP(answer, httptest.NewRequest("GET", "/history?since=one-2", nil))
+		srv.ServeHTTP(answer, httptest.NewRequest("GET", "/history?since=one-2", nil))
 		if took := time.Since(begun); answer.Code != http.StatusServiceUnavailable || took > 10*time.Second {
 			t.Errorf("after %v the answer is %d %s", took, answer.Code, answer.Body)
 		}

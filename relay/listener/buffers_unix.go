@@ -1,15 +1,15 @@
 //go:build unix
 
-package relay
+package listener
 
 import (
 	"cmp"
 	"syscall"
 )
 
-// maxDescriptors returns how many files and sockets the process may have open, 0 if that is unknown. Go has raised
+// maxOpenFiles returns how many files and sockets the process may have open, 0 if that is unknown. Go has raised
 // the limit as far as it may.
-func maxDescriptors() int {
+func maxOpenFiles() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0

@@ -1,4 +1,6 @@
-package relay
+// Package server is the public HTTP handler: routes, handshakes, resuming, history, limits and sessions. It serves events
+// from a log; what is an event, and which sockets there are, it does not know.
+package server
 
 import (
 	"context"
@@ -14,14 +16,15 @@ import (
 	"wpre-relay/relay/client"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/listener"
 	"wpre-relay/relay/security/access"
 	"wpre-relay/relay/security/clientaddr"
 	"wpre-relay/relay/security/filter"
 	"wpre-relay/relay/security/origin"
 )
 
-// ServerOptions for NewServer. The zero value works.
-type ServerOptions struct {
+// Options for New. The zero value works.
+type Options struct {
 	// Origins says which pages may connect. Default: those of the same host name.
 	Origins origin.Policy
 
@@ -53,7 +56,7 @@ type ServerOptions struct {
 	// Default: no limit.
 	MaxClientsPerIP int
 
-	// CatchUp is for how long after NewServer a client that connects first gets the events that were found at the
+	// CatchUp is for how long after New a client that connects first gets the events that were found at the
 	// start: its page lost the connection to the relay before this one, and comes back without a position.
 	// Default 0: never.
 	CatchUp time.Duration
@@ -82,39 +85,36 @@ type ServerOptions struct {
 }
 
 // Server is the public HTTP handler: every path upgrades to a WebSocket; /events is an event stream, /history is the
-// past as JSON, /client.js and /client.mjs are a client for browsers. Use NewServer.
+// past as JSON, /client.js and /client.mjs are a client for browsers. Use New.
 type Server struct {
 	log       *eventlog.Log
-	opts      ServerOptions
+	opts      Options
 	clients   *fanout.Clients
 	admission admission
-	views     *views
+	views     *filter.Views
 	found     *found
 	returns   *returns // nil without ResumeFile
 	refusals  refusals
 	closes    counts // of connections, by close code
 }
 
-// NewServer returns a server of log. The records after number found are those that were found at the start.
-func NewServer(log *eventlog.Log, found uint64, opts ServerOptions) *Server {
+// New returns a server of log. The records after number found are those that were found at the start.
+func New(log *eventlog.Log, found uint64, opts Options) *Server {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
 	if opts.Gate == nil {
 		opts.Gate = access.New(access.Options{})
 	}
-	if limit := maxDescriptors(); limit > 0 {
-		n := max(1, limit-maxStrangers()-reservedDescriptors)
-		if opts.MaxClients == 0 || n < opts.MaxClients {
-			opts.MaxClients = n
-		}
+	if limit := listener.MaxClients(); limit > 0 && (opts.MaxClients == 0 || limit < opts.MaxClients) {
+		opts.MaxClients = limit
 	}
 	s := &Server{
 		log:       log,
 		opts:      opts,
 		clients:   fanout.New(log, fanout.Options{PeerMessages: opts.PeerMessages, MessageRate: opts.MessageRate, Delivered: opts.Delivered, Logger: opts.Logger}),
 		admission: admission{maxClients: opts.MaxClients, maxPerIP: opts.MaxClientsPerIP, maxRate: rate.Limit(opts.HandshakeRate)},
-		views:     newViews(opts.Filter, opts.Behind != nil, opts.Logger),
+		views:     filter.NewViews(opts.Filter, opts.Behind != nil, opts.Logger),
 		found:     newFound(log, found, opts.CatchUp),
 		refusals:  refusals{logger: opts.Logger},
 	}
@@ -178,8 +178,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // asksLive reports whether a request asks if the process serves.
 func asksLive(r *http.Request) bool { return path.Base(r.URL.Path) == "livez" && !wantsUpgrade(r) }
 
-// ServerStatus says how a server stands. The counts of refusals, closes and messages only grow.
-type ServerStatus struct {
+// Status says how a server stands. The counts of refusals, closes and messages only grow.
+type Status struct {
 	Clients      int               `json:"clients"`
 	EventStreams int               `json:"event_streams"` // of the clients
 	MessagesSent uint64            `json:"messages_sent"`
@@ -188,8 +188,8 @@ type ServerStatus struct {
 }
 
 // Status returns how the server stands now.
-func (s *Server) Status() ServerStatus {
-	return ServerStatus{
+func (s *Server) Status() Status {
+	return Status{
 		Clients:      s.clients.Len(),
 		EventStreams: s.clients.EventStreams(),
 		MessagesSent: s.clients.Sent(),

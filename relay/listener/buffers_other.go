@@ -1,11 +1,11 @@
 //go:build !unix
 
-package relay
+package listener
 
 import "syscall"
 
-// maxDescriptors returns 0: there is no such limit.
-func maxDescriptors() int { return 0 }
+// maxOpenFiles returns 0: there is no such limit.
+func maxOpenFiles() int { return 0 }
 
 // boundBuffers leaves the send buffers as they are.
 func boundBuffers(_, _ string, _ syscall.RawConn) error { return nil }

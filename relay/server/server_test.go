@@ -1,9 +1,10 @@
-package relay_test
+package server_test
 
 import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,24 +13,24 @@ import (
 
 	"github.com/coder/websocket"
 
-	"wpre-relay/relay"
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/server"
 	"wpre-relay/schema"
 )
 
 const patience = 20 * time.Second
 
 // serve serves log until the test ends and returns the address.
-func serve(t testing.TB, log *eventlog.Log, found uint64, opts relay.ServerOptions) (*relay.Server, string) {
+func serve(t testing.TB, log *eventlog.Log, found uint64, opts server.Options) (*server.Server, string) {
 	t.Helper()
 	opts.Logger = quiet
-	server := relay.NewServer(log, found, opts)
-	listener := httptest.NewServer(server)
+	srv := server.New(log, found, opts)
+	listener := httptest.NewServer(srv)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); server.Run(ctx) }()
+	go func() { defer close(done); srv.Run(ctx) }()
 	t.Cleanup(func() { listener.Close(); cancel(); <-done })
-	return server, strings.TrimPrefix(listener.URL, "http://")
+	return srv, strings.TrimPrefix(listener.URL, "http://")
 }
 
 func dial(t testing.TB, url string, header http.Header) (*websocket.Conn, *http.Response, error) {
@@ -65,7 +66,7 @@ func event(t testing.TB, doc string) schema.Event {
 
 func TestAnyPathUpgrades(t *testing.T) {
 	log := openLog(t, t.TempDir(), eventlog.Options{})
-	_, address := serve(t, log, 0, relay.ServerOptions{})
+	_, address := serve(t, log, 0, server.Options{})
 	for _, path := range []string{"/", "/ws", "/any/path?token=x", "/livez"} {
 		if _, _, err := dial(t, "ws://"+address+path, nil); err != nil {
 			t.Errorf("%s: %v", path, err)
@@ -74,7 +75,7 @@ func TestAnyPathUpgrades(t *testing.T) {
 }
 
 func TestOtherRequestsGet426AndALineThatHelps(t *testing.T) {
-	_, address := serve(t, openLog(t, t.TempDir(), eventlog.Options{}), 0, relay.ServerOptions{})
+	_, address := serve(t, openLog(t, t.TempDir(), eventlog.Options{}), 0, server.Options{})
 	for _, tc := range []struct {
 		path, key string
 		status    int
@@ -104,7 +105,7 @@ func TestOtherRequestsGet426AndALineThatHelps(t *testing.T) {
 }
 
 func TestForeignPagesGet403(t *testing.T) {
-	server, address := serve(t, openLog(t, t.TempDir(), eventlog.Options{}), 0, relay.ServerOptions{})
+	srv, address := serve(t, openLog(t, t.TempDir(), eventlog.Options{}), 0, server.Options{})
 	_, response, err := dial(t, "ws://"+address, http.Header{"Origin": {"https://evil.example"}})
 	if err == nil || response == nil || response.StatusCode != http.StatusForbidden {
 		t.Errorf("got %v, want 403", err)
@@ -112,21 +113,21 @@ func TestForeignPagesGet403(t *testing.T) {
 	if _, _, err := dial(t, "ws://"+address, http.Header{"Origin": {"http://127.0.0.1:8888"}}); err != nil {
 		t.Errorf("the site's own page: %v", err)
 	}
-	if got := server.Status().Rejected["origin"]; got != 1 {
+	if got := srv.Status().Rejected["origin"]; got != 1 {
 		t.Errorf("%d refusals counted, want 1", got)
 	}
 }
 
 func TestLimitsOfClients(t *testing.T) {
 	for name, tc := range map[string]struct {
-		opts   relay.ServerOptions
+		opts   server.Options
 		status int
 	}{
-		"in all":           {relay.ServerOptions{MaxClients: 2}, http.StatusServiceUnavailable},
-		"from one address": {relay.ServerOptions{MaxClientsPerIP: 2}, http.StatusTooManyRequests},
+		"in all":           {server.Options{MaxClients: 2}, http.StatusServiceUnavailable},
+		"from one address": {server.Options{MaxClientsPerIP: 2}, http.StatusTooManyRequests},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, address := serve(t, openLog(t, t.TempDir(), eventlog.Options{}), 0, tc.opts)
+			srv, address := serve(t, openLog(t, t.TempDir(), eventlog.Options{}), 0, tc.opts)
 			first, _, err1 := dial(t, "ws://"+address, nil)
 			_, _, err2 := dial(t, "ws://"+address, nil)
 			if err := errors.Join(err1, err2); err != nil {
@@ -137,7 +138,7 @@ func TestLimitsOfClients(t *testing.T) {
 				t.Fatalf("the third client: %v, want %d with Retry-After", err, tc.status)
 			}
 			first.Close(websocket.StatusNormalClosure, "")
-			for deadline := time.Now().Add(patience); server.Status().Clients > 1; time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(patience); srv.Status().Clients > 1; time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatal("the first client does not leave")
 				}
@@ -163,7 +164,7 @@ func TestWhatWasFoundAtTheStartIsSentToThoseWhoComeSoon(t *testing.T) {
 			log.Append(event(t, `{"timestamp":1}`))
 			before := log.Head().Seq
 			log.Append(event(t, `{"timestamp":2}`))
-			_, address := serve(t, log, before, relay.ServerOptions{CatchUp: tc.catchUp, Welcome: "welcome"})
+			_, address := serve(t, log, before, server.Options{CatchUp: tc.catchUp, Welcome: "welcome"})
 			log.Append(event(t, `{"timestamp":3}`)) // live, and nobody there
 			conn, _, err := dial(t, "ws://"+address, nil)
 			if err != nil {
@@ -177,4 +178,17 @@ func TestWhatWasFoundAtTheStartIsSentToThoseWhoComeSoon(t *testing.T) {
 			}
 		})
 	}
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func openLog(t testing.TB, dir string, opts eventlog.Options) *eventlog.Log {
+	t.Helper()
+	opts.Logger = quiet
+	log, err := eventlog.Open(dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { log.Close() })
+	return log
 }

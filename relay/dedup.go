@@ -6,8 +6,8 @@ import (
 	"wpre-relay/schema"
 )
 
-// history tells events that were sent from new ones. It remembers the last few thousand.
-type history struct {
+// dedup tells events that were sent from new ones. It remembers the last few thousand.
+type dedup struct {
 	last  schema.Event
 	heard time.Time // when the last one was written, or, of one from before the start, sent
 	seen  map[schema.ID]sighting
@@ -28,14 +28,14 @@ type sighting struct {
 	outbox bool // it has been in the outbox as well
 }
 
-func newHistory(size int) history {
-	return history{size: size, seen: make(map[schema.ID]sighting), lines: make(map[string]schema.Stamp)}
+func newDedup(size int) dedup {
+	return dedup{size: size, seen: make(map[schema.ID]sighting), lines: make(map[string]schema.Stamp)}
 }
 
 // duplicate reports whether ev was sent: it is the last one again, or it is an earlier one and older than the last
 // by its timestamp, as when a backup is restored. An equal event of the same second, with another in between, is a
 // new one: a post can be changed there and back.
-func (h *history) duplicate(ev schema.Event) bool {
+func (h *dedup) duplicate(ev schema.Event) bool {
 	if ev.ID == h.last.ID {
 		return true
 	}
@@ -44,11 +44,11 @@ func (h *history) duplicate(ev schema.Event) bool {
 
 // copied reports whether ev has been in the outbox: the companion puts each event there first, and then into the plugin's
 // file.
-func (h *history) copied(ev schema.Event) bool { return h.seen[ev.ID].outbox }
+func (h *dedup) copied(ev schema.Event) bool { return h.seen[ev.ID].outbox }
 
 // absorb reports whether ev, which comes from the outbox, was sent when the plugin's file said it: while the outbox could
 // not be read, or by a relay that knew of none. It is true once for each such event.
-func (h *history) absorb(ev schema.Event) bool {
+func (h *dedup) absorb(ev schema.Event) bool {
 	s := h.seen[ev.ID]
 	if s.count == 0 || s.outbox {
 		return false
@@ -59,21 +59,21 @@ func (h *history) absorb(ev schema.Event) bool {
 
 // taken reports whether the line of the outbox with this stamp was taken before. A number that stands in a line later
 // than all that were taken was given again, after the outbox was restored from a backup.
-func (h *history) taken(line schema.Stamp) bool {
+func (h *dedup) taken(line schema.Stamp) bool {
 	last, ok := h.lines[line.Position.Epoch]
 	return ok && line.Position.Seq <= last.Position.Seq && !line.Time.After(last.Time)
 }
 
 // former reports whether a line is of an outbox that is not known, and older than the last event: the plugin's file was
 // followed then, or another outbox.
-func (h *history) former(line schema.Stamp) bool {
+func (h *dedup) former(line schema.Stamp) bool {
 	_, known := h.lines[line.Position.Epoch]
 	return !known && !line.Time.After(h.heard)
 }
 
 // recognize returns the stamp of the former line that was passed over last, if it says ev as the plugin's file does now.
 // Then its outbox is the one that is written, whatever the clocks say, and what comes after that line is new.
-func (h *history) recognize(ev schema.Event) schema.Stamp {
+func (h *dedup) recognize(ev schema.Event) schema.Stamp {
 	line := h.passed.From
 	if ev.ID != h.passed.ID || !h.former(line) {
 		return schema.Stamp{}
@@ -85,7 +85,7 @@ func (h *history) recognize(ev schema.Event) schema.Stamp {
 
 // take makes a line the last one of its epoch that was taken, and returns how many before it were not: they were gone
 // before they could be read.
-func (h *history) take(line schema.Stamp) (missing uint64) {
+func (h *dedup) take(line schema.Stamp) (missing uint64) {
 	last, ok := h.lines[line.Position.Epoch]
 	latest := line
 	if last.Time.After(line.Time) {
@@ -99,7 +99,7 @@ func (h *history) take(line schema.Stamp) (missing uint64) {
 }
 
 // add makes ev, which was written then, the last one sent.
-func (h *history) add(ev schema.Event, written time.Time) {
+func (h *dedup) add(ev schema.Event, written time.Time) {
 	fromOutbox := ev.From != (schema.Stamp{})
 	h.last, h.heard = ev, written
 	if fromOutbox {

@@ -1,4 +1,4 @@
-package relay
+package listener
 
 import (
 	"container/list"
@@ -11,21 +11,33 @@ import (
 	"wpre-relay/relay/throttle"
 )
 
-// mostStrangers is how many connections there may be that are no clients yet, or never will be.
-const mostStrangers = 1024
+// maxPendingConns is how many connections there may be that are no clients yet, or never will be.
+const maxPendingConns = 1024
 
-// maxStrangers returns how many connections there may be that are no clients: where few files may be open, an eighth.
-func maxStrangers() int {
-	if n := maxDescriptors() / 8; n > 0 && n < mostStrangers {
+// pendingLimit returns how many connections there may be that are no clients: where few files may be open, an eighth.
+func pendingLimit() int {
+	if n := maxOpenFiles() / 8; n > 0 && n < maxPendingConns {
 		return n
 	}
-	return mostStrangers
+	return maxPendingConns
 }
 
-// strangers are the connections that have not become clients: their request is on its way, or being answered, or they may
+// reservedFiles are kept from the clients, for the event file, the journal and operators.
+const reservedFiles = 64
+
+// MaxClients returns how many clients the limit of open files leaves room for, 0 if there is no such limit.
+func MaxClients() int {
+	limit := maxOpenFiles()
+	if limit == 0 {
+		return 0
+	}
+	return max(1, limit-pendingLimit()-reservedFiles)
+}
+
+// pendingConns are the connections that have not become clients: their request is on its way, or being answered, or they may
 // make another. They are bounded: for a new one too many the oldest goes. A handshake takes milliseconds, so that those
 // who say as little as they can, as slowly as they can, make room for those who mean it.
-type strangers struct {
+type pendingConns struct {
 	most   int
 	logger *slog.Logger
 	noisy  throttle.Throttle
@@ -35,12 +47,12 @@ type strangers struct {
 	elements map[net.Conn]*list.Element // guarded by mu
 }
 
-func newStrangers(most int, logger *slog.Logger) *strangers {
-	return &strangers{most: most, logger: logger, byAge: list.New(), elements: make(map[net.Conn]*list.Element)}
+func newPendingConns(most int, logger *slog.Logger) *pendingConns {
+	return &pendingConns{most: most, logger: logger, byAge: list.New(), elements: make(map[net.Conn]*list.Element)}
 }
 
-// follow is for http.Server.ConnState.
-func (s *strangers) follow(conn net.Conn, state http.ConnState) {
+// connState is for http.Server.ConnState.
+func (s *pendingConns) connState(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		if oldest := s.add(conn); oldest != nil {
@@ -63,7 +75,7 @@ func hangUp(conn net.Conn) {
 }
 
 // add adds a connection, and returns the one that must go for it.
-func (s *strangers) add(conn net.Conn) (oldest net.Conn) {
+func (s *pendingConns) add(conn net.Conn) (oldest net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byAge.Len() >= s.most {
@@ -74,7 +86,7 @@ func (s *strangers) add(conn net.Conn) (oldest net.Conn) {
 	return oldest
 }
 
-func (s *strangers) remove(conn net.Conn) {
+func (s *pendingConns) remove(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if element, ok := s.elements[conn]; ok {

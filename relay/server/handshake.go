@@ -1,4 +1,4 @@
-package relay
+package server
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 
 	"wpre-relay/relay/fanout"
 	"wpre-relay/relay/security/access"
+	"wpre-relay/relay/security/filter"
 )
 
 // visit is a request to be answered.
@@ -95,7 +96,7 @@ type identity struct {
 
 // identify finds out who the client is and what it is to see. If it is not admitted it is told.
 func (s *Server) identify(v visit) (identity, bool) {
-	types, err := typesAskedFor(v.r.URL.Query())
+	types, err := parseTypes(v.r.URL.Query())
 	if err != nil {
 		s.reject(v, http.StatusBadRequest, "types", err.Error())
 		return identity{}, false
@@ -111,7 +112,7 @@ func (s *Server) identify(v visit) (identity, bool) {
 		s.reject(v, refusal.Status, refusal.Reason, refusal.Text)
 		return identity{}, false
 	}
-	return identity{known, s.views.of(known.Viewer, types)}, true
+	return identity{known, s.viewOf(known.Viewer, types)}, true
 }
 
 // rejectPosition tells a client that it cannot have what comes after the position that it asks for.
@@ -154,4 +155,12 @@ func notAWebSocket(r *http.Request) string {
 		return "wpre-relay: this handshake has lost its Upgrade header; a proxy in front must pass Upgrade and Connection on"
 	}
 	return "wpre-relay: events come over WebSocket, at ws://" + r.Host + "/, or as an event stream, at http://" + r.Host + "/events"
+}
+
+// viewOf returns the view of a viewer that asks for these types, nil if it sees every event.
+func (s *Server) viewOf(viewer filter.Viewer, types []string) fanout.View {
+	if view := s.views.Of(viewer, types); view != nil {
+		return view
+	}
+	return nil
 }

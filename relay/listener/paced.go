@@ -1,4 +1,4 @@
-package relay
+package listener
 
 import (
 	"net"
@@ -18,10 +18,10 @@ const (
 	leastRest      = 500 * time.Microsecond
 )
 
-// doorway is a listener that lets in one after the other, the next when the last has become a client or was answered, but
+// pacedListener is a listener that lets in one after the other, the next when the last has become a client or was answered, but
 // for those that take their time; and with pauses. A flood that is served as fast as it comes would take all processors
 // from the clients that are in; so it gets a part of one. Meanwhile the kernel keeps those who wait.
-type doorway struct {
+type pacedListener struct {
 	net.Listener
 	through chan struct{} // has an element if the last is through
 
@@ -32,8 +32,8 @@ type doorway struct {
 	rested time.Time     // when all rest is taken; for Accept alone
 }
 
-func newDoorway(listener net.Listener) *doorway {
-	return &doorway{
+func newPacedListener(listener net.Listener) *pacedListener {
+	return &pacedListener{
 		Listener: listener,
 		through:  make(chan struct{}, 1),
 		rest:     restPerArrival / time.Duration(runtime.GOMAXPROCS(0)),
@@ -41,7 +41,7 @@ func newDoorway(listener net.Listener) *doorway {
 }
 
 // Accept implements net.Listener.
-func (d *doorway) Accept() (net.Conn, error) {
+func (d *pacedListener) Accept() (net.Conn, error) {
 	select {
 	case <-d.through:
 	case <-time.After(arrivalPatience):
@@ -67,8 +67,8 @@ func (d *doorway) Accept() (net.Conn, error) {
 	return conn, nil
 }
 
-// follow is for http.Server.ConnState.
-func (d *doorway) follow(conn net.Conn, state http.ConnState) {
+// connState is for http.Server.ConnState.
+func (d *pacedListener) connState(conn net.Conn, state http.ConnState) {
 	if state == http.StateNew || state == http.StateActive {
 		return
 	}

@@ -1,4 +1,4 @@
-package relay_test
+package server_test
 
 import (
 	"net/netip"
@@ -10,17 +10,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"wpre-relay/relay"
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/server"
 )
 
 // BenchmarkIdleClient admits b.N clients and tells what each costs while nothing happens. The clients are bare
 // sockets, of which this process's heap holds nothing. What the heap consists of then is in an artifact:
 //
-//	go test -run '^$' -bench IdleClient -benchtime 5000x -memprofilerate 1 -artifacts -outputdir /tmp ./relay
+//	go test -run '^$' -bench IdleClient -benchtime 5000x -memprofilerate 1 -artifacts -outputdir /tmp ./relay/server
 //	go tool pprof -sample_index inuse_space -top $(find /tmp/_artifacts -name heap.out)
 func BenchmarkIdleClient(b *testing.B) {
-	_, address := serve(b, openLog(b, b.TempDir(), eventlog.Options{}), 0, relay.ServerOptions{})
+	_, address := serve(b, openLog(b, b.TempDir(), eventlog.Options{}), 0, server.Options{})
 	var sockets []int
 	defer func() {
 		for _, fd := range sockets {

@@ -1,4 +1,4 @@
-package relay
+package server
 
 import (
 	"net/netip"
@@ -8,9 +8,6 @@ import (
 )
 
 const (
-	// reservedDescriptors are kept from the clients, for the event file, the journal and operators.
-	reservedDescriptors = 64
-
 	// maxPaced bounds the networks whose pace is remembered.
 	maxPaced = 1 << 16
 )

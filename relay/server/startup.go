@@ -1,4 +1,4 @@
-package relay
+package server
 
 import (
 	"io"
@@ -6,17 +6,17 @@ import (
 	"sync/atomic"
 )
 
-// Entrance is the public handler before there is a server, and then that server. The zero value works.
-type Entrance struct{ server atomic.Pointer[Server] }
+// StartupHandler is the public handler before there is a server, and then that server. The zero value works.
+type StartupHandler struct{ server atomic.Pointer[Server] }
 
 // Open lets everybody through to a server.
-func (e *Entrance) Open(server *Server) { e.server.Store(server) }
+func (e *StartupHandler) Open(server *Server) { e.server.Store(server) }
 
 // Server returns the server, nil before Open.
-func (e *Entrance) Server() *Server { return e.server.Load() }
+func (e *StartupHandler) Server() *Server { return e.server.Load() }
 
 // ServeHTTP is the server's. Before Open everybody is asked to come again, but /livez is answered.
-func (e *Entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (e *StartupHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	server := e.server.Load()
 	switch {
 	case server != nil:
