@@ -1,6 +1,6 @@
 //go:build linux
 
-package main_test
+package integration_test
 
 import (
 	"bufio"
@@ -31,20 +31,24 @@ var elsewhere = map[string]string{
 
 var blocks = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
 
-// documents returns the README and what it leads to.
+// documents returns the paths of the README and the documents, relative to the repository's root.
 func documents(t *testing.T) []string {
 	t.Helper()
-	paths, err := filepath.Glob("scripts/docs/*.md")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("%v, %v", paths, err)
+	files, err := filepath.Glob(fromRoot("scripts/docs/*.md"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, %v", files, err)
 	}
-	return append(paths, "README.md")
+	paths := []string{"README.md"}
+	for _, file := range files {
+		paths = append(paths, "scripts/docs/"+filepath.Base(file))
+	}
+	return paths
 }
 
 // commandsOf returns the commands that a document shows, each in one line.
 func commandsOf(t *testing.T, path string) (commands []string) {
 	t.Helper()
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(fromRoot(path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,11 +138,11 @@ func runsElsewhere(command string) bool {
 
 // TestWhatTheDocumentsSayToPasteIsWhatCheckSays compares the web servers' lines, which TestWhatCheckSaysToPasteWorks tries.
 func TestWhatTheDocumentsSayToPasteIsWhatCheckSays(t *testing.T) {
-	text, err := os.ReadFile("scripts/docs/proxies.md")
+	text, err := os.ReadFile(fromRoot("scripts/docs/proxies.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden, err := os.ReadFile("testdata/check/proxy-no-upgrade.golden")
+	golden, err := os.ReadFile(fromRoot("testdata/check/proxy-no-upgrade.golden"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +233,7 @@ func TestUpgradingFromTheNodeServer(t *testing.T) {
 func TestTheDocumentsLinksLead(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
 	for _, document := range documents(t) {
-		text, err := os.ReadFile(document)
+		text, err := os.ReadFile(fromRoot(document))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +242,7 @@ func TestTheDocumentsLinksLead(t *testing.T) {
 				continue
 			}
 			target := filepath.Join(filepath.Dir(document), strings.Join(strings.Fields(match[1]), ""))
-			if _, err := os.Stat(target); err != nil {
+			if _, err := os.Stat(fromRoot(target)); err != nil {
 				t.Errorf("%s: %v", document, err)
 			}
 		}

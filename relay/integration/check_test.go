@@ -1,6 +1,6 @@
 //go:build linux
 
-package main_test
+package integration_test
 
 import (
 	"encoding/json"
@@ -32,7 +32,7 @@ func golden(t *testing.T, name, text string, replace ...string) {
 	text = regexp.MustCompile(`process \d+`).ReplaceAllString(text, "process N")
 	text = regexp.MustCompile(`(\s)\(uid\s+\d+\)`).ReplaceAllString(text, "$1(uid N)")
 	text = regexp.MustCompile(`example\.test:\d{5}`).ReplaceAllString(text, "example.test:NNNNN")
-	path := filepath.Join("testdata", "check", name+".golden")
+	path := fromRoot(filepath.Join("testdata", "check", name+".golden"))
 	if *update {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
 			t.Fatal(err)
