@@ -13,14 +13,16 @@ RUN --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOARM=${TARGETVARIANT#v} \
     go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /rootfs/wpre-relay .
 # A fresh volume takes its mode from here, so that uid 33, 82 and 65532 alike can keep their state in it.
-RUN mkdir -p /rootfs/etc/ssl/certs /rootfs/var/lib/wpre-relay && \
+RUN mkdir -p /rootfs/etc/ssl/certs /rootfs/var/lib/wpre-relay /rootfs/usr/share/doc/wpre-relay && \
     cp /etc/ssl/certs/ca-certificates.crt /rootfs/etc/ssl/certs/ && \
+    cp LICENSE /rootfs/usr/share/doc/wpre-relay/ && \
     chmod 1777 /rootfs/var/lib/wpre-relay
 
 FROM scratch
 ARG VERSION=dev
 LABEL org.opencontainers.image.title="wpre-relay" \
       org.opencontainers.image.description="Makes the WP Realtime Events plugin real-time over WebSocket" \
+      org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="$VERSION"
 COPY --from=build /rootfs /
 # The path inside the official WordPress images, for a relay that mounts their volume read-only at the same place.

@@ -27,14 +27,16 @@ pass "the checksums are those of eight files"
 arch=$(go env GOARCH)
 tar -C "$work" -xzf "$work/a/wpre-relay-1.2.3-linux-$arch.tar.gz"
 "$work/wpre-relay-1.2.3-linux-$arch/wpre-relay" --version | grep '^wpre-relay 1\.2\.3 ' >/dev/null
-[ -f "$work/wpre-relay-1.2.3-linux-$arch/docs/proxies.md" ]
-pass "the archive's program tells its version, and its documents are there"
+for file in docs/proxies.md LICENSE CHANGELOG.md; do [ -f "$work/wpre-relay-1.2.3-linux-$arch/$file" ]; done
+pass "the archive's program prints its version, and its documents are there"
 
 dpkg-deb -x "$work/a/wpre-relay_1.2.3_$arch.deb" "$work/root"
 dpkg-deb -I "$work/a/wpre-relay_1.2.3_$arch.deb" | grep 'Version: 1\.2\.3' >/dev/null
 "$work/root/usr/bin/wpre-relay" --version | grep '^wpre-relay 1\.2\.3 ' >/dev/null
 grep -q '^ExecStart=/usr/bin/wpre-relay$' "$work/root/usr/lib/systemd/system/wpre-relay.service"
 bash -n "$work/root/usr/share/bash-completion/completions/wpre-relay"
+cmp LICENSE "$work/root/usr/share/doc/wpre-relay/copyright"
+gzip -dc "$work/root/usr/share/doc/wpre-relay/changelog.gz" | cmp - CHANGELOG.md
 pass "the Debian package holds the program, its unit and what completes commands"
 
 for target in darwin-amd64.tar.gz darwin-arm64.tar.gz windows-amd64.zip linux-arm64.tar.gz; do

@@ -37,6 +37,8 @@ package() { # package ARCH BINARY: the Debian package.
 	install -D -m 644 "$work/completion.fish" "$root/usr/share/fish/vendor_completions.d/wpre-relay.fish"
 	install -d "$root/usr/share/doc/wpre-relay" "$root/DEBIAN"
 	cp -R README.md scripts/docs "$root/usr/share/doc/wpre-relay/"
+	install -m 644 LICENSE "$root/usr/share/doc/wpre-relay/copyright"
+	gzip -9n <CHANGELOG.md >"$root/usr/share/doc/wpre-relay/changelog.gz"
 	cat >"$root/DEBIAN/control" <<-CONTROL
 		Package: wpre-relay
 		Version: ${version/-/~}
@@ -60,7 +62,7 @@ for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; d
 	binary=wpre-relay
 	[ "$os" != windows ] || binary=wpre-relay.exe
 	compile "$os" "$arch" "$dir/$binary"
-	cp README.md "$dir/"
+	cp README.md LICENSE CHANGELOG.md "$dir/"
 	cp -R scripts/docs "$dir/docs"
 	[ "$os" != linux ] || cp scripts/wpre-relay.service scripts/wpre-relay.socket "$dir/"
 	find "$dir" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
