@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,16 +19,12 @@ import (
 	"wpre-relay/relay/app"
 	"wpre-relay/relay/check"
 	"wpre-relay/relay/cli"
+	"wpre-relay/relay/companion"
 	"wpre-relay/relay/tail"
 	"wpre-relay/relay/verb"
 	"wpre-relay/schema"
 	"wpre-relay/watcher"
 )
-
-// companion is for wp-content/mu-plugins: with it beside the plugin no event is lost.
-//
-//go:embed scripts/wordpress/wpre-relay-companion.php
-var companion []byte
 
 // version is set by the linker in releases.
 var version = ""
@@ -57,7 +52,7 @@ func main() {
 	case "check":
 		err = verb.Check(ctx, settings.Check, verb.Watching{Locate: watcher.Locate, Probe: probe}, os.Stdout)
 	case "companion":
-		_, err = os.Stdout.Write(companion)
+		_, err = os.Stdout.Write(companion.Plugin)
 	case "config":
 		err = settings.PrintConfig(os.Stdout)
 	case "completion":

@@ -61,6 +61,7 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"relay/watchedfile":          {},
 		"relay/security/origin":      {},
 		"relay/client":               {},
+		"relay/companion":            {},
 		"relay/fanout":               {"relay/eventlog", "schema"},
 		"relay/fanout/fanouttest":    {},
 		"relay/throttle":             {},

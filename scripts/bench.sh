@@ -3,7 +3,7 @@
 #   scripts/bench.sh                              all of it, in about 15 minutes
 #   scripts/bench.sh --scenario latency,capture   some of it; --help tells the names
 #   scripts/bench.sh --smoke                      in less than a minute, to see that all of it runs
-# It prints tables in Markdown, and on standard error how far it is. It needs Linux and Go, for the peers in Node also
+# It prints tables in Markdown, and on standard error how far it is. It needs Linux and Go, for the competitors in Node also
 # node and npm; what it has to skip it says, and with CI=true a skip is a failure. 10,000 clients and more need as many
 # open files (ulimit -n). Everything is built and run in a temporary directory.
 set -euo pipefail
@@ -33,14 +33,14 @@ trap 'exit 143' TERM
 # Before the building makes it higher.
 read -r load _ </proc/loadavg
 
-go build -o "$work" . ./scripts/bench/floor
+go build -o "$work" . ./scripts/bench/baseline
 go build -o "$work/conductor" ./scripts/bench
-go build -C scripts/bench/peers -o "$work" ./gws ./coder
+go build -C scripts/bench/competitors -o "$work" ./gws ./coder
 if command -v node >/dev/null && command -v npm >/dev/null; then
-	cp -R scripts/bench/peers/node "$work"
+	cp -R scripts/bench/competitors/node "$work"
 	npm ci --silent --no-audit --no-fund --prefer-offline --prefix "$work/node"
 else
-	skip "the peers in Node: node and npm are not installed"
+	skip "the competitors in Node: node and npm are not installed"
 fi
 
 if awk -v load="$load" 'BEGIN { exit !(load > 0.5) }'; then

@@ -5,7 +5,7 @@
 # images live in a temporary store of their own, of which nothing stays. Needs go, node and npm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-here=$PWD/scripts/container
+here=$PWD/scripts/e2e/container
 failures=0
 
 step() { echo "== $* (at ${SECONDS}s)"; }
@@ -131,7 +131,7 @@ php=$(readlink -f "$(command -v php)")
 rootfs "$work/php" "$php"
 install -D /usr/share/zoneinfo/UTC "$work/php/usr/share/zoneinfo/UTC" # Debian's PHP reads the system's.
 install -D "$here/plugin.php" "$work/php/plugin.php"
-install -D "$here/../wordpress/wpre-relay-companion.php" "$work/php/wpre-relay-companion.php"
+install -D "relay/companion/wpre-relay-companion.php" "$work/php/wpre-relay-companion.php"
 mkdir -p "$work/php/var/www/html/wp-content"
 buildah build -q --isolation chroot -t localhost/php -f - "$work/php" >/dev/null <<EOF
 FROM scratch
@@ -151,8 +151,7 @@ buildah build --isolation chroot --format docker --pull=never --build-arg VERSIO
 }
 
 step "install the WebSocket client"
-npm install --silent --no-audit --no-fund --prefix "$work/client" ws@8 >/dev/null
-export WS_MODULE=$work/client
+npm ci --silent --no-audit --no-fund --prefer-offline --prefix scripts/e2e
 
 # --- the relay beside PHP ----------------------------------------------------------------------------------------
 

@@ -8,10 +8,10 @@
 set -euo pipefail
 caller=$PWD
 cd "$(dirname "$0")"
-# shellcheck source=need.sh
-. need.sh
-# shellcheck source=e2e/site.sh
-. e2e/site.sh
+# shellcheck source=ci/need.sh
+. ci/need.sh
+# shellcheck source=e2e/wordpress/site.sh
+. e2e/wordpress/site.sh
 
 plugin=../testdata/wp-realtime-events binary= keep=
 while (($# > 0)); do
@@ -71,7 +71,7 @@ if [ -n "$binary" ]; then
 else
 	(cd .. && go build -o "$work/wpre-relay" .)
 fi
-npm ci --silent --no-audit --no-fund --prefer-offline --prefix clients
+npm ci --silent --no-audit --no-fund --prefer-offline --prefix e2e
 port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
 site=http://127.0.0.1:$port
 start_database
@@ -79,6 +79,6 @@ make_site "$site" "$plugin"
 start_web_server "$port"
 echo "-- WordPress $(php -r "require '$work/site/wp-includes/version.php'; echo \$wp_version;") is at $site (after $SECONDS s)"
 
-node e2e/e2e.mjs "$work" "$site" &
+node e2e/wordpress/e2e.mjs "$work" "$site" &
 pids+=($!)
 wait $!

@@ -19,8 +19,8 @@ trap 'rm -rf "$work"' EXIT
 rm -rf "$dist"
 mkdir -p "$dist"
 
-tool() { # tool NAME ARGUMENT...: of scripts/release.mod, for this machine.
-	go tool -modfile="$PWD/scripts/release.mod" "$@"
+tool() { # tool NAME ARGUMENT...: of scripts/release/tools.mod, for this machine.
+	go tool -modfile="$PWD/scripts/release/tools.mod" "$@"
 }
 
 compile() { # compile OS ARCH FILE
@@ -31,12 +31,13 @@ package() { # package ARCH BINARY: the Debian package.
 	local root=$work/deb-$1
 	install -D "$2" "$root/usr/bin/wpre-relay"
 	install -D -m 644 "$work/wpre-relay.service" "$root/usr/lib/systemd/system/wpre-relay.service"
-	install -D -m 644 scripts/wpre-relay.socket "$root/usr/lib/systemd/system/wpre-relay.socket"
+	install -D -m 644 scripts/deploy/wpre-relay.socket "$root/usr/lib/systemd/system/wpre-relay.socket"
 	install -D -m 644 "$work/completion.bash" "$root/usr/share/bash-completion/completions/wpre-relay"
 	install -D -m 644 "$work/completion.zsh" "$root/usr/share/zsh/vendor-completions/_wpre-relay"
 	install -D -m 644 "$work/completion.fish" "$root/usr/share/fish/vendor_completions.d/wpre-relay.fish"
 	install -d "$root/usr/share/doc/wpre-relay" "$root/DEBIAN"
-	cp -R README.md scripts/docs "$root/usr/share/doc/wpre-relay/"
+	cp -R README.md scripts/docs scripts/deploy "$root/usr/share/doc/wpre-relay/"
+	cp "$work/wpre-relay.service" "$root/usr/share/doc/wpre-relay/deploy/"
 	install -m 644 LICENSE "$root/usr/share/doc/wpre-relay/copyright"
 	gzip -9n <CHANGELOG.md >"$root/usr/share/doc/wpre-relay/changelog.gz"
 	cat >"$root/DEBIAN/control" <<-CONTROL
@@ -62,9 +63,7 @@ for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; d
 	binary=wpre-relay
 	[ "$os" != windows ] || binary=wpre-relay.exe
 	compile "$os" "$arch" "$dir/$binary"
-	cp README.md LICENSE CHANGELOG.md "$dir/"
-	cp -R scripts/docs "$dir/docs"
-	[ "$os" != linux ] || cp scripts/wpre-relay.service scripts/wpre-relay.socket "$dir/"
+	cp -R README.md LICENSE CHANGELOG.md scripts/docs scripts/deploy "$dir/"
 	find "$dir" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 	if [ "$os" = windows ]; then
 		(cd "$work" && find "$name" -type f | sort | zip -q -X -@ "$dist/$name.zip")
@@ -73,7 +72,7 @@ for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; d
 	fi
 	[ "$os" = linux ] || continue
 	for shell in bash zsh fish; do go run . completion "$shell" >"$work/completion.$shell"; done
-	sed 's|/usr/local/bin/|/usr/bin/|; s|^# The relay under systemd.*|# The relay under systemd, beside WordPress.|; /^# \/etc\/systemd/s|.*|# Set its path: systemctl edit wpre-relay. Then: systemctl enable --now wpre-relay|' scripts/wpre-relay.service >"$work/wpre-relay.service"
+	sed 's|/usr/local/bin/|/usr/bin/|; s|^# The relay under systemd.*|# The relay under systemd, beside WordPress.|; /^# \/etc\/systemd/s|.*|# Set its path: systemctl edit wpre-relay. Then: systemctl enable --now wpre-relay|' scripts/deploy/wpre-relay.service >"$work/wpre-relay.service"
 	package "$arch" "$dir/$binary"
 done
 

@@ -9,9 +9,9 @@ cd "$(dirname "$0")/.."
 
 step() { printf '\n== %s (after %d:%02d min)\n' "$*" $((SECONDS / 60)) $((SECONDS % 60)); }
 
-in_modules() { # in_modules COMMAND...: in the program's module and in the benchmark's peers'.
+in_modules() { # in_modules COMMAND...: in the program's module and in the benchmark's competitors'.
 	"$@"
-	(cd scripts/bench/peers && "$@")
+	(cd scripts/bench/competitors && "$@")
 }
 
 packages=()
@@ -42,7 +42,7 @@ step "go vet, for every system it runs on"
 for os in linux darwin windows; do GOOS=$os CGO_ENABLED=0 GOFLAGS=-trimpath in_modules go vet ./...; done
 
 step "staticcheck, all checks"
-in_modules go tool -modfile="$PWD/scripts/tools.mod" staticcheck -checks all ./...
+in_modules go tool -modfile="$PWD/scripts/ci/tools.mod" staticcheck -checks all ./...
 
 # With the race detector a program sleeps for a second before it ends, unless it is told; tests run the relay hundreds of times.
 export GORACE=${GORACE:-atexit_sleep_ms=10}
@@ -57,32 +57,32 @@ step "every benchmark runs"
 scripts/bench.sh --smoke
 
 step "real PHP writers, and a client of another's making"
-scripts/phpwriter/run.sh
+scripts/e2e/phpwriter/run.sh
 
 step "the PHP that WordPress loads"
-scripts/wordpress/check.sh
+scripts/ci/companion/check.sh
 
 step "a real WordPress, end to end"
 scripts/e2e.sh
 
 step "clients in a browser and of others' making, under faults"
-scripts/clients/run.sh
+scripts/e2e/clients/run.sh
 
 step "certificates from an authority"
-scripts/acme.sh
+scripts/ci/acme.sh
 
 step "slow attacks"
-scripts/slowhttp.sh
+scripts/ci/slowhttp.sh
 
 step "metrics, alerts and dashboard"
-scripts/monitoring.sh
+scripts/ci/monitoring.sh
 
 step "what is released"
-scripts/release-test.sh
+scripts/release/test.sh
 
 step "the systemd unit"
 if command -v systemd-analyze >/dev/null; then
-	systemd-analyze security --offline=true --threshold=20 --no-pager scripts/wpre-relay.service | tail -n 1
+	systemd-analyze security --offline=true --threshold=20 --no-pager scripts/deploy/wpre-relay.service | tail -n 1
 elif [ "${CI:-}" = true ]; then
 	echo "there is no systemd-analyze" >&2
 	exit 1

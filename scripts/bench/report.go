@@ -15,7 +15,7 @@ type report struct {
 
 // write writes the table as Markdown.
 func (t report) write(out io.Writer) {
-	compared := "the floor's"
+	compared := "the baseline's"
 	if t.scenario.base == "" {
 		compared = "the server's own in its first row"
 	}

@@ -34,8 +34,8 @@ const (
 )
 
 var (
-	everyone = []string{"relay", "floor", "gws", "coder", "node", "chokidar"}
-	spread   = []string{"relay", "floor", "gws", "node"}
+	everyone = []string{"relay", "baseline", "gws", "coder", "node", "chokidar"}
+	spread   = []string{"relay", "baseline", "gws", "node"}
 	lasting  = []string{"relay", "gws", "node"}
 )
 
@@ -46,7 +46,7 @@ var scenarios = []scenario{
 		name:    "fanout",
 		about:   "One event to 10,000 clients, 50 times.",
 		servers: everyone,
-		base:    "floor",
+		base:    "baseline",
 		loads:   []load{{Clients: 10_000, Events: 50, Size: usual, Every: 100 * time.Millisecond}},
 		columns: []column{
 			cpu, throughput, firstP50, firstP99, lastP50, lastP99, connectRate, idleMemory, peakMemory, lost,
@@ -56,7 +56,7 @@ var scenarios = []scenario{
 		name:    "latency",
 		about:   "From the write to the one client; an event every 2 ms, whether the last has arrived or not.",
 		servers: everyone,
-		base:    "floor",
+		base:    "baseline",
 		loads:   []load{{Clients: 1, Events: 2000, Size: usual, Every: 2 * time.Millisecond, NoWait: true}},
 		columns: []column{lastP50, lastP99, captured},
 	},
@@ -64,7 +64,7 @@ var scenarios = []scenario{
 		name:    "capture",
 		about:   "What share of 2,000 events reaches the client, by the gap between them.",
 		servers: everyone,
-		base:    "floor",
+		base:    "baseline",
 		by:      "gap",
 		loads: []load{
 			{Name: "no gap", Clients: 1, Events: 2000, Size: usual, NoWait: true},
@@ -79,7 +79,7 @@ var scenarios = []scenario{
 		name:    "size",
 		about:   "1,000 clients, by the size of the event.",
 		servers: spread,
-		base:    "floor",
+		base:    "baseline",
 		by:      "event",
 		loads: []load{
 			{Name: "160 B", Clients: 1000, Events: 200, Size: usual},
@@ -93,7 +93,7 @@ var scenarios = []scenario{
 		name:    "clients",
 		about:   "By the number of clients.",
 		servers: spread,
-		base:    "floor",
+		base:    "baseline",
 		by:      "clients",
 		loads: []load{
 			{Name: "1,000", Clients: 1000, Events: 100, Size: usual},

@@ -32,7 +32,7 @@ var servers = []server{
 		return []string{program, "--watch", at.file, "--listen", "127.0.0.1:" + at.port, "--admin-listen", "off",
 			"--state-dir", filepath.Join(at.dir, "state"), "--log-level", "warn"}
 	}},
-	{"floor", "floor", direct},
+	{"baseline", "baseline", direct},
 	{"gws", "gws", direct},
 	{"coder", "coder", direct},
 	{"node", "node/fswatch.mjs", script},

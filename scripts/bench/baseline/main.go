@@ -1,0 +1,230 @@
+//go:build linux
+
+// Baseline is the least that a Go program can do to send a file's content to WebSocket clients: baseline PORT FILE. It is
+// what the others are measured by. It never reads from a client after the handshake, answers no ping, remembers
+// nothing, and a client that takes nothing holds up all others.
+package main
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// largest is the size of the largest file that is sent.
+	largest = 1 << 20
+
+	// backlog is how many clients may wait to be accepted; the kernel cuts it to net.core.somaxconn.
+	backlog = 1 << 16
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "baseline:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 2 {
+		return errors.New("usage: baseline PORT FILE")
+	}
+	port, err := strconv.ParseUint(args[0], 10, 16)
+	if err != nil {
+		return fmt.Errorf("port: %w", err)
+	}
+	notify, err := watch(filepath.Dir(args[1]))
+	if err != nil {
+		return err
+	}
+	listener, err := listen(int(port))
+	if err != nil {
+		return err
+	}
+	var c clients
+	failed := make(chan error, 2)
+	go func() { failed <- c.accept(listener) }()
+	go func() { failed <- c.relay(notify, args[1]) }()
+	return <-failed
+}
+
+// watch returns an inotify descriptor that can be read after every write to a file in dir.
+func watch(dir string) (int, error) {
+	notify, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+	if err != nil {
+		return 0, fmt.Errorf("inotify: %w", err)
+	}
+	if _, err := unix.InotifyAddWatch(notify, dir, unix.IN_MODIFY|unix.IN_MOVED_TO); err != nil {
+		return 0, fmt.Errorf("watch %s: %w", dir, err)
+	}
+	return notify, nil
+}
+
+func listen(port int) (int, error) {
+	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("socket: %w", err)
+	}
+	// As in every other Go program, small writes leave at once. Accepted connections inherit it.
+	if err := unix.SetsockoptInt(listener, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return 0, fmt.Errorf("set TCP_NODELAY: %w", err)
+	}
+	if err := unix.Bind(listener, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return 0, fmt.Errorf("bind to port %d: %w", port, err)
+	}
+	if err := unix.Listen(listener, backlog); err != nil {
+		return 0, fmt.Errorf("listen: %w", err)
+	}
+	return listener, nil
+}
+
+// clients are the descriptors that events go to.
+type clients struct {
+	mu   sync.Mutex
+	come []int // since the last event; guarded by mu
+
+	fds []int // for relay alone
+}
+
+// accept takes clients in until the listener fails.
+func (c *clients) accept(listener int) error {
+	request := make([]byte, 4096)
+	for {
+		fd, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
+		switch {
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED):
+			continue
+		case err != nil:
+			return fmt.Errorf("accept: %w", err)
+		}
+		if err := c.welcome(fd, request); err != nil {
+			unix.Close(fd)
+		}
+	}
+}
+
+// welcome answers the handshake, for which it uses the memory of request.
+func (c *clients) welcome(fd int, request []byte) error {
+	n := 0
+	for !bytes.HasSuffix(request[:n], []byte("\r\n\r\n")) {
+		m, err := unix.Read(fd, request[n:])
+		if err != nil || m == 0 { // also of a request that is too long
+			return fmt.Errorf("read: %w", err)
+		}
+		n += m
+	}
+	response, err := respond(request[:n])
+	if err != nil {
+		return err
+	}
+	// An event that the client causes once it has its answer must find it among those who have come.
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, err := unix.Write(fd, response); err != nil {
+		return err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return err
+	}
+	c.come = append(c.come, fd)
+	return nil
+}
+
+// respond returns the answer to a handshake (RFC 6455 §4.2.2).
+func respond(request []byte) ([]byte, error) {
+	for line := range bytes.Lines(request) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		if bytes.EqualFold(name, []byte("Sec-WebSocket-Key")) {
+			sum := sha1.Sum(append(bytes.TrimSpace(value), "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"...))
+			return fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+				"Sec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(sum[:])), nil
+		}
+	}
+	return nil, errors.New("no Sec-WebSocket-Key")
+}
+
+// relay sends file's content whenever it is notified and the content is whole and new.
+func (c *clients) relay(notify int, file string) error {
+	notifications := make([]byte, 64<<10)
+	content := make([]byte, largest)
+	var last, frame []byte
+	for {
+		if _, err := unix.Read(notify, notifications); err != nil && !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("read notifications: %w", err)
+		}
+		n, err := readFile(file, content)
+		if err != nil || !bytes.HasSuffix(content[:n], []byte("}")) || bytes.Equal(content[:n], last) {
+			continue
+		}
+		last = append(last[:0], content[:n]...)
+		frame = append(appendHeader(frame[:0], n), last...)
+		c.send(frame)
+	}
+}
+
+// readFile reads as much of file as fits into p; a regular file comes in one piece.
+func readFile(file string, p []byte) (int, error) {
+	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	return unix.Read(fd, p)
+}
+
+// appendHeader appends the header of an unmasked text frame for n bytes (RFC 6455 §5.2).
+func appendHeader(p []byte, n int) []byte {
+	const finText = 0x81
+	switch {
+	case n < 126:
+		return append(p, finText, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(p, finText, 126), uint16(n))
+	default:
+		return binary.BigEndian.AppendUint64(append(p, finText, 127), uint64(n))
+	}
+}
+
+// send writes frame to all clients and forgets those to whom it cannot.
+func (c *clients) send(frame []byte) {
+	c.mu.Lock()
+	c.fds = append(c.fds, c.come...)
+	c.come = c.come[:0]
+	c.mu.Unlock()
+	kept := c.fds[:0]
+	for _, fd := range c.fds {
+		if err := write(fd, frame); err != nil {
+			unix.Close(fd)
+			continue
+		}
+		kept = append(kept, fd)
+	}
+	c.fds = kept
+}
+
+// write writes all of p, and waits where the kernel does not take it.
+func write(fd int, p []byte) error {
+	for {
+		n, err := unix.Write(fd, p)
+		if n == len(p) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		p = p[max(n, 0):]
+		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1); err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
