@@ -20,6 +20,7 @@ import (
 	"wpre-relay/relay/check"
 	"wpre-relay/relay/cli"
 	"wpre-relay/relay/companion"
+	"wpre-relay/relay/config"
 	"wpre-relay/relay/tail"
 	"wpre-relay/relay/verb"
 	"wpre-relay/schema"
@@ -41,9 +42,9 @@ func main() {
 	ctx := untilSignal(context.Background())
 	switch command {
 	case "serve":
-		err = serve(ctx, settings.Serve, onHangup(level, logger), logger)
+		err = serve(ctx, settings.Serve.Settings(), onHangup(level, logger), logger)
 	case "demo":
-		run := func(ctx context.Context, s cli.Serve) error { return serve(ctx, s, nil, logger) }
+		run := func(ctx context.Context, s config.Relay) error { return serve(ctx, s, nil, logger) }
 		err = verb.Demo(ctx, settings.Demo, run, os.Stdout, logger)
 	case "tail":
 		err = tail.Run(ctx, settings.Tail.URL, tail.Options{Since: settings.Tail.Since, Last: settings.Tail.Last, Token: settings.Tail.Token}, os.Stdout, logger)
@@ -126,7 +127,7 @@ func onHangup(level *slog.LevelVar, logger *slog.Logger) func(ctx context.Contex
 }
 
 // serve runs the relay on what the watcher reads.
-func serve(ctx context.Context, s cli.Serve, reload func(context.Context, func()), logger *slog.Logger) error {
+func serve(ctx context.Context, s config.Relay, reload func(context.Context, func()), logger *slog.Logger) error {
 	return app.Run(ctx, s, app.Options{
 		Version: describeVersion(),
 		Locate:  watcher.Locate,

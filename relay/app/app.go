@@ -9,7 +9,7 @@ import (
 	"log/slog"
 
 	"wpre-relay/relay"
-	"wpre-relay/relay/cli"
+	"wpre-relay/relay/config"
 	"wpre-relay/relay/sharedlog"
 )
 
@@ -56,7 +56,7 @@ func (o Options) withDefaults() Options {
 // Run runs the relay until ctx ends or something breaks. It returns when all that it started has ended and what was ingested
 // is in the journal: nil if ctx ended on purpose, with ErrStop, ErrRestart or no cause. If the history that it shares with
 // other relays was begun anew, so is the relay; ports and files are opened again.
-func Run(ctx context.Context, settings cli.Serve, opts Options) error {
+func Run(ctx context.Context, settings config.Relay, opts Options) error {
 	opts = opts.withDefaults()
 	for {
 		err := runOnce(ctx, settings, opts)
@@ -68,7 +68,7 @@ func Run(ctx context.Context, settings cli.Serve, opts Options) error {
 }
 
 // runOnce runs the relay on one history.
-func runOnce(ctx context.Context, settings cli.Serve, opts Options) (err error) {
+func runOnce(ctx context.Context, settings config.Relay, opts Options) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	p, err := openParts(settings, opts)

@@ -12,7 +12,7 @@ import (
 	"wpre-relay/relay"
 	"wpre-relay/relay/admin"
 	"wpre-relay/relay/app"
-	"wpre-relay/relay/cli"
+	"wpre-relay/relay/config"
 	"wpre-relay/relay/eventlog"
 )
 
@@ -46,11 +46,11 @@ func (w *watcher) Ready() <-chan struct{} { return w.ready }
 func (w *watcher) Status() admin.Watch { return admin.Watch{Mode: "scripted", Alive: time.Now()} }
 
 // settings are those of a relay on ports that the kernel chooses.
-func settings(t *testing.T) cli.Serve {
+func settings(t *testing.T) config.Relay {
 	t.Helper()
-	demo := cli.Demo{Listen: "127.0.0.1:0"}
-	s := demo.Serve(t.TempDir())
-	s.AdminListen = "127.0.0.1:0"
+	s := config.Default()
+	s.Watch, s.StateDir = t.TempDir(), t.TempDir()
+	s.Listen, s.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
 	return s
 }
 
@@ -67,7 +67,7 @@ func options(breaks <-chan error, serving func()) app.Options {
 }
 
 // kept returns how many events the journal of a relay that has ended holds.
-func kept(t *testing.T, s cli.Serve) uint64 {
+func kept(t *testing.T, s config.Relay) uint64 {
 	t.Helper()
 	state, err := s.StatePath(filepath.Join(s.Watch, "event.json"))
 	if err != nil {

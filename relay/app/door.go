@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"net"
 
-	"wpre-relay/relay/cli"
+	"wpre-relay/relay/config"
 	"wpre-relay/relay/listener"
 	"wpre-relay/relay/security"
 	"wpre-relay/relay/server"
@@ -53,7 +53,7 @@ func (d *door) close() {
 }
 
 // listen takes both ports, or the sockets that systemd has opened in their place; operators is nil if that is off.
-func listen(s cli.Serve) (public, operators net.Listener, err error) {
+func listen(s config.Relay) (public, operators net.Listener, err error) {
 	sockets, err := systemd.Sockets()
 	if err != nil {
 		return nil, nil, err

@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"wpre-relay/relay/admin"
-	"wpre-relay/relay/cli"
+	"wpre-relay/relay/config"
 	"wpre-relay/relay/security"
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/sharedlog/broker"
@@ -17,7 +17,7 @@ import (
 
 // parts are what a relay is made of, opened for one history.
 type parts struct {
-	settings cli.Serve
+	settings config.Relay
 	opts     Options
 	logger   *slog.Logger
 
@@ -32,7 +32,7 @@ type parts struct {
 }
 
 // openParts opens what the relay needs of the machine. If that fails, what was opened is closed.
-func openParts(settings cli.Serve, opts Options) (*parts, error) {
+func openParts(settings config.Relay, opts Options) (*parts, error) {
 	p := &parts{settings: settings, opts: opts, logger: opts.Logger, monitor: admin.NewMonitor()}
 	if err := p.open(); err != nil {
 		return nil, errors.Join(err, p.close())

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"time"
+
+	"wpre-relay/relay/config"
 )
 
 // minEvent is the size of an event without a title, in bytes, if its number has ten digits.
@@ -24,7 +26,7 @@ type Bench struct {
 	Events  int           `group:"load" placeholder:"N" default:"100" help:"How many are written (default: ${default})."`
 	Every   time.Duration `group:"load" placeholder:"TIME" default:"50ms" help:"Least time between two; an event also waits until all clients have got the last one, for 5s at most (default: ${default})."`
 	NoWait  bool          `group:"load" help:"Do not wait for clients, even if that overwrites events: measures capture."`
-	Size    Size          `group:"load" placeholder:"SIZE" default:"160" help:"Size of an event, in bytes, KiB or MiB, at least 154 bytes (default: ${default})."`
+	Size    config.Size   `group:"load" placeholder:"SIZE" default:"160" help:"Size of an event, in bytes, KiB or MiB, at least 154 bytes (default: ${default})."`
 
 	JSON bool `group:"result" name:"json" help:"Print one JSON object in place of the table."`
 }

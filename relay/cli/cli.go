@@ -14,7 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"wpre-relay/relay/security/origin"
+	"wpre-relay/relay/config"
 )
 
 // CLI is all that can be said on the command line. The flags of Serve may be given without its name.
@@ -39,31 +39,36 @@ type CLI struct {
 	settings []setting // if the command is config
 }
 
-// Serve are the settings of the relay proper.
+// Serve has the flags of the relay. Each embedded struct has the same fields in the same order as its namesake in package
+// config, so that the compiler checks the conversion between the two.
 type Serve struct {
-	Watch        string        `group:"capture" placeholder:"PATH" help:"What to watch: WordPress's root, wp-content, realtime-events or the event file itself; it need not exist yet. Required, but with --broker or --publish-token."`
-	StateDir     string        `group:"capture" placeholder:"DIR" help:"Where to remember what was sent, across restarts (default: $$STATE_DIRECTORY, else wpre-relay in $$XDG_STATE_HOME or ~/.local/state)."`
-	History      int           `group:"capture" placeholder:"N" default:"10000" help:"How many events to remember (default: ${default})."`
-	HistoryAge   time.Duration `group:"capture" placeholder:"TIME" default:"0" help:"For how long to give them to clients that resume; they go from the disk within twice that, but for the newest (default: 0, no limit)."`
-	Debounce     time.Duration `group:"capture" placeholder:"TIME" default:"50ms" help:"How long a half-written file may wait for its rest before it counts as invalid; whole ones never wait (default: ${default})."`
-	PollInterval time.Duration `group:"capture" placeholder:"TIME" default:"0" help:"Read the file at this pace instead of being notified by the kernel (default: 0, only where notifications cannot work, every 100ms)."`
-	MaxEventSize Size          `group:"capture" placeholder:"SIZE" default:"1MiB" help:"Largest event, in bytes, KiB or MiB (default: ${default})."`
+	Capture      `group:"capture"`
+	Clients      `group:"clients"`
+	TLS          `group:"tls"`
+	Access       `group:"access"`
+	Limits       `group:"floods"`
+	Integrations `group:"sharing"`
+	Admin        `group:"operators"`
+}
 
-	Listen          string           `group:"clients" placeholder:"ADDR" default:":8080" help:"Where browsers connect, on any path (default: ${default})."`
-	AllowOrigin     []origin.Pattern `group:"clients" placeholder:"ORIGIN" help:"Also admit pages from here: https://example.com, or https://*.example.com; may be repeated (default: only pages of the same host name)."`
-	RequireOrigin   bool             `group:"clients" help:"Refuse clients that send no origin; browsers always do."`
-	MaxClients      int              `group:"clients" placeholder:"N" default:"0" help:"Most clients at once (default: 0, as many as the limit of open files allows)."`
-	MaxClientsPerIP int              `group:"clients" name:"max-clients-per-ip" placeholder:"N" default:"0" help:"Most clients at once from one address; behind a proxy all may have the same (default: 0, no limit)."`
-	CatchUp         time.Duration    `group:"clients" placeholder:"TIME" default:"10s" help:"For how long after a start a page that connects first gets what happened while the relay was down (default: ${default}; 0: never)."`
-	ResumeCookie    bool             `group:"clients" help:"Give the plugin's page a session cookie, and when it comes back, within 2 minutes, what happened meanwhile."`
-	Drain           time.Duration    `group:"clients" placeholder:"TIME" default:"3s" help:"Spread the closing of many connections over this time when stopping (default: ${default})."`
-	Welcome         string           `group:"clients" placeholder:"TEXT" help:"Greet each client with this text, as the recipe's Node server does (default: none; the plugin's page logs an error for it)."`
-	PeerMessages    bool             `group:"clients" help:"Send each client's messages to all others as 'Broadcast: …', as the recipe's Node server does."`
-	Security
-	Sharing
+// Settings returns the settings that the flags give.
+func (s *Serve) Settings() config.Relay {
+	return config.Relay{
+		Capture: config.Capture(s.Capture),
+		Clients: config.Clients(s.Clients),
+		Security: config.Security{
+			TLS:    config.TLS(s.TLS),
+			Access: config.Access(s.Access),
+			Limits: config.Limits(s.Limits),
+		},
+		Integrations: config.Integrations(s.Integrations),
+		Admin:        config.Admin(s.Admin),
+	}
+}
 
-	AdminListen string `group:"operators" placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where operators look: a page that shows what happens, /metrics, /livez, /readyz and /api/status; 'off' for nowhere (default: ${default})."`
-	Pprof       bool   `group:"operators" help:"Give Go's profiles there as well, at /debug/pprof/."`
+func (s *Serve) validate() error {
+	settings := s.Settings()
+	return settings.Validate()
 }
 
 // Demo are the settings of the demonstration.
@@ -87,27 +92,6 @@ type Healthcheck struct {
 	Listen string `placeholder:"ADDR" default:":8080" help:"Where the relay listens (default: ${default})."`
 }
 
-// validate refuses what cannot be meant.
-func (s *Serve) validate() error {
-	switch {
-	case s.Watch == "" && s.Broker == nil && s.PublishToken == "":
-		return errors.New("--watch is missing: give the path to WordPress, to its wp-content or to the event file (to see the relay work without WordPress: wpre-relay demo)")
-	case s.History < 1:
-		return errors.New("--history must be at least 1")
-	case s.Debounce < 0 || s.PollInterval < 0 || s.CatchUp < 0 || s.Drain < 0 || s.HistoryAge < 0:
-		return errors.New("a time must not be negative")
-	case s.MaxClients < 0 || s.MaxClientsPerIP < 0:
-		return errors.New("a limit must not be negative; 0 is no limit")
-	}
-	if s.PublishToken != "" && s.AdminListen == "off" {
-		return errors.New("--publish-token: events are taken at --admin-listen, which is off")
-	}
-	if s.ForwardURL != nil && !s.PeerMessages && !s.gated() {
-		return errors.New("--forward-url: nothing lets a client's message pass; add --peer-messages, or --jwt-key for tokens that say so")
-	}
-	return errors.Join(s.Security.validate(), s.Sharing.validate())
-}
-
 // Validate refuses what cannot be meant.
 func (d *Demo) Validate() error {
 	if d.Every <= 0 || d.Count < 0 {
@@ -124,17 +108,17 @@ func (t *Tail) Validate() error {
 	return nil
 }
 
-// Serve returns the settings of the relay that serves the demonstration from root.
-func (d *Demo) Serve(root string) Serve {
-	return Serve{
-		Watch:        root,
-		StateDir:     filepath.Join(root, "state"),
-		History:      1000,
-		MaxEventSize: 1 << 20,
-		Listen:       d.Listen,
-		AdminListen:  "off",
-		Security:     Security{PublicStatus: []string{"publish"}},
-	}
+// Settings returns the settings of a relay that serves the demonstration site in root.
+func (d *Demo) Settings(root string) config.Relay {
+	s := config.Default()
+	s.Watch = root
+	s.StateDir = filepath.Join(root, "state")
+	s.History = 1000
+	s.Listen = d.Listen
+	s.CatchUp, s.Drain = 0, 0 // no event is older than the demo, and Ctrl-C ends it at once
+	s.AdminListen = config.Off
+	s.PublicStatus = []string{"publish"}
+	return s
 }
 
 // PrintConfig writes the relay's settings and where each comes from to out, as a configuration file. The error says, too,

@@ -12,12 +12,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// config is a configuration file: settings by the names of their flags.
-type config map[string]any
+// configFile is a parsed configuration file: values by the names of their flags.
+type configFile map[string]any
 
 // loadConfig is kong's way to a configuration file.
 func loadConfig(r io.Reader) (kong.Resolver, error) {
-	var c config
+	var c configFile
 	if err := yaml.NewDecoder(r).Decode(&c); err != nil && err != io.EOF {
 		return nil, fmt.Errorf("it is not YAML of the form 'name: value': %w", err)
 	}
@@ -25,7 +25,7 @@ func loadConfig(r io.Reader) (kong.Resolver, error) {
 }
 
 // Validate refuses names that are no settings, since a mistyped one would go unnoticed.
-func (c config) Validate(app *kong.Application) error {
+func (c configFile) Validate(app *kong.Application) error {
 	known := settingsOf(app)
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		if slices.Contains(known, name) {
@@ -52,7 +52,7 @@ func settingsOf(app *kong.Application) []string {
 }
 
 // Resolve returns what the file says for flag, unless the environment says something.
-func (c config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+func (c configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if _, set := os.LookupEnv(name); set {
 			return nil, nil

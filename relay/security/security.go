@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"wpre-relay/relay/cli"
+	"wpre-relay/relay/config"
 	"wpre-relay/relay/listener"
 	"wpre-relay/relay/listener/certificate"
 	"wpre-relay/relay/security/access"
@@ -37,7 +37,7 @@ type Guard struct {
 }
 
 // Open opens what the settings name. The folder is for what an authority of certificates gives.
-func Open(s cli.Security, dir string, logger *slog.Logger) (*Guard, error) {
+func Open(s config.Security, dir string, logger *slog.Logger) (*Guard, error) {
 	g := &Guard{Proxies: clientaddr.Policy{Trusted: s.TrustedProxy}, spoken: s.ProxyProtocol, logger: logger}
 	options := access.Options{Cookie: s.JWTCookie, Anonymous: s.AllowAnonymous}
 	var err error
@@ -51,13 +51,13 @@ func Open(s cli.Security, dir string, logger *slog.Logger) (*Guard, error) {
 		options.Site = access.NewSite(s.AuthURL, logger)
 	}
 	g.Gate = access.New(options)
-	if g.Filter, err = s.Shown(); err != nil {
+	if g.Filter, err = s.EventFilter(); err != nil {
 		return nil, err
 	}
 	return g, g.openTLS(s, dir)
 }
 
-func (g *Guard) openTLS(s cli.Security, dir string) (err error) {
+func (g *Guard) openTLS(s config.Security, dir string) (err error) {
 	switch {
 	case s.TLSCert != "":
 		var reload func()
@@ -103,19 +103,19 @@ func (g *Guard) Reload() {
 	}
 }
 
-// Mint returns the token that is asked for, signed with the first key in its file.
-func Mint(t cli.Token) (string, error) {
-	content, err := os.ReadFile(t.JWTKey)
+// Mint returns a token with these claims, signed with the first key in the file.
+func Mint(file string, claims map[string]any) (string, error) {
+	content, err := os.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("--jwt-key: %w", err)
 	}
 	keys, err := token.ParseKeys(content)
 	if err != nil {
-		return "", fmt.Errorf("--jwt-key: %s: %w", t.JWTKey, err)
+		return "", fmt.Errorf("--jwt-key: %s: %w", file, err)
 	}
-	minted, err := token.Mint(keys[0], t.Claims())
+	minted, err := token.Mint(keys[0], claims)
 	if err != nil {
-		return "", fmt.Errorf("--jwt-key: %s: %w", t.JWTKey, err)
+		return "", fmt.Errorf("--jwt-key: %s: %w", file, err)
 	}
 	return minted, nil
 }

@@ -23,6 +23,7 @@ type Watching struct {
 // Check looks around the relay and writes to out what it has found. The error is check.ErrFailed, joined, if something is
 // wrong there.
 func Check(ctx context.Context, c cli.Check, watching Watching, out *os.File) error {
+	settings := c.Settings()
 	opts := check.Options{
 		Watch:       func(file string) (mode, reason string) { return watching.Probe(file, c.PollInterval) },
 		Listen:      c.Listen,
@@ -31,7 +32,7 @@ func Check(ctx context.Context, c cli.Check, watching Watching, out *os.File) er
 		URL:         c.URL,
 		Idle:        c.Idle,
 		Origins:     origin.Policy{Allow: c.AllowOrigin, Require: c.RequireOrigin},
-		Drafts:      c.ShowsDrafts(),
+		Drafts:      settings.ShowsDrafts(),
 	}
 	if c.Serve.Watch != "" {
 		var err error

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"wpre-relay/relay/cli"
+	"wpre-relay/relay/config"
 	"wpre-relay/relay/demo"
 	"wpre-relay/relay/listener"
 )
@@ -26,7 +27,7 @@ Ctrl-C ends it.
 // Demo has serve run the relay on a folder that stands in for WordPress, saves posts in it, and writes to out what comes back,
 // until ctx ends or there were as many as asked for. Serve must return nil when its context ends. When Demo returns, serve has
 // returned and the folder is gone.
-func Demo(ctx context.Context, d cli.Demo, serve func(context.Context, cli.Serve) error, out io.Writer, logger *slog.Logger) error {
+func Demo(ctx context.Context, d cli.Demo, serve func(context.Context, config.Relay) error, out io.Writer, logger *slog.Logger) error {
 	root, file, err := demo.NewSite()
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func Demo(ctx context.Context, d cli.Demo, serve func(context.Context, cli.Serve
 	var served error
 	parts.Go(func() {
 		defer cancel()
-		served = serve(ctx, d.Serve(root))
+		served = serve(ctx, d.Settings(root))
 	})
 	url := "ws://" + d.Listen
 	_, port, _ := net.SplitHostPort(d.Listen)

@@ -1,4 +1,4 @@
-package cli
+package config
 
 import (
 	"fmt"
@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// Size is a number of bytes.
+// Size is a number of bytes, between 1 and 2047 MiB.
 type Size int
 
+// units are the suffixes of a size. The longest stand first, since each of them ends with "B".
 var units = []struct {
 	suffix string
 	bytes  int64
 }{{"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
 
-// String returns the size as UnmarshalText takes it.
+// String returns the size in a form that UnmarshalText reads.
 func (s Size) String() string {
-	for _, unit := range units[:2] { // those above one byte
+	for _, unit := range units[:2] {
 		if n := int64(s); n >= unit.bytes && n%unit.bytes == 0 {
 			return strconv.FormatInt(n/unit.bytes, 10) + unit.suffix
 		}
@@ -25,7 +26,7 @@ func (s Size) String() string {
 	return strconv.Itoa(int(s))
 }
 
-// UnmarshalText takes "1048576", "1024KiB" or "1MiB".
+// UnmarshalText reads "1048576", "1024KiB" or "1MiB".
 func (s *Size) UnmarshalText(text []byte) error {
 	for _, unit := range units {
 		digits, ok := strings.CutSuffix(string(text), unit.suffix)
@@ -39,5 +40,5 @@ func (s *Size) UnmarshalText(text []byte) error {
 		*s = Size(n * unit.bytes)
 		return nil
 	}
-	return fmt.Errorf("%q is not a size between 1 and 2047MiB, as 1048576, 1024KiB or 1MiB", text)
+	return fmt.Errorf("%q is not a size between 1 and 2047MiB, such as 1048576, 1024KiB or 1MiB", text)
 }

@@ -1,0 +1,58 @@
+package config
+
+import (
+	"errors"
+	"net/url"
+
+	"wpre-relay/relay/security/filter"
+)
+
+// Access holds the settings for who may connect and which events each client sees. The zero value shows every event to
+// everyone.
+type Access struct {
+	JWTKey         []string // files with keys; a token that one of them verifies is valid
+	JWTAudience    string
+	JWTIssuer      string
+	JWTCookie      string
+	AuthURL        *url.URL // nil: only tokens authenticate
+	AllowAnonymous bool
+	PublicStatus   []string
+	Filter         *filter.Filter
+}
+
+func (a *Access) validate() error {
+	switch {
+	case len(a.JWTKey) == 0 && (a.JWTAudience != "" || a.JWTIssuer != "" || a.JWTCookie != ""):
+		return errors.New("--jwt-audience, --jwt-issuer and --jwt-cookie need --jwt-key")
+	case a.AuthURL != nil && !isHTTP(a.AuthURL):
+		return errors.New("--auth-url must be of the form https://host/path")
+	case a.AllowAnonymous && !a.Authenticates():
+		return errors.New("--allow-anonymous has no effect without --jwt-key or --auth-url: everyone is admitted; remove it")
+	case a.Filter != nil && len(a.PublicStatus) > 0:
+		return errors.New("--filter and --public-status exclude each other; " +
+			"--public-status publish is short for --filter 'token or status in [\"publish\"]'")
+	case len(a.PublicStatus) > 0 && a.Authenticates() && !a.AllowAnonymous:
+		return errors.New("--public-status applies to clients without a token, which are rejected; " +
+			"add --allow-anonymous or remove --public-status")
+	}
+	return nil
+}
+
+// Authenticates reports whether clients need a token or the site's permission.
+func (a *Access) Authenticates() bool { return len(a.JWTKey) > 0 || a.AuthURL != nil }
+
+// EventFilter returns the filter that Filter or PublicStatus defines, or nil if every client sees all events.
+func (a *Access) EventFilter() (*filter.Filter, error) {
+	if len(a.PublicStatus) > 0 {
+		return filter.PublicStatus(a.PublicStatus)
+	}
+	return a.Filter, nil
+}
+
+// ShowsDrafts reports whether every client, authenticated or not, sees events of drafts and private posts.
+func (a *Access) ShowsDrafts() bool {
+	return a.Filter == nil && len(a.PublicStatus) == 0 && (!a.Authenticates() || a.AllowAnonymous)
+}
+
+// isHTTP reports whether u is an http or https URL with a host.
+func isHTTP(u *url.URL) bool { return (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" }
