@@ -272,7 +272,7 @@ func TestWhatIsNoLongerInMemoryIsTheSame(t *testing.T) {
 	l := open(t, t.TempDir(), eventlog.Options{MemoryRecords: 2})
 	var want []string
 	for n := range 500 {
-		want = append(want, string(l.Append(numbered(t, n))[0].Frame()))
+		want = append(want, string(l.Append(numbered(t, n))[0].Event.Document))
 	}
 	var recs []*eventlog.Record
 	for seq := uint64(0); seq < 500; {
@@ -281,7 +281,7 @@ func TestWhatIsNoLongerInMemoryIsTheSame(t *testing.T) {
 			t.Fatalf("at %d: %d records, %v", seq, len(recs), err)
 		}
 		for _, rec := range recs {
-			if got := string(rec.Frame()); got != want[rec.Position.Seq-1] {
+			if got := string(rec.Event.Document); got != want[rec.Position.Seq-1] {
 				t.Fatalf("record %v is %q, want %q", rec.Position, got, want[rec.Position.Seq-1])
 			}
 		}

@@ -4,7 +4,6 @@ package eventlog_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -213,7 +212,7 @@ func TestNextGivesWhatComesAfterAPosition(t *testing.T) {
 	default:
 		t.Error("who waited was not woken")
 	}
-	size := len(l.Records()[0].Frame())
+	size := len(l.Records()[0].Event.Document)
 	for _, tc := range []struct {
 		after   uint64
 		max     int
@@ -307,23 +306,6 @@ func TestAFullDiskLosesNothingThatFitsLater(t *testing.T) {
 	l.Close()
 	if got := documents(open(t, dir, eventlog.Options{})); !slices.Equal(got, want) {
 		t.Errorf("got %d records, want %d", len(got), len(want))
-	}
-}
-
-func TestFramesAtEveryLengthBoundary(t *testing.T) {
-	for _, n := range []int{0, 1, 125, 126, 127, 65535, 65536, 1 << 20} {
-		frame := eventlog.TextFrame(bytes.Repeat([]byte("x"), n))
-		length, header := uint64(frame[1]), 2
-		switch frame[1] {
-		case 126:
-			length, header = uint64(binary.BigEndian.Uint16(frame[2:])), 4
-		case 127:
-			length, header = binary.BigEndian.Uint64(frame[2:]), 10
-		}
-		minimal := n <= 125 && header == 2 || n > 125 && n <= 65535 && header == 4 || n > 65535 && header == 10
-		if frame[0] != 0x81 || length != uint64(n) || !minimal || len(frame) != header+n {
-			t.Errorf("%d bytes: header % x, frame of %d", n, frame[:header], len(frame))
-		}
 	}
 }
 

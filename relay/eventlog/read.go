@@ -49,7 +49,7 @@ func (l *Log) limit() time.Time {
 	return time.Now().Add(-l.opts.Age)
 }
 
-// Next returns the records after number seq, in order, up to maxBytes of frames but at least one if there is one, in
+// Next returns the records after number seq, in order, up to maxBytes of documents but at least one if there is one, in
 // the memory of recs, whose former contents it drops; and where that leads: the number to go on from, which is beyond
 // the last record's if what follows is lost. It waits for nothing: grown is closed when there are more than these. The
 // error is nil or ErrGone, on which Read has more. No position beyond the head is one of this log, and it gets nothing.
@@ -67,7 +67,7 @@ func (l *Log) Next(recs []*Record, seq uint64, maxBytes int) (_ []*Record, upTo 
 	size := 0
 	for ; i < l.ring.count; i++ {
 		rec := l.ring.at(i)
-		if size += len(rec.frame); size > maxBytes && len(recs) > 0 {
+		if size += len(rec.Event.Document); size > maxBytes && len(recs) > 0 {
 			return recs, recs[len(recs)-1].Position.Seq, closedChan, nil
 		}
 		recs = append(recs, rec)

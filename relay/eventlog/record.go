@@ -1,7 +1,7 @@
 package eventlog
 
 import (
-	"encoding/binary"
+	"slices"
 	"time"
 
 	"wpre-relay/schema"
@@ -12,13 +12,7 @@ type Record struct {
 	Position schema.Position
 	Time     time.Time // when it was appended, UTC, to the microsecond
 	Event    schema.Event
-
-	frame []byte // Event.Document is its payload
 }
-
-// Frame returns the event as one whole WebSocket text message from a server: a single unmasked frame (RFC 6455
-// §5.2), the same for every client, built once. Do not change it.
-func (r *Record) Frame() []byte { return r.frame }
 
 // NewRecord returns the record of an event in its place, for Put. It keeps nothing of ev's document.
 func NewRecord(at schema.Position, time time.Time, ev schema.Event) *Record {
@@ -30,13 +24,12 @@ func NewRecord(at schema.Position, time time.Time, ev schema.Event) *Record {
 func Void(at schema.Position, time time.Time) *Record { return &Record{Position: at, Time: time} }
 
 // IsVoid reports whether it is one of Void.
-func (r *Record) IsVoid() bool { return r.frame == nil }
+func (r *Record) IsVoid() bool { return r.Event.Document == nil }
 
-// newRecord builds the frame and lets the event share its memory.
+// newRecord returns a record with its own copy of the document, so that the caller may reuse ev's memory.
 func newRecord(at schema.Position, now time.Time, ev schema.Event) *Record {
-	frame := TextFrame(ev.Document)
-	ev.Document = frame[len(frame)-len(ev.Document):]
-	return &Record{Position: at, Time: now, Event: ev, frame: frame}
+	ev.Document = slices.Clone(ev.Document)
+	return &Record{Position: at, Time: now, Event: ev}
 }
 
 // line returns the record as the journal keeps it.
@@ -56,19 +49,4 @@ func parseRecord(text []byte) (*Record, error) {
 	}
 	ev.From = l.From
 	return newRecord(l.Position, l.Time, ev), nil
-}
-
-// TextFrame returns text as one whole WebSocket text message from a server (RFC 6455 §5.2).
-func TextFrame(text []byte) []byte {
-	const finalText = 0x81
-	frame := make([]byte, 0, 10+len(text))
-	switch n := len(text); {
-	case n <= 125:
-		frame = append(frame, finalText, byte(n))
-	case n <= 0xffff:
-		frame = binary.BigEndian.AppendUint16(append(frame, finalText, 126), uint16(n))
-	default:
-		frame = binary.BigEndian.AppendUint64(append(frame, finalText, 127), uint64(n))
-	}
-	return append(frame, text...)
 }

@@ -10,7 +10,7 @@ type ring struct {
 	recs     []*Record // the oldest is at first, the others follow, around the end
 	first    int
 	count    int
-	bytes    int // of frames
+	bytes    int // of documents
 	maxBytes int
 }
 
@@ -42,7 +42,7 @@ func (r *ring) push(rec *Record) {
 	}
 	r.recs[(r.first+r.count)%len(r.recs)] = rec
 	r.count++
-	r.bytes += len(rec.frame)
+	r.bytes += len(rec.Event.Document)
 	for r.bytes > r.maxBytes && r.count > 1 {
 		r.drop()
 	}
@@ -50,7 +50,7 @@ func (r *ring) push(rec *Record) {
 
 // drop drops the oldest record.
 func (r *ring) drop() {
-	r.bytes -= len(r.recs[r.first].frame)
+	r.bytes -= len(r.recs[r.first].Event.Document)
 	r.recs[r.first] = nil
 	r.first = (r.first + 1) % len(r.recs)
 	r.count--

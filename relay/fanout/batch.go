@@ -1,103 +1,108 @@
 package fanout
 
 import (
-	"slices"
+	"bytes"
 
 	"wpre-relay/relay/eventlog"
 )
 
-// stretch is what is new in the log: records, in their order, and where they lead a client that has everything up to
-// number from.
-type stretch struct {
+// span is a range of the log: the records after number from, up to number upTo. Numbers in the range that have no
+// record are lost.
+type span struct {
 	recs []*eventlog.Record
 	from uint64
 	upTo uint64
 }
 
-// empty reports whether nothing is new.
-func (s stretch) empty() bool { return len(s.recs) == 0 && s.upTo == s.from }
+// empty reports whether the span covers no numbers.
+func (s span) empty() bool { return len(s.recs) == 0 && s.upTo == s.from }
 
-// batch is whole frames that go to clients, none if nothing of what is new is for them. It is only read.
+// batch is a sequence of whole frames for the clients of one audience. Its memory is reused by the next fill, so nothing
+// may refer to joined after that; see rest.
 type batch struct {
-	joined []byte // all in one piece; good until the batch is made anew
-	frames []frameOut
-	buf    []byte             // memory for joined, used again where no socket can hold a part
-	alone  bool               // no socket ever holds a part
-	recs   []*eventlog.Record // memory for those that are told of, used again
+	joined []byte // all frames
+	frames []frameEnd
+	recs   []*eventlog.Record // memory for reading the log
 }
 
-// frameOut is one frame of a batch.
-type frameOut struct {
-	bytes []byte // immutable, and kept alive by a socket's rest
-	upTo  uint64 // number up to which a client has everything that has got it
-	told  int    // how many events that one was told by this batch
+// frameEnd is the end of one frame of a batch, and what a client that has got it has received.
+type frameEnd struct {
+	end    int    // in joined
+	upTo   uint64 // number of the newest record that the client has received, or has been told is lost
+	events int    // number of the batch's events up to here
+	copy   []byte // made by rest; nil until then
 }
 
 // set makes b the batch of one frame, which leaves clients at number upTo.
 func (b *batch) set(frame []byte, upTo uint64) {
-	b.joined = frame
-	b.frames = append(b.frames[:0], frameOut{bytes: frame, upTo: upTo})
+	b.joined = append(b.joined[:0], frame...)
+	b.frames = append(b.frames[:0], frameEnd{end: len(frame), upTo: upTo})
 }
 
-// fill makes b the batch that tells clients of kind k what is new. The log's own frames are copied only to join them.
-func (b *batch) fill(k kind, epoch string, s stretch) {
-	b.frames = b.frames[:0]
-	if k.format == Plain {
-		b.fillPlain(k.view, s)
-		return
-	}
-	b.joined = b.buf[:0] // which is nil unless b is alone
-	at, told := s.from, 0
-	add := func(joined []byte, upTo uint64) {
-		if n := len(b.joined); len(joined) > n {
-			b.frames = append(b.frames, frameOut{joined[n:], upTo, told})
-		}
-		b.joined, at = joined, upTo
-	}
-	addGap := func(upTo uint64) { add(k.format.appendGap(b.joined, k.gap(epoch, at, upTo)), upTo) }
+// fill makes b the batch that sends the span to clients of an audience.
+func (b *batch) fill(k kind, epoch string, s span) {
+	b.joined, b.frames = b.joined[:0], b.frames[:0]
+	at, events := s.from, 0
 	for _, rec := range s.recs {
-		if seq := rec.Position.Seq; seq > at+1 {
-			addGap(seq - 1)
+		seq := rec.Position.Seq
+		if seq > at+1 {
+			b.add(k.format.appendGap(b.joined, k.gap(epoch, at, seq-1)), seq-1, events)
 		}
-		if !k.sees(rec) {
-			at = rec.Position.Seq
+		if at = seq; !k.sees(rec) {
 			continue
 		}
-		told++
-		add(k.format.appendRecord(b.joined, rec), rec.Position.Seq)
+		events++
+		b.add(k.format.appendRecord(b.joined, rec), seq, events)
 	}
 	if s.upTo > at {
-		addGap(s.upTo)
+		b.add(k.format.appendGap(b.joined, k.gap(epoch, at, s.upTo)), s.upTo, events)
 	}
-	if told > 0 {
-		add(k.format.appendMark(b.joined, s.upTo), s.upTo)
-	}
-	if b.alone {
-		b.buf = b.joined
+	if events > 0 {
+		b.add(k.format.appendMark(b.joined, s.upTo), s.upTo, events)
 	}
 }
 
-// told returns how many events the batch tells.
-func (b *batch) told() int {
+// add makes joined, which is b.joined with one more frame, the batch's bytes. A format that has no frame for something
+// leaves them as they are.
+func (b *batch) add(joined []byte, upTo uint64, events int) {
+	if len(joined) > len(b.joined) {
+		b.frames = append(b.frames, frameEnd{end: len(joined), upTo: upTo, events: events})
+	}
+	b.joined = joined
+}
+
+// events returns the number of events in the batch.
+func (b *batch) events() int {
 	if len(b.frames) == 0 {
 		return 0
 	}
-	return b.frames[len(b.frames)-1].told
+	return b.frames[len(b.frames)-1].events
 }
 
-func (b *batch) fillPlain(v View, s stretch) {
-	for _, rec := range s.recs {
-		if v == nil || v.Sees(rec) {
-			b.frames = append(b.frames, frameOut{rec.Frame(), rec.Position.Seq, len(b.frames) + 1})
+// begun returns how many frames the first n bytes begin.
+func (b *batch) begun(n int) int {
+	start := 0
+	for i := range b.frames {
+		if n <= start {
+			return i
 		}
+		start = b.frames[i].end
 	}
-	if len(b.frames) == 1 {
-		b.joined = slices.Clip(b.frames[0].bytes) // it is shared: nothing may be appended to it in place
-		return
+	return len(b.frames)
+}
+
+// rest returns the bytes of frame i that are not among the batch's first n bytes. They are a copy, which all clients
+// share whose socket was full within that frame.
+func (b *batch) rest(i, n int) []byte {
+	start, f := 0, &b.frames[i]
+	if i > 0 {
+		start = b.frames[i-1].end
 	}
-	b.joined = b.buf[:0]
-	for _, frame := range b.frames {
-		b.joined = append(b.joined, frame.bytes...)
+	if n >= f.end {
+		return nil
 	}
-	b.buf = b.joined
+	if f.copy == nil {
+		f.copy = bytes.Clone(b.joined[start:f.end])
+	}
+	return f.copy[n-start:]
 }

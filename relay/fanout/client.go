@@ -46,6 +46,7 @@ type client struct {
 	// The shard's goroutine owns these, but for pos while the client lags: then catchUp's does.
 	pos     uint64    // number of the last record that was given to the socket; stale while the client is caught up
 	peers   *audience // of its kind; nil when it has left, or not come yet
+	seat    int32     // in peers.members
 	index   int32     // in shard.members; -1 when it has left, or not come yet
 	lagging bool      // the shard leaves it alone
 	begun   bool      // it has got a piece of the log; catchUp's while the client lags
@@ -59,6 +60,9 @@ var (
 	errUnclosed = errors.New("no answer to a close frame")
 	errStopped  = errors.New("the relay stops")
 )
+
+// live reports whether the shard writes to c.
+func (c *client) live() bool { return !c.lagging }
 
 // end ends the connection at once. It may be called on any goroutine; only the first call counts.
 func (c *client) end(why error) {
@@ -198,7 +202,7 @@ func (c *client) catchUp(hello []byte) {
 }
 
 // pieces are batches for catchUp, used again.
-var pieces = sync.Pool{New: func() any { return &batch{alone: true} }}
+var pieces = sync.Pool{New: func() any { return new(batch) }}
 
 // catchUpSome sends what the client may see of the next piece of the log, and a pong that is due, and reports whether
 // there was anything. It reports lost if there are records that are no longer kept, and the client cannot be told.
@@ -211,7 +215,7 @@ func (c *client) catchUpSome() (more, lost bool, err error) {
 	b.recs = recs
 	defer clear(recs) // the log decides what is kept
 	if err == nil {
-		b.fill(c.kind, c.set.log.Epoch(), stretch{recs, c.pos, upTo})
+		b.fill(c.kind, c.set.log.Epoch(), span{recs, c.pos, upTo})
 		if pong := c.answer.Swap(nil); pong != nil {
 			b.joined = append(b.joined, *pong...)
 		}
@@ -228,10 +232,10 @@ func (c *client) catchUpSome() (more, lost bool, err error) {
 	}
 	more = upTo > c.pos || len(b.joined) > 0
 	c.begun, c.pos = true, upTo
-	if c.receipt != nil && b.told() > 0 {
+	if c.receipt != nil && b.events() > 0 {
 		c.receipt.send(upTo, time.Now())
 	}
-	c.shard.sent.Add(uint64(b.told()))
+	c.shard.sent.Add(uint64(b.events()))
 	return more, false, nil
 }
 

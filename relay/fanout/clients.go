@@ -163,7 +163,7 @@ type End struct {
 // hello appends what the client gets first.
 func (e Entry) hello(dst []byte) []byte {
 	if e.Greeting != "" && !e.Format.positions() {
-		dst = append(dst, eventlog.TextFrame([]byte(e.Greeting))...)
+		dst = appendTextFrame(dst, []byte(e.Greeting))
 	}
 	for _, rec := range e.Found {
 		if e.View == nil || e.View.Sees(rec) {
@@ -237,7 +237,7 @@ func (c *Clients) Drain(code websocket.StatusCode, reason string, over time.Dura
 
 // tellPeers passes text on to all plain clients but one.
 func (c *Clients) tellPeers(text []byte, except *client) {
-	frame := eventlog.TextFrame(append([]byte("Broadcast: "), text...))
+	frame := appendTextFrame(nil, append([]byte("Broadcast: "), text...))
 	for _, s := range c.shards {
 		s.postPeer(frame, except)
 	}

@@ -423,7 +423,7 @@ func (a *audience) mallocs(ev schema.Event, events int) uint64 {
 func TestADeliveryAllocatesNothing(t *testing.T) {
 	const events, few, many = 200, 1, 101
 	ev := event(t, 1_000_000_000, 100)
-	length := len(eventlog.TextFrame(ev.Document))
+	length := len(fanouttest.TextFrame(ev.Document))
 	one := newAudience(t, few, length).mallocs(ev, events)
 	all := newAudience(t, many, length).mallocs(ev, events)
 	if more := float64(all) - float64(one); more > events*(many-few)/20 {
@@ -438,7 +438,7 @@ func BenchmarkDeliver(b *testing.B) {
 		for _, size := range []int{160, 16 << 10} {
 			b.Run(fmt.Sprintf("clients=%d/bytes=%d", clients, size), func(b *testing.B) {
 				ev := event(b, 1_000_000_000, size)
-				a := newAudience(b, clients, len(eventlog.TextFrame(ev.Document)))
+				a := newAudience(b, clients, len(fanouttest.TextFrame(ev.Document)))
 				b.ReportAllocs()
 				for b.Loop() {
 					a.tell(ev)

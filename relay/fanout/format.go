@@ -55,7 +55,7 @@ func (f Format) appendRecord(dst []byte, rec *eventlog.Record) []byte {
 		dst = append(append(dst, "\ndata: "...), rec.Event.Document...) // JSON without white space has no line ends
 		return append(dst, "\n\n"...)
 	default:
-		return append(dst, rec.Frame()...)
+		return appendTextFrame(dst, rec.Event.Document)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/fanout/fanouttest"
 	"wpre-relay/schema"
 )
 
@@ -262,7 +263,7 @@ func TestWhatACutConnectionHadIsKnown(t *testing.T) {
 	t.Run("all read, and closed in good order", func(t *testing.T) {
 		conn, r := h.dial(t, "")
 		rec := h.log.Append(event(t, 1, 0))[0]
-		io.ReadFull(r, make([]byte, len(rec.Frame())+len("\x89\x01")+1)) // and the mark, which is not answered
+		io.ReadFull(r, make([]byte, len(fanouttest.TextFrame(rec.Event.Document))+len("\x89\x01")+1)) // and the mark, which is not answered
 		conn.Close()
 		if got := end(); got.Own || got.Had != 1 {
 			t.Errorf("got %+v, want everything", got)
@@ -271,7 +272,7 @@ func TestWhatACutConnectionHadIsKnown(t *testing.T) {
 	t.Run("closed with something unread", func(t *testing.T) {
 		conn, r := h.dial(t, "")
 		rec := h.log.Append(event(t, 2, 0))[0]
-		io.ReadFull(r, make([]byte, len(rec.Frame())))
+		io.ReadFull(r, make([]byte, len(fanouttest.TextFrame(rec.Event.Document))))
 		conn.(*net.TCPConn).SetLinger(0)
 		conn.Close()
 		if got := end(); got.Own || got.Had != 1 {

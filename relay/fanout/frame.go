@@ -140,6 +140,11 @@ func appendHeader(dst []byte, op opcode, n int) []byte {
 	}
 }
 
+// appendTextFrame appends text as one whole text message from a server.
+func appendTextFrame(dst, text []byte) []byte {
+	return append(appendHeader(dst, opText, len(text)), text...)
+}
+
 // controlFrame returns a server's control frame. The payload must have at most 125 bytes (RFC 6455 §5.5).
 func controlFrame(op opcode, payload []byte) []byte {
 	return append([]byte{finalBit | byte(op), byte(len(payload))}, payload...)

@@ -38,8 +38,8 @@ func (s *shard) sayGoodbye(c *client, bye goodbye) {
 	if c.lagging {
 		return
 	}
-	s.single.set(bye.frame, s.pos)
-	begun, ok := s.write(c, &s.single)
+	s.batch.set(bye.frame, s.pos)
+	begun, ok := s.write(c, &s.batch)
 	switch {
 	case ok:
 		s.saidGoodbye(c, &bye)

@@ -32,7 +32,5 @@ func (k kind) gap(epoch string, since, until uint64) eventlog.Gap {
 // audience is the clients of one kind in a shard.
 type audience struct {
 	kind    kind
-	members int
-	news    batch  // what is new, for all of them
-	filled  uint64 // by which of the shard's deliveries
+	members []*client // each at its seat
 }

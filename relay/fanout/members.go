@@ -34,13 +34,18 @@ func (s *shard) seat(c *client) {
 		a = &audience{kind: c.kind}
 		s.kinds[c.kind] = a
 	}
-	a.members++
-	c.peers = a
+	c.peers, c.seat = a, int32(len(a.members))
+	a.members = append(a.members, c)
 }
 
 // unseat takes c from its audience.
 func (s *shard) unseat(c *client) {
-	if c.peers.members--; c.peers.members == 0 {
+	a := c.peers
+	last := len(a.members) - 1
+	a.members[c.seat] = a.members[last]
+	a.members[c.seat].seat = c.seat
+	a.members[last] = nil
+	if a.members = a.members[:last]; last == 0 {
 		delete(s.kinds, c.kind)
 	}
 	c.peers = nil

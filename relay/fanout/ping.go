@@ -24,8 +24,8 @@ func (s *shard) ping() {
 			c.lagging = true
 			c.end(errSilent)
 		default:
-			s.single.set(c.format.ping(), s.pos)
-			if _, ok := s.write(c, &s.single); !ok {
+			s.batch.set(c.format.ping(), s.pos)
+			if _, ok := s.write(c, &s.batch); !ok {
 				s.demote(c, s.pos, nil)
 			}
 		}
@@ -41,8 +41,8 @@ func (s *shard) sendPong(c *client) {
 	if pong == nil {
 		return
 	}
-	s.single.set(*pong, s.pos)
-	switch begun, ok := s.write(c, &s.single); {
+	s.batch.set(*pong, s.pos)
+	switch begun, ok := s.write(c, &s.batch); {
 	case ok:
 	case begun > 0:
 		s.demote(c, s.pos, nil)

@@ -88,7 +88,7 @@ func TestALaggingClientIsAnsweredToo(t *testing.T) {
 	for n := 1; n <= events; n++ {
 		h.log.Append(event(t, n, padding))
 	}
-	io.WriteString(conn, fanouttest.Masked(pingOp, "first")+fanouttest.Masked(pingOp, "last")+fanouttest.Masked(closeOp, fanouttest.Closing(1000, "")))
+	io.WriteString(conn, fanouttest.Masked(pingOp, "first")+fanouttest.Masked(pingOp, "last")+fanouttest.Masked(closeOp, fanouttest.ClosePayload(1000, "")))
 	all, err := io.ReadAll(r)
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,15 +34,14 @@ type shard struct {
 	stopped bool          // nothing is posted any more; guarded by mu
 
 	// The rest belongs to run's goroutine.
-	pos        uint64 // number of the last record that the clients that are caught up have been given
-	stopping   bool   // who joins is cut off
-	members    []*client
-	recs       []*eventlog.Record
-	kinds      map[kind]*audience
-	deliveries uint64
-	single     batch // one frame, or a few
-	seconds    uint32
-	closing    drainState
+	pos      uint64 // number of the last record that the clients that are caught up have been given
+	stopping bool   // who joins is cut off
+	members  []*client
+	recs     []*eventlog.Record
+	kinds    map[kind]*audience
+	batch    batch // the frames that are being written
+	seconds  uint32
+	closing  drainState
 }
 
 // peerMessage is what one client said, for the others.
@@ -144,7 +144,7 @@ func (s *shard) takePosted() {
 		f()
 	}
 	for _, message := range peers {
-		s.single.set(message.frame, s.pos)
+		s.batch.set(message.frame, s.pos)
 		s.sendPeers(message.from)
 	}
 }
@@ -158,7 +158,7 @@ func (s *shard) deliver() (grown <-chan struct{}) {
 		s.fallBehind()
 		return s.deliver()
 	}
-	if fresh := (stretch{recs, s.pos, upTo}); !fresh.empty() {
+	if fresh := (span{recs, s.pos, upTo}); !fresh.empty() {
 		s.sendAll(fresh)
 		s.pos = upTo
 	}
@@ -187,51 +187,52 @@ func (s *shard) fallBehind() {
 }
 
 // sendAll writes what is new to all clients that are caught up and may see it.
-func (s *shard) sendAll(fresh stretch) {
-	s.deliveries++
+func (s *shard) sendAll(fresh span) {
 	now, sent := time.Now(), 0
-	for _, c := range s.members {
-		if c.lagging {
-			continue
-		}
-		news := s.news(c.peers, fresh)
-		if len(news.frames) == 0 {
-			continue
-		}
-		begun, ok := s.write(c, news)
-		upTo := fresh.from
-		if begun > 0 {
-			last := &news.frames[begun-1]
-			upTo = last.upTo
-			sent += last.told
-		}
-		if c.receipt != nil && upTo > fresh.from {
-			c.receipt.send(upTo, now)
-		}
-		if !ok {
-			s.demote(c, upTo, nil)
+	for _, a := range s.kinds {
+		if slices.ContainsFunc(a.members, (*client).live) {
+			s.batch.fill(a.kind, s.set.log.Epoch(), fresh)
+			sent += s.sendTo(a, fresh.from, now)
 		}
 	}
 	s.sent.Add(uint64(sent))
 	s.set.finish.reach(s.number, fresh.recs, fresh.upTo, sent > 0)
 }
 
-// news returns what is new for an audience.
-func (s *shard) news(a *audience, fresh stretch) *batch {
-	if a.filled != s.deliveries {
-		a.news.fill(a.kind, s.set.log.Epoch(), fresh)
-		a.filled = s.deliveries
+// sendTo writes s.batch to the live clients of an audience, which have everything up to number from, and returns how many
+// events it has sent.
+func (s *shard) sendTo(a *audience, from uint64, now time.Time) (sent int) {
+	if len(s.batch.frames) == 0 {
+		return 0
 	}
-	return &a.news
+	for _, c := range a.members {
+		if c.lagging {
+			continue
+		}
+		begun, ok := s.write(c, &s.batch)
+		upTo := from
+		if begun > 0 {
+			last := &s.batch.frames[begun-1]
+			upTo = last.upTo
+			sent += last.events
+		}
+		if c.receipt != nil && upTo > from {
+			c.receipt.send(upTo, now)
+		}
+		if !ok {
+			s.demote(c, upTo, nil)
+		}
+	}
+	return sent
 }
 
-// sendPeers writes s.single to all plain clients that are caught up but one.
+// sendPeers writes s.batch to all plain clients that are caught up but one.
 func (s *shard) sendPeers(except *client) {
 	for _, c := range s.members {
 		if c.lagging || c == except || c.format.positions() {
 			continue
 		}
-		if _, ok := s.write(c, &s.single); !ok {
+		if _, ok := s.write(c, &s.batch); !ok {
 			s.demote(c, s.pos, nil)
 		}
 	}

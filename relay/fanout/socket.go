@@ -123,15 +123,8 @@ func (s *socket) trySend(b *batch) (begun int, whole bool, err error) {
 	if err != nil || n == len(b.joined) {
 		return len(b.frames), err == nil, err
 	}
-	for _, frame := range b.frames {
-		if n <= 0 {
-			break
-		}
-		begun++
-		if n < len(frame.bytes) {
-			s.rest = frame.bytes[n:]
-		}
-		n -= len(frame.bytes)
+	if begun = b.begun(n); begun > 0 {
+		s.rest = b.rest(begun-1, n)
 	}
 	return begun, false, nil
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fanout/fanouttest"
 	"wpre-relay/relay/sharedlog/enginetest"
 )
 
@@ -279,7 +279,7 @@ func BenchmarkWriteToBrowserThroughABroker(b *testing.B) {
 		ways = append(ways, &way{name: name, site: s, conn: dialRaw(b, edge.address)})
 	}
 	n := 1_000_000_000 // all documents have one length
-	frame := make([]byte, len(eventlog.TextFrame([]byte(document(n)))))
+	frame := make([]byte, len(fanouttest.TextFrame([]byte(document(n)))))
 	for b.Loop() {
 		for range rounds {
 			n++

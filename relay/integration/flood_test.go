@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout/fanouttest"
 )
 
@@ -218,7 +217,7 @@ func BenchmarkLiveUnderFlood(b *testing.B) {
 			defer live.Close()
 			n := 1_000_000_000 // all documents have one length
 			times := func() (times []time.Duration) {
-				frame := make([]byte, len(eventlog.TextFrame([]byte(document(n)))))
+				frame := make([]byte, len(fanouttest.TextFrame([]byte(document(n)))))
 				for range 1000 {
 					n++
 					start := time.Now()

@@ -18,7 +18,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
-	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fanout/fanouttest"
 )
 
 // BenchmarkWriteToClient measures from the plugin's write to a client's read, one event right after the other, through
@@ -59,7 +59,7 @@ func dialRaw(b *testing.B, address string) net.Conn {
 // measure times the way of one event at a time and reports the median and the 99th percentile.
 func measure(b *testing.B, s *site, conn net.Conn) {
 	const first = 1_000_000_000 // all documents have one length
-	frame := make([]byte, len(eventlog.TextFrame([]byte(document(first)))))
+	frame := make([]byte, len(fanouttest.TextFrame([]byte(document(first)))))
 	var times []time.Duration
 	for n := first; b.Loop(); n++ {
 		start := time.Now()
@@ -126,7 +126,7 @@ func runFloor(file string) error {
 			continue
 		}
 		last = string(content)
-		if _, err := conn.Write(eventlog.TextFrame(content)); err != nil {
+		if _, err := conn.Write(fanouttest.TextFrame(content)); err != nil {
 			return err
 		}
 	}

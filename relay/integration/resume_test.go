@@ -20,7 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fanout/fanouttest"
 	"wpre-relay/schema"
 )
 
@@ -40,7 +40,7 @@ func BenchmarkLiveWhileResuming(b *testing.B) {
 	p := s.start("--log-level", "info", "--history", "1000000")
 	n := 1_000_000_000 // all documents have one length
 	times := func(conn net.Conn, more func(i int) bool) (times []time.Duration) {
-		frame := make([]byte, len(eventlog.TextFrame([]byte(document(n)))))
+		frame := make([]byte, len(fanouttest.TextFrame([]byte(document(n)))))
 		for i := 0; more(i); i++ {
 			n++
 			start := time.Now()

@@ -99,22 +99,22 @@ func TestAConnectionIsFailedAsTheStandardSays(t *testing.T) {
 		{"§5.2 control opcode 15", fanouttest.Masked(0x8f, "x"), 1002},
 		{"§5.1 not masked", "\x81\x01x", 1002},
 		{"§5.5 fragmented ping", fanouttest.Masked(pingOp-fragment, "x"), 1002},
-		{"§5.5 fragmented close", fanouttest.Masked(closeOp-fragment, fanouttest.Closing(1000, "")), 1002},
+		{"§5.5 fragmented close", fanouttest.Masked(closeOp-fragment, fanouttest.ClosePayload(1000, "")), 1002},
 		{"§5.5 ping of 126 bytes", fanouttest.Masked(pingOp, strings.Repeat("x", 126)), 1002},
 		{"§5.5 pong of 65536 bytes", fanouttest.Masked(pongOp, strings.Repeat("x", 1<<16))[:14], 1002},
 		{"§5.4 continuation of nothing", fanouttest.Masked(continuation, "x"), 1002},
 		{"§5.4 continuation after a whole message", fanouttest.Masked(text, "x") + fanouttest.Masked(continuation, "x"), 1002},
 		{"§5.4 message inside of another", fanouttest.Masked(text-fragment, "x") + fanouttest.Masked(text, "x"), 1002},
 		{"§5.5.1 close code of one byte", fanouttest.Masked(closeOp, "\x03"), 1002},
-		{"§7.4.2 close code 0", fanouttest.Masked(closeOp, fanouttest.Closing(0, "")), 1002},
-		{"§7.4.2 close code 999", fanouttest.Masked(closeOp, fanouttest.Closing(999, "")), 1002},
-		{"§7.4.1 close code 1004", fanouttest.Masked(closeOp, fanouttest.Closing(1004, "")), 1002},
-		{"§7.4.1 close code 1005", fanouttest.Masked(closeOp, fanouttest.Closing(1005, "")), 1002},
-		{"§7.4.1 close code 1006", fanouttest.Masked(closeOp, fanouttest.Closing(1006, "")), 1002},
-		{"§7.4.1 close code 1015", fanouttest.Masked(closeOp, fanouttest.Closing(1015, "")), 1002},
-		{"§7.4.2 close code 2999", fanouttest.Masked(closeOp, fanouttest.Closing(2999, "")), 1002},
-		{"§7.4.2 close code 5000", fanouttest.Masked(closeOp, fanouttest.Closing(5000, "")), 1002},
-		{"§8.1 close reason", fanouttest.Masked(closeOp, fanouttest.Closing(1000, "\xff")), 1007},
+		{"§7.4.2 close code 0", fanouttest.Masked(closeOp, fanouttest.ClosePayload(0, "")), 1002},
+		{"§7.4.2 close code 999", fanouttest.Masked(closeOp, fanouttest.ClosePayload(999, "")), 1002},
+		{"§7.4.1 close code 1004", fanouttest.Masked(closeOp, fanouttest.ClosePayload(1004, "")), 1002},
+		{"§7.4.1 close code 1005", fanouttest.Masked(closeOp, fanouttest.ClosePayload(1005, "")), 1002},
+		{"§7.4.1 close code 1006", fanouttest.Masked(closeOp, fanouttest.ClosePayload(1006, "")), 1002},
+		{"§7.4.1 close code 1015", fanouttest.Masked(closeOp, fanouttest.ClosePayload(1015, "")), 1002},
+		{"§7.4.2 close code 2999", fanouttest.Masked(closeOp, fanouttest.ClosePayload(2999, "")), 1002},
+		{"§7.4.2 close code 5000", fanouttest.Masked(closeOp, fanouttest.ClosePayload(5000, "")), 1002},
+		{"§8.1 close reason", fanouttest.Masked(closeOp, fanouttest.ClosePayload(1000, "\xff")), 1007},
 		{"§8.1 text", fanouttest.Masked(text, "\xc3"), 1007},
 		{"§8.1 text in fragments", fanouttest.Masked(text-fragment, "ü") + fanouttest.Masked(continuation, "\xff"), 1007},
 		{"§10.4 message of 4097 bytes", fanouttest.Masked(text, strings.Repeat("x", 4097)), 1009},
@@ -132,7 +132,7 @@ func TestAConnectionIsFailedAsTheStandardSays(t *testing.T) {
 			if got := binary.BigEndian.Uint16(header[2:]); got != c.code {
 				t.Errorf("closed with %d, want %d", got, c.code)
 			}
-			io.WriteString(conn, fanouttest.Masked(closeOp, fanouttest.Closing(c.code, ""))) // which is not waited for
+			io.WriteString(conn, fanouttest.Masked(closeOp, fanouttest.ClosePayload(c.code, ""))) // which is not waited for
 			conn.Close()
 		})
 	}
@@ -175,10 +175,10 @@ func TestWhatTheStandardAllowsIsTaken(t *testing.T) {
 func TestACloseFrameIsAnsweredWithItsCode(t *testing.T) {
 	p := newSite(t).start()
 	for payload, answer := range map[string]string{
-		"":                           "\x88\x00",
-		fanouttest.Closing(1000, ""): "\x88\x02\x03\xe8",
-		fanouttest.Closing(1001, "the page is left"):    "\x88\x02\x03\xe9",
-		fanouttest.Closing(4999, "an application code"): "\x88\x02\x13\x87",
+		"":                                "\x88\x00",
+		fanouttest.ClosePayload(1000, ""): "\x88\x02\x03\xe8",
+		fanouttest.ClosePayload(1001, "the page is left"):    "\x88\x02\x03\xe9",
+		fanouttest.ClosePayload(4999, "an application code"): "\x88\x02\x13\x87",
 	} {
 		conn, r := p.upgrade("")
 		io.WriteString(conn, fanouttest.Masked(closeOp, payload))
@@ -187,7 +187,7 @@ func TestACloseFrameIsAnsweredWithItsCode(t *testing.T) {
 			t.Errorf("close frame %q: got % x, %v, want % x and the end", payload, got, err, answer)
 		}
 	}
-	_, early := p.upgrade(fanouttest.Masked(closeOp, fanouttest.Closing(1000, "")))
+	_, early := p.upgrade(fanouttest.Masked(closeOp, fanouttest.ClosePayload(1000, "")))
 	if got, err := io.ReadAll(early); string(got) != "\x88\x02\x03\xe8" || err != nil {
 		t.Errorf("with the handshake: got % x, %v", got, err)
 	}
