@@ -74,9 +74,9 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"relay/tail":                 {},
 		"relay/verb":                 {"relay/listener", "relay/bench", "relay/check", "relay/cli", "relay/config", "relay/demo", "relay/security", "relay/security/origin"},
 
-		"relay/bench":       {"relay/bench/tally", "relay/bench/wire"},
-		"relay/bench/tally": {},
-		"relay/bench/wire":  {},
+		"relay/bench":          {"relay/bench/stats", "relay/bench/wsclient"},
+		"relay/bench/stats":    {},
+		"relay/bench/wsclient": {},
 	}
 	listing, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...").Output()
 	if err != nil {

@@ -1,7 +1,8 @@
-// Package bench loads a server of the plugin's events with WebSocket clients, and measures what an event costs it. It
-// writes the events as the plugin does, and knows the server by its address, its file and its process id alone, so
-// that it measures any server alike. All clients are served by one thread, which allocates nothing for a delivery:
-// the server is to be the bottleneck.
+// Package bench loads a WebSocket server of the plugin's events with clients and measures the cost of an event.
+//
+// It writes events as the plugin does and knows the server only by its address, its event file and its process id, so
+// that it measures any server in the same way. One thread serves all clients and allocates nothing for a delivery, so
+// that the server is the bottleneck. It does not speak TLS and does not interpret events beyond their number.
 package bench
 
 import (
@@ -10,52 +11,64 @@ import (
 	"time"
 )
 
-// Options for Run. The zero value loads a relay of its own with no clients.
-type Options struct {
-	// URL is the server's, with scheme ws. Default: that of a relay which Run starts, from the program's own binary,
-	// on a temporary directory, and ends.
+// Settings are the settings that an operator can change. Its fields match the flags of the command line, so that one
+// struct converts to the other. The zero value has no clients.
+type Settings struct {
+	// URL is the server's, with scheme ws. Default: Run starts a relay from the program's own binary on a temporary
+	// directory, measures it and stops it.
 	URL *url.URL
 
-	// File is the event file that the server at URL watches. Run rewrites it. Default: no event is written; what
-	// others write is counted for Duration.
-	File string
+	// Write is the event file that the server at URL watches; Run overwrites it. Default: Run writes no event and
+	// counts the events that others write, for Duration.
+	Write string
 
-	// Process is the server's process id, on this machine. Default: its CPU time and memory are not measured.
-	Process int
+	// PID is the server's process id on this machine. Default: the server's CPU time and memory are not measured.
+	PID int
 
-	// Clients is how many are connected, and Stalled how many of them never read.
-	Clients, Stalled int
-
-	// Churn is how many more clients come and go each second while events are sent. Each stays for a second.
-	Churn int
-
-	// Events is how many are written, at least Every apart. Each has Size bytes; an event without a title has about
-	// 150, and none has less.
-	Events, Size int
-	Every        time.Duration
-
-	// NoWait writes at the pace of Every. Default: an event is also not written before all clients have got the last
-	// one, or Patience has passed.
-	NoWait bool
-
-	// Patience is for how long a delivery is waited for. Default: 5 seconds.
-	Patience time.Duration
-
-	// Settle is the pause between connecting and the reading of idle memory.
-	Settle time.Duration
-
-	// Duration is how long others' events are counted where File is not given.
+	// Duration is the time for which Run counts the events that others write.
 	Duration time.Duration
 
-	// Progress gets how far the run is, a line a second; with Rewrite, one line that is written anew, for a terminal.
-	// Default: nothing is said.
+	// Clients is the number of clients. Stalled is the number of them that never read.
+	Clients, Stalled int
+
+	// Churn is the number of additional clients that connect each second while events are sent. Each disconnects
+	// after a second. Deliveries to them are not counted.
+	Churn int
+
+	// Settle is the pause after connecting, before idle memory is measured.
+	Settle time.Duration
+
+	// Events is the number of events to write.
+	Events int
+
+	// Every is the minimum time between two writes.
+	Every time.Duration
+
+	// NoWait writes at the pace of Every. Default: Run also waits until all clients have received the previous event,
+	// for DeliveryTimeout at most.
+	NoWait bool
+}
+
+// Options are the options of Run.
+type Options struct {
+	Settings
+
+	// Size is the size of an event in bytes. An event without a title has about 150 bytes; none is smaller.
+	Size int
+
+	// DeliveryTimeout is the maximum time to wait for a delivery. Default: 5 seconds.
+	DeliveryTimeout time.Duration
+
+	// Progress receives one line per second that describes the progress. Default: no progress is written.
 	Progress io.Writer
-	Rewrite  bool
+
+	// Rewrite overwrites one line of Progress five times per second, for a terminal.
+	Rewrite bool
 }
 
 func (o Options) withDefaults() Options {
-	if o.Patience <= 0 {
-		o.Patience = 5 * time.Second
+	if o.DeliveryTimeout <= 0 {
+		o.DeliveryTimeout = 5 * time.Second
 	}
 	if o.Progress == nil {
 		o.Progress = io.Discard
@@ -63,5 +76,5 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// listens reports whether others write the events.
-func (o *Options) listens() bool { return o.URL != nil && o.File == "" }
+// external reports whether others write the events.
+func (s *Settings) external() bool { return s.URL != nil && s.Write == "" }

@@ -26,7 +26,7 @@ const patience = 30 * time.Second
 // load runs o against s.
 func load(t *testing.T, s *server, o bench.Options) (*bench.Result, error) {
 	t.Helper()
-	o.URL, o.File, o.Process, o.Patience = s.url, s.file, os.Getpid(), patience
+	o.URL, o.Write, o.PID, o.DeliveryTimeout = s.url, s.file, os.Getpid(), patience
 	if o.Size == 0 {
 		o.Size = 160
 	}
@@ -42,7 +42,7 @@ type counts struct {
 }
 
 func countsOf(r *bench.Result) counts {
-	return counts{r.Connected, r.Refused, r.Events, r.Captured, r.Deliveries, r.Lost, *r.Repeated, *r.OutOfOrder, uint64(r.Errors)}
+	return counts{r.Connected, r.Rejected, r.Events, r.Captured, r.Deliveries, r.Lost, *r.Repeated, *r.OutOfOrder, uint64(r.Errors)}
 }
 
 func TestCountsAreExact(t *testing.T) {
@@ -51,13 +51,13 @@ func TestCountsAreExact(t *testing.T) {
 		sizes.Add(int64(len(doc)))
 		s.send(doc)
 	}}).start(t)
-	got, err := load(t, s, bench.Options{Clients: 50, Events: 20, Size: 500})
+	got, err := load(t, s, bench.Options{Settings: bench.Settings{Clients: 50, Events: 20}, Size: 500})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := counts{connected: 50, events: 20, captured: 20, deliveries: 50 * 20}
-	if countsOf(got) != want || len(got.Ended) != 0 || sizes.Load() != 20*500 {
-		t.Errorf("got %+v, %v, %d bytes, want %+v", countsOf(got), got.Ended, sizes.Load(), want)
+	if countsOf(got) != want || len(got.Closed) != 0 || sizes.Load() != 20*500 {
+		t.Errorf("got %+v, %v, %d bytes, want %+v", countsOf(got), got.Closed, sizes.Load(), want)
 	}
 	for name, figure := range map[string]*float64{
 		"connections a second": got.ConnectPerSecond,
@@ -145,7 +145,7 @@ func TestWhatAServerDoesWrongIsFoundOut(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := (&server{write: tc.write}).start(t)
-			got, err := load(t, s, bench.Options{Clients: clients, Events: events, NoWait: true})
+			got, err := load(t, s, bench.Options{Settings: bench.Settings{Clients: clients, Events: events, NoWait: true}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +160,7 @@ func TestWhatAServerDoesWrongIsFoundOut(t *testing.T) {
 
 func TestLargeEventsArrive(t *testing.T) {
 	s := new(server).start(t)
-	got, err := load(t, s, bench.Options{Clients: 10, Events: 5, Size: 192 << 10})
+	got, err := load(t, s, bench.Options{Settings: bench.Settings{Clients: 10, Events: 5}, Size: 192 << 10})
 	if err != nil || got.Deliveries != 50 || got.Lost != 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -168,7 +168,7 @@ func TestLargeEventsArrive(t *testing.T) {
 
 func TestStalledClientsDoNotCount(t *testing.T) {
 	s := new(server).start(t)
-	got, err := load(t, s, bench.Options{Clients: 10, Stalled: 3, Events: 5})
+	got, err := load(t, s, bench.Options{Settings: bench.Settings{Clients: 10, Stalled: 3, Events: 5}})
 	if err != nil || got.Connected != 10 || got.Deliveries != 7*5 || got.Lost != 0 {
 		t.Errorf("got %+v, %v, want 7 times 5 deliveries", got, err)
 	}
@@ -190,7 +190,7 @@ func TestVisitorsDoNotCount(t *testing.T) {
 			s.send(doc)
 		},
 	}).start(t)
-	got, err := load(t, s, bench.Options{Clients: 10, Churn: 100, Events: 3})
+	got, err := load(t, s, bench.Options{Settings: bench.Settings{Clients: 10, Churn: 100, Events: 3}})
 	if err != nil || got.Connected != 10 || got.Deliveries != 10*3 || got.Lost != 0 {
 		t.Errorf("got %+v, %v, want 10 times 3 deliveries", got, err)
 	}
@@ -206,7 +206,7 @@ func TestPingsAreAnswered(t *testing.T) {
 		}
 		s.send(doc)
 	}}).start(t)
-	got, err := load(t, s, bench.Options{Clients: 10, Events: 3})
+	got, err := load(t, s, bench.Options{Settings: bench.Settings{Clients: 10, Events: 3}})
 	if err != nil || got.Deliveries != 10*3 || got.Errors != 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -217,7 +217,7 @@ func TestARefusalIsToldInTheServersWords(t *testing.T) {
 		http.Error(w, "no pages from elsewhere", http.StatusForbidden)
 		return false
 	}}).start(t)
-	got, err := load(t, s, bench.Options{Clients: 3, Events: 1})
+	got, err := load(t, s, bench.Options{Settings: bench.Settings{Clients: 3, Events: 1}})
 	if got != nil || err == nil || !strings.Contains(err.Error(), `"403 Forbidden": "no pages from elsewhere"`) {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -230,8 +230,8 @@ func TestSomeMayBeRefused(t *testing.T) {
 		}
 		return n < 7
 	}}).start(t)
-	got, err := load(t, s, bench.Options{Clients: 10, Events: 2})
-	if err != nil || got.Connected != 7 || got.Refused != 3 || got.Deliveries != 7*2 || !strings.Contains(got.FirstRefusal, "full") {
+	got, err := load(t, s, bench.Options{Settings: bench.Settings{Clients: 10, Events: 2}})
+	if err != nil || got.Connected != 7 || got.Rejected != 3 || got.Deliveries != 7*2 || !strings.Contains(got.FirstRejection, "full") {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -245,8 +245,8 @@ func TestClosedClientsAreCountedByCode(t *testing.T) {
 		}
 		s.send(doc)
 	}}).start(t)
-	got, err := load(t, s, bench.Options{Clients: 10, Events: 5})
-	if err != nil || !maps.Equal(got.Ended, map[int]int{1013: 1, 1006: 1}) || got.Deliveries != 2*10+3*8 || got.Lost != 2 {
+	got, err := load(t, s, bench.Options{Settings: bench.Settings{Clients: 10, Events: 5}})
+	if err != nil || !maps.Equal(got.Closed, map[int]int{1013: 1, 1006: 1}) || got.Deliveries != 2*10+3*8 || got.Lost != 2 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -257,7 +257,7 @@ func TestARunWithoutClientsFails(t *testing.T) {
 			conn.Close(websocket.StatusGoingAway, "")
 		}
 	}}).start(t)
-	got, err := load(t, s, bench.Options{Clients: 3, Events: 100})
+	got, err := load(t, s, bench.Options{Settings: bench.Settings{Clients: 3, Events: 100}})
 	if err == nil || !strings.Contains(err.Error(), "3 with 1001") || got.Events != 1 || got.Lost != 3 {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -282,7 +282,7 @@ func TestABrokenServerIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := bench.Run(t.Context(), bench.Options{URL: target, Clients: 3, Duration: patience})
+	got, err := bench.Run(t.Context(), bench.Options{Settings: bench.Settings{URL: target, Clients: 3, Duration: patience}})
 	if err == nil || got.Errors != 3 || !strings.Contains(err.Error(), "masked frame") {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -307,7 +307,7 @@ func TestOthersEventsAreCounted(t *testing.T) {
 			conn.CloseNow()
 		}
 	}()
-	got, err := bench.Run(t.Context(), bench.Options{URL: s.url, Clients: 10, Churn: 1, Duration: patience})
+	got, err := bench.Run(t.Context(), bench.Options{Settings: bench.Settings{URL: s.url, Clients: 10, Churn: 1, Duration: patience}})
 	if err == nil || !strings.Contains(err.Error(), "no client is left") {
 		t.Fatalf("got %v", err)
 	}
@@ -324,7 +324,7 @@ func TestAnEndedContextEndsTheRunEarly(t *testing.T) {
 		}
 		s.send(doc)
 	}}).start(t)
-	got, err := bench.Run(ctx, bench.Options{URL: s.url, File: s.file, Clients: 5, Events: 1000, Size: 160, Patience: patience})
+	got, err := bench.Run(ctx, bench.Options{Settings: bench.Settings{URL: s.url, Write: s.file, Clients: 5, Events: 1000}, Size: 160, DeliveryTimeout: patience})
 	if err != nil || got.Events != 3 || got.Deliveries != 3*5 {
 		t.Errorf("got %+v, %v, want 3 events that all arrive", got, err)
 	}
@@ -332,15 +332,15 @@ func TestAnEndedContextEndsTheRunEarly(t *testing.T) {
 
 func TestAServerThatIsNotThereIsNamed(t *testing.T) {
 	target := &url.URL{Scheme: "ws", Host: "127.0.0.1:1"}
-	_, err := bench.Run(t.Context(), bench.Options{URL: target, Clients: 1})
+	_, err := bench.Run(t.Context(), bench.Options{Settings: bench.Settings{URL: target, Clients: 1}})
 	if err == nil || !strings.Contains(err.Error(), "ws://127.0.0.1:1") || !strings.Contains(err.Error(), "--url") {
 		t.Errorf("got %v", err)
 	}
-	_, err = bench.Run(t.Context(), bench.Options{URL: target, Clients: 1, Process: 1 << 22})
+	_, err = bench.Run(t.Context(), bench.Options{Settings: bench.Settings{URL: target, Clients: 1, PID: 1 << 22}})
 	if err == nil || !strings.Contains(err.Error(), "--pid") {
 		t.Errorf("got %v", err)
 	}
-	_, err = bench.Run(t.Context(), bench.Options{Clients: 1 << 30})
+	_, err = bench.Run(t.Context(), bench.Options{Settings: bench.Settings{Clients: 1 << 30}})
 	if err == nil || !strings.Contains(err.Error(), "ulimit -n") {
 		t.Errorf("got %v", err)
 	}

@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"wpre-relay/relay/bench/tally"
-	"wpre-relay/relay/bench/wire"
+	"wpre-relay/relay/bench/stats"
+	"wpre-relay/relay/bench/wsclient"
 )
 
 // client is one connection, in the 64 bytes of a cache line.
@@ -17,32 +17,32 @@ type client struct {
 	fd     int32
 	stage  stage
 	role   role
-	window tally.Window
-	frames wire.Reader
+	window stats.Window
+	reader wsclient.FrameReader
 }
 
 // stage is how far a connection is.
 type stage uint8
 
 const (
-	absent     stage = iota
-	connecting       // the kernel connects
-	greeting         // the request is sent, its answer has not come
-	open             // frames come
-	deaf             // frames come and are not read
+	disconnected stage = iota
+	connecting         // the kernel connects
+	handshaking        // the request is sent, its answer has not come
+	open               // frames come
+	unread             // frames come and are not read
 )
 
 // role is what a client is there for.
 type role uint8
 
 const (
-	reader  role = iota
-	stalled      // never reads
-	visitor      // reads, and is not counted
+	reader    role = iota
+	stalled        // never reads
+	transient      // reads, and is not counted
 )
 
 // request sends the handshake, or finds out why there is no connection to send it on.
-func (s *swarm) request(i int32) {
+func (s *clientSet) sendHandshake(i int32) {
 	c := &s.clients[i]
 	code, err := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR)
 	if err == nil && code != 0 {
@@ -52,28 +52,28 @@ func (s *swarm) request(i int32) {
 		_, err = unix.Write(int(c.fd), s.handshake) // it fits into an empty send buffer
 	}
 	if err != nil {
-		s.refuse(c, fmt.Errorf("connect: %w", err))
+		s.reject(c, fmt.Errorf("connect: %w", err))
 		return
 	}
-	c.stage = greeting
+	c.stage = handshaking
 }
 
 // read takes all that has come for client i. A read that does not fill the buffer has taken all there was, and what
 // comes later is announced anew (epoll(7)): unless the connection has ended, there is no need to try again.
-func (s *swarm) read(i int32, hungUp bool) {
+func (s *clientSet) read(i int32, hungUp bool) {
 	c := &s.clients[i]
-	for c.stage == greeting || c.stage == open {
-		n, errno := readNow(c.fd, s.buf)
+	for c.stage == handshaking || c.stage == open {
+		n, errno := readNonblocking(c.fd, s.buf)
 		switch {
 		case errno == unix.EAGAIN:
 			return
 		case errno == unix.EINTR:
 		case errno != 0 || n == 0:
-			s.hangUp(i)
-		case c.stage == greeting:
-			s.greet(i, s.buf[:n], false)
+			s.handleEOF(i)
+		case c.stage == handshaking:
+			s.handleResponse(i, s.buf[:n], false)
 		default:
-			s.feed(c, s.buf[:n])
+			s.handleFrames(c, s.buf[:n])
 		}
 		if errno == 0 && n < len(s.buf) && !hungUp {
 			return
@@ -82,84 +82,84 @@ func (s *swarm) read(i int32, hungUp bool) {
 }
 
 // hangUp notes that nothing more comes for client i.
-func (s *swarm) hangUp(i int32) {
+func (s *clientSet) handleEOF(i int32) {
 	c := &s.clients[i]
-	if c.stage == greeting {
-		s.greet(i, nil, true)
+	if c.stage == handshaking {
+		s.handleResponse(i, nil, true)
 	} else {
-		s.end(c, noClose)
+		s.serverClosed(c, statusAbnormal)
 	}
 }
 
 // greet takes what the server answers to the handshake, which may go on behind p unless the connection has ended.
-func (s *swarm) greet(i int32, p []byte, ended bool) {
+func (s *clientSet) handleResponse(i int32, p []byte, ended bool) {
 	c := &s.clients[i]
-	if begun := s.answers[i]; begun != nil {
+	if begun := s.partialResponses[i]; begun != nil {
 		p = append(begun, p...)
-		delete(s.answers, i)
+		delete(s.partialResponses, i)
 	}
-	frames, err := wire.Answer(p, ended)
+	frames, err := wsclient.ParseHandshake(p, ended)
 	switch {
-	case errors.Is(err, wire.ErrCut):
-		s.answers[i] = bytes.Clone(p)
+	case errors.Is(err, wsclient.ErrIncomplete):
+		s.partialResponses[i] = bytes.Clone(p)
 	case err != nil:
-		s.refuse(c, err)
+		s.reject(c, err)
 	default:
-		s.admit(i)
-		s.feed(c, frames)
+		s.markOpen(i)
+		s.handleFrames(c, frames)
 	}
 }
 
 // admit notes that client i is connected.
-func (s *swarm) admit(i int32) {
+func (s *clientSet) markOpen(i int32) {
 	c := &s.clients[i]
 	c.stage = open
-	s.census.pending--
-	if c.role == visitor {
+	s.connections.pending--
+	if c.role == transient {
 		return
 	}
-	s.census.connected++
-	s.present++
+	s.connections.connected++
+	s.connected++
 	if c.role == reader {
 		s.reading++
 		return
 	}
-	c.stage = deaf
+	c.stage = unread
 	only := unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLET, Fd: i}
 	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_MOD, int(c.fd), &only); err != nil {
-		s.end(c, noClose)
+		s.serverClosed(c, statusAbnormal)
 	}
 }
 
 // feed takes frames that came for c.
-func (s *swarm) feed(c *client, p []byte) {
+func (s *clientSet) handleFrames(c *client, p []byte) {
 	now := s.now()
 	for len(p) > 0 && c.stage == open {
-		item, rest, err := c.frames.Next(p)
+		item, rest, err := c.reader.Next(p)
 		switch {
 		case err != nil:
-			s.census.violate(err)
-			s.leave(c)
+			s.connections.addViolation(err)
+			s.disconnect(c)
 			return
-		case item.Kind == wire.Message:
-			s.arrive(c, item.Number, now)
-		case item.Kind == wire.Ping:
-			s.pong = wire.AppendPong(s.pong[:0], item.Payload)
+		case item.Kind == wsclient.Message:
+			s.recordMessage(c, item.Number, now)
+		case item.Kind == wsclient.Ping:
+			s.pong = wsclient.AppendPong(s.pong[:0], item.Payload)
 			unix.Write(int(c.fd), s.pong) // a server that takes no pongs will end the connection, and that is counted
-		case item.Kind == wire.Close:
-			s.end(c, int(item.Number))
+		case item.Kind == wsclient.Close:
+			s.serverClosed(c, int(item.Number))
 		}
 		p = rest
 	}
 }
 
 // arrive counts a message.
-func (s *swarm) arrive(c *client, number uint32, now time.Duration) {
+func (s *clientSet) recordMessage(c *client, number uint32, now time.Duration) {
 	switch {
 	case c.role != reader:
-	case s.overhear:
-		s.tally.Overhear(&c.window, now, s.reading)
+	case s.external:
+		s.recorder.AddExternal(&c.window, now, s.reading)
 	default:
-		s.tally.Arrive(&c.window, number, now)
+		s.recorder.AddDelivery(&c.window, number, now)
 	}
 }

@@ -20,7 +20,7 @@ type post struct {
 }
 
 // document returns event n as the plugin writes it, with a title that makes it size bytes long, if it is not without.
-func document(n, size int) ([]byte, error) {
+func eventDocument(n, size int) ([]byte, error) {
 	event := post{Timestamp: time.Now().Unix(), Type: "post_saved", PostID: n, Status: "publish", IsUpdate: true}
 	doc, err := json.MarshalIndent(event, "", "    ")
 	if err != nil {
@@ -31,7 +31,7 @@ func document(n, size int) ([]byte, error) {
 }
 
 // save writes doc to path as PHP does: the file is emptied, written with one write, and its mode is set.
-func save(path string, doc []byte) error {
+func writeFile(path string, doc []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return fmt.Errorf("write an event: %w; --write must name the event file, in a directory that may be written to", err)

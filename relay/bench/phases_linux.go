@@ -9,30 +9,30 @@ import (
 // connect connects the clients, and goes on with those that were admitted when all have been answered, or for too long
 // none. It fails if there are none.
 func (r *run) connect(ctx context.Context) error {
-	s := r.swarm
+	s := r.clients
 	r.describe = r.describeConnecting
 	began, opened, answered := s.now(), 0, 0
-	due := began + handshakePatience
+	due := began + handshakeTimeout
 	for ctx.Err() == nil && answered < r.opts.Clients && s.now() < due {
-		for ; opened < r.opts.Clients && s.census.pending < maxPending; opened++ {
+		for ; opened < r.opts.Clients && s.connections.pending < maxPending; opened++ {
 			if err := s.open(opened, r.opts.role(opened)); err != nil {
 				return err
 			}
 		}
-		if err := r.turn(due); err != nil {
+		if err := r.step(due); err != nil {
 			return err
 		}
-		if n := s.census.connected + s.census.refused; n > answered {
-			answered, due = n, s.now()+handshakePatience
+		if n := s.connections.connected + s.connections.rejected; n > answered {
+			answered, due = n, s.now()+handshakeTimeout
 		}
-		r.connecting = s.now() - began
+		r.connectTime = s.now() - began
 	}
 	if ctx.Err() != nil {
 		return nil
 	}
-	s.refuseAll(fmt.Errorf("the server has answered no handshake for %v", handshakePatience))
-	if s.census.connected == 0 && s.census.refusal != nil {
-		return fmt.Errorf("no client is admitted at %s: %w", r.opts.URL, s.census.refusal)
+	s.rejectPending(fmt.Errorf("the server has answered no handshake for %v", handshakeTimeout))
+	if s.connections.connected == 0 && s.connections.firstRejection != nil {
+		return fmt.Errorf("no client is admitted at %s: %w", r.opts.URL, s.connections.firstRejection)
 	}
 	return nil
 }
@@ -47,61 +47,61 @@ func (o *Options) role(i int) role {
 
 // write writes the events at their pace, and waits for each to reach all clients; where the pace is all that counts,
 // for the last one alone.
-func (r *run) write(ctx context.Context) error {
+func (r *run) writeEvents(ctx context.Context) error {
 	for n := 1; n <= r.opts.Events && ctx.Err() == nil; n++ {
 		if err := r.writeEvent(n); err != nil {
 			return err
 		}
 		if !r.opts.NoWait {
-			if err := r.awaitNewest(ctx); err != nil {
+			if err := r.awaitDelivery(ctx); err != nil {
 				return err
 			}
 		}
-		if err := r.serve(ctx, r.written+r.opts.Every, nil); err != nil {
+		if err := r.runUntil(ctx, r.written+r.opts.Every, nil); err != nil {
 			return err
 		}
 	}
-	return r.awaitNewest(ctx)
+	return r.awaitDelivery(ctx)
 }
 
 func (r *run) writeEvent(n int) error {
-	doc, err := document(n, r.opts.Size)
+	doc, err := eventDocument(n, r.opts.Size)
 	if err != nil {
 		return err
 	}
-	r.written = r.swarm.now()
-	if err := save(r.opts.File, doc); err != nil {
+	r.written = r.clients.now()
+	if err := writeFile(r.opts.Write, doc); err != nil {
 		return err
 	}
-	r.swarm.tally.Write(r.written, r.swarm.reading) // nothing is read meanwhile
+	r.clients.recorder.AddEvent(r.written, r.clients.reading) // nothing is read meanwhile
 	return nil
 }
 
 // awaitNewest waits until the newest event has reached all clients, but not for longer than Patience. It does so even
 // if ctx has ended: what has been written is not lost for that.
-func (r *run) awaitNewest(ctx context.Context) error {
-	arrived := func() bool { return !r.swarm.tally.Awaits() }
-	err := r.serve(context.WithoutCancel(ctx), r.written+r.opts.Patience, arrived)
-	return errors.Join(err, r.someLeft())
+func (r *run) awaitDelivery(ctx context.Context) error {
+	arrived := func() bool { return !r.clients.recorder.Outstanding() }
+	err := r.runUntil(context.WithoutCancel(ctx), r.written+r.opts.DeliveryTimeout, arrived)
+	return errors.Join(err, r.checkClientsLeft())
 }
 
 // listen counts what others write.
-func (r *run) listen(ctx context.Context) error {
-	s := r.swarm
-	s.overhear = true
-	err := r.serve(ctx, s.now()+r.opts.Duration, func() bool { return s.present == 0 })
-	return errors.Join(err, r.someLeft())
+func (r *run) countExternal(ctx context.Context) error {
+	s := r.clients
+	s.external = true
+	err := r.runUntil(ctx, s.now()+r.opts.Duration, func() bool { return s.connected == 0 })
+	return errors.Join(err, r.checkClientsLeft())
 }
 
 // someLeft returns an error if all clients are gone.
-func (r *run) someLeft() error {
-	if r.swarm.present > 0 {
+func (r *run) checkClientsLeft() error {
+	if r.clients.connected > 0 {
 		return nil
 	}
-	census := &r.swarm.census
-	err := fmt.Errorf("no client is left; their connections ended: %s", endings(census.ended, census.errors))
-	if census.violation != nil {
-		err = fmt.Errorf("%w; the server sent %w", err, census.violation)
+	census := &r.clients.connections
+	err := fmt.Errorf("no client is left; their connections ended: %s", describeCloses(census.closed, census.violations))
+	if census.firstViolation != nil {
+		err = fmt.Errorf("%w; the server sent %w", err, census.firstViolation)
 	}
 	return err
 }

@@ -8,10 +8,10 @@ import (
 
 // progress says how far a run is.
 type progress struct {
-	out     io.Writer
-	rewrite bool // say it in one line, on a terminal
-	every   time.Duration
-	next    time.Duration // when something is to be said again
+	out      io.Writer
+	rewrite  bool // say it in one line, on a terminal
+	interval time.Duration
+	next     time.Duration // when something is to be said again
 }
 
 func newProgress(out io.Writer, rewrite bool) progress {
@@ -19,11 +19,11 @@ func newProgress(out io.Writer, rewrite bool) progress {
 	if rewrite {
 		every = 200 * time.Millisecond
 	}
-	return progress{out: out, rewrite: rewrite, every: every, next: every}
+	return progress{out: out, rewrite: rewrite, interval: every, next: every}
 }
 
 // say says what text returns, if it is time to.
-func (p *progress) say(now time.Duration, text func() string) {
+func (p *progress) report(now time.Duration, text func() string) {
 	switch {
 	case now < p.next:
 		return
@@ -32,11 +32,11 @@ func (p *progress) say(now time.Duration, text func() string) {
 	default:
 		fmt.Fprintln(p.out, text())
 	}
-	p.next = now + p.every
+	p.next = now + p.interval
 }
 
 // end takes the line away.
-func (p *progress) end() {
+func (p *progress) clear() {
 	if p.rewrite {
 		fmt.Fprint(p.out, "\r\x1b[K")
 	}

@@ -12,7 +12,7 @@ type Result struct {
 	Clients   int    `json:"clients"`
 	Stalled   int    `json:"stalled"`
 	Connected int    `json:"connected"`
-	Refused   int    `json:"refused"`
+	Rejected  int    `json:"refused"`
 
 	// ConnectPerSecond counts from the first connection to the last one's answer.
 	ConnectPerSecond *float64 `json:"connect_per_second"`
@@ -26,7 +26,7 @@ type Result struct {
 	OutOfOrder *uint64 `json:"out_of_order"` // deliveries behind that of a newer event
 
 	Errors int         `json:"errors"` // connections on which the server broke the protocol
-	Ended  map[int]int `json:"ended"`  // connections that the server ended, by the code of its close frame, 1006 for none
+	Closed map[int]int `json:"ended"`  // connections that the server ended, by the code of its close frame, 1006 for none
 
 	// DeliveriesPerSecond is over the time during which an event was on its way.
 	DeliveriesPerSecond *float64 `json:"deliveries_per_second"`
@@ -45,8 +45,8 @@ type Result struct {
 	TCP       TCPMemory `json:"tcp_kernel_bytes"`
 
 	// What the server said to the first client that it refused, and the first breach of the protocol; else empty.
-	FirstRefusal string `json:"first_refusal,omitempty"`
-	FirstError   string `json:"first_error,omitempty"`
+	FirstRejection string `json:"first_refusal,omitempty"`
+	FirstError     string `json:"first_error,omitempty"`
 }
 
 // Quantiles are of times, in microseconds.

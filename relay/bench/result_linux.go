@@ -3,45 +3,45 @@ package bench
 import (
 	"time"
 
-	"wpre-relay/relay/bench/tally"
+	"wpre-relay/relay/bench/stats"
 )
 
 // result returns what the run comes to so far.
 func (r *run) result() *Result {
-	census, sum := &r.swarm.census, r.swarm.tally.Summary()
+	census, sum := &r.clients.connections, r.clients.recorder.Summary()
 	result := &Result{
 		URL:              r.opts.URL.String(),
 		Clients:          r.opts.Clients,
 		Stalled:          r.opts.Stalled,
 		Connected:        census.connected,
-		Refused:          census.refused,
-		ConnectPerSecond: rate(uint64(census.connected), r.connecting),
+		Rejected:         census.rejected,
+		ConnectPerSecond: rate(uint64(census.connected), r.connectTime),
 		Events:           sum.Events,
 		Captured:         sum.Captured,
 		Deliveries:       sum.Deliveries,
 		Lost:             sum.Lost,
-		Errors:           census.errors,
-		Ended:            census.ended,
+		Errors:           census.violations,
+		Closed:           census.closed,
 
 		DeliveriesPerSecond: rate(sum.Deliveries, sum.Busy),
-		CPUPerDelivery:      microseconds(share(growth(r.idle.cpu, r.after.cpu), sum.Deliveries)),
-		BenchCPUPerDelivery: microseconds(share(growth(r.idle.own, r.after.own), sum.Deliveries)),
+		CPUPerDelivery:      microseconds(perUnit(growth(r.idle.cpu, r.after.cpu), sum.Deliveries)),
+		BenchCPUPerDelivery: microseconds(perUnit(growth(r.idle.bench, r.after.bench), sum.Deliveries)),
 		Spread:              quantiles(sum.Spread),
 
-		Resident:  Memory{Before: r.empty.resident, Idle: r.idle.resident, Peak: r.after.peak},
+		Resident:  Memory{Before: r.before.resident, Idle: r.idle.resident, Peak: r.after.peak},
 		PerClient: r.growthPerClient(),
-		TCP:       TCPMemory{Before: r.empty.tcp, After: r.after.tcp},
+		TCP:       TCPMemory{Before: r.before.tcp, After: r.after.tcp},
 	}
-	if !r.opts.listens() {
+	if !r.opts.external() {
 		result.Size = &r.opts.Size
 		result.Repeated, result.OutOfOrder = &sum.Repeated, &sum.OutOfOrder
 		result.First, result.Last = quantiles(sum.First), quantiles(sum.Last)
 	}
-	if census.refusal != nil {
-		result.FirstRefusal = census.refusal.Error()
+	if census.firstRejection != nil {
+		result.FirstRejection = census.firstRejection.Error()
 	}
-	if census.violation != nil {
-		result.FirstError = census.violation.Error()
+	if census.firstViolation != nil {
+		result.FirstError = census.firstViolation.Error()
 	}
 	return result
 }
@@ -49,7 +49,7 @@ func (r *run) result() *Result {
 // growthPerClient returns by how much the server's memory has grown, divided by the clients.
 func (r *run) growthPerClient() Growth {
 	per := func(then *int64) *int64 {
-		grown := share(growth(r.empty.resident, then), uint64(r.swarm.census.connected))
+		grown := perUnit(growth(r.before.resident, then), uint64(r.clients.connections.connected))
 		if grown == nil {
 			return nil
 		}
@@ -79,6 +79,6 @@ func quantiles(times []time.Duration) *Quantiles {
 	if len(times) == 0 {
 		return nil
 	}
-	in := func(q float64) float64 { return float64(tally.Quantile(times, q)) / 1000 }
+	in := func(q float64) float64 { return float64(stats.Quantile(times, q)) / 1000 }
 	return &Quantiles{P50: in(0.5), P99: in(0.99)}
 }

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"wpre-relay/relay/bench/wire"
+	"wpre-relay/relay/bench/wsclient"
 )
 
 const (
@@ -18,13 +18,13 @@ const (
 	maxPending = 256
 
 	// handshakePatience is how long it may take until the next handshake is answered.
-	handshakePatience = 10 * time.Second
+	handshakeTimeout = 10 * time.Second
 
 	// reservedDescriptors are kept from the clients. The relay keeps as many.
 	reservedDescriptors = 64
 
 	// attention bounds for how long the end of a context and what is to be said can wait.
-	attention = 100 * time.Millisecond
+	stepInterval = 100 * time.Millisecond
 )
 
 // Run connects the clients, has events sent to them and returns what it found out. If ctx ends, it finishes what is
@@ -47,7 +47,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.URL, o.File, o.Process = relay.url, relay.file, relay.cmd.Process.Pid
+	o.URL, o.Write, o.PID = relay.url, relay.file, relay.cmd.Process.Pid
 	result, err := load(ctx, o)
 	return result, relay.stop(err)
 }
@@ -67,40 +67,40 @@ func checkDescriptors(connections int) error {
 
 // run is one load of a server.
 type run struct {
-	opts     Options
-	swarm    *swarm
-	churn    churn
-	progress progress
-	describe func() string // what progress says
-	said     struct {      // when events were described last, and what they had come to
+	opts       Options
+	clients    *clientSet
+	churn      churn
+	progress   progress
+	describe   func() string // what progress says
+	lastReport struct {      // when events were described last, and what they had come to
 		at         time.Duration
 		deliveries uint64
 	}
 
-	written            time.Duration // when the newest event began to be
-	connecting         time.Duration // from the first connection to the last one's answer
-	empty, idle, after figures       // without clients, before the first event, after the last one
+	written             time.Duration // when the newest event began to be
+	connectTime         time.Duration // from the first connection to the last one's answer
+	before, idle, after usage         // without clients, before the first event, after the last one
 }
 
 // load loads the server at o.URL.
 func load(ctx context.Context, o Options) (*Result, error) {
-	if o.Process != 0 {
-		if _, _, err := process(o.Process).memory(); err != nil {
+	if o.PID != 0 {
+		if _, _, err := process(o.PID).memory(); err != nil {
 			return nil, fmt.Errorf("--pid must be the server's process on this machine: %w", err)
 		}
 	}
-	r := &run{opts: o, progress: newProgress(o.Progress, o.Rewrite), empty: measure(o.Process)}
+	r := &run{opts: o, progress: newProgress(o.Progress, o.Rewrite), before: measureUsage(o.PID)}
 	address, err := resolve(ctx, o.URL)
 	if err != nil {
 		return nil, err
 	}
-	if r.swarm, err = newSwarm(address, wire.Request(o.URL), o.Clients+o.Churn); err != nil {
+	if r.clients, err = newClientSet(address, wsclient.HandshakeRequest(o.URL), o.Clients+o.Churn); err != nil {
 		return nil, err
 	}
-	defer r.swarm.close()
-	defer r.progress.end()
-	err = r.phases(ctx)
-	if r.swarm.census.connected == 0 {
+	defer r.clients.close()
+	defer r.progress.clear()
+	err = r.runPhases(ctx)
+	if r.clients.connections.connected == 0 {
 		return nil, err
 	}
 	return r.result(), err
@@ -112,7 +112,7 @@ func resolve(ctx context.Context, server *url.URL) (*net.TCPAddr, error) {
 	if port == "" {
 		port = "80"
 	}
-	dialer := net.Dialer{Timeout: handshakePatience}
+	dialer := net.Dialer{Timeout: handshakeTimeout}
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(server.Hostname(), port))
 	if err != nil {
 		return nil, fmt.Errorf("the server at %s cannot be reached; --url must be its own address, as ws://localhost:8080/: %w", server, err)
@@ -122,38 +122,38 @@ func resolve(ctx context.Context, server *url.URL) (*net.TCPAddr, error) {
 }
 
 // phases goes through all that a run does. What ctx ends is passed over.
-func (r *run) phases(ctx context.Context) error {
+func (r *run) runPhases(ctx context.Context) error {
 	if err := r.connect(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
 	r.describe = r.describeEvents
-	if err := r.serve(ctx, r.swarm.now()+r.opts.Settle, nil); err != nil {
+	if err := r.runUntil(ctx, r.clients.now()+r.opts.Settle, nil); err != nil {
 		return err
 	}
-	r.idle = measure(r.opts.Process)
-	r.churn = newChurn(r.swarm, r.opts.Clients, r.opts.Churn)
-	defer func() { r.after = measure(r.opts.Process) }()
-	if r.opts.listens() {
-		return r.listen(ctx)
+	r.idle = measureUsage(r.opts.PID)
+	r.churn = newChurn(r.clients, r.opts.Clients, r.opts.Churn)
+	defer func() { r.after = measureUsage(r.opts.PID) }()
+	if r.opts.external() {
+		return r.countExternal(ctx)
 	}
-	return r.write(ctx)
+	return r.writeEvents(ctx)
 }
 
 // turn has the clients take what has come, or waits for that until the given time at most.
-func (r *run) turn(latest time.Duration) error {
-	now := r.swarm.now()
-	r.progress.say(now, r.describe)
-	latest, err := r.churn.turn(now, min(latest, now+attention))
+func (r *run) step(latest time.Duration) error {
+	now := r.clients.now()
+	r.progress.report(now, r.describe)
+	latest, err := r.churn.step(now, min(latest, now+stepInterval))
 	if err != nil {
 		return err
 	}
-	return r.swarm.poll(latest)
+	return r.clients.poll(latest)
 }
 
 // serve has the clients take what comes until the given time, or until done.
-func (r *run) serve(ctx context.Context, until time.Duration, done func() bool) error {
-	for ctx.Err() == nil && r.swarm.now() < until && (done == nil || !done()) {
-		if err := r.turn(until); err != nil {
+func (r *run) runUntil(ctx context.Context, until time.Duration, done func() bool) error {
+	for ctx.Err() == nil && r.clients.now() < until && (done == nil || !done()) {
+		if err := r.step(until); err != nil {
 			return err
 		}
 	}

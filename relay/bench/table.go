@@ -15,22 +15,22 @@ func (r *Result) WriteTable(out io.Writer) error {
 	}
 	row("server", "%s", r.URL)
 	row("clients", "%d of %d connected (%s), %d refused, %d stalled", r.Connected, r.Clients,
-		or("-", r.ConnectPerSecond, "%.0f/s"), r.Refused, r.Stalled)
-	row("events", "%d%s, %d captured", r.Events, or("", r.Size, " of %d bytes"), r.Captured)
+		formatOr("-", r.ConnectPerSecond, "%.0f/s"), r.Rejected, r.Stalled)
+	row("events", "%d%s, %d captured", r.Events, formatOr("", r.Size, " of %d bytes"), r.Captured)
 	row("deliveries", "%d, %d lost, %s repeated, %s out of order", r.Deliveries, r.Lost,
-		or("-", r.Repeated, "%d"), or("-", r.OutOfOrder, "%d"))
-	row("deliveries a second", "%s", or("-", r.DeliveriesPerSecond, "%.0f"))
-	row("CPU a delivery", "%s in the server, %s in bench", or("-", r.CPUPerDelivery, "%.2f µs"),
-		or("-", r.BenchCPUPerDelivery, "%.2f µs"))
+		formatOr("-", r.Repeated, "%d"), formatOr("-", r.OutOfOrder, "%d"))
+	row("deliveries a second", "%s", formatOr("-", r.DeliveriesPerSecond, "%.0f"))
+	row("CPU a delivery", "%s in the server, %s in bench", formatOr("-", r.CPUPerDelivery, "%.2f µs"),
+		formatOr("-", r.BenchCPUPerDelivery, "%.2f µs"))
 	row("first client after", "%s", r.First)
 	row("last client after", "%s", r.Last)
 	row("first to last client", "%s", r.Spread)
-	row("memory", "%s without clients, %s idle, %s at peak", size(r.Resident.Before), size(r.Resident.Idle), size(r.Resident.Peak))
-	row("memory a connection", "%s idle, %s at peak", size(r.PerClient.Idle), size(r.PerClient.Peak))
-	row("TCP in the kernel", "%s before, %s after (the whole machine, on loopback both ends)", size(r.TCP.Before), size(r.TCP.After))
-	row("ended by the server", "%s", endings(r.Ended, r.Errors))
-	if r.FirstRefusal != "" {
-		row("first refusal", "%s", r.FirstRefusal)
+	row("memory", "%s without clients, %s idle, %s at peak", formatSize(r.Resident.Before), formatSize(r.Resident.Idle), formatSize(r.Resident.Peak))
+	row("memory a connection", "%s idle, %s at peak", formatSize(r.PerClient.Idle), formatSize(r.PerClient.Peak))
+	row("TCP in the kernel", "%s before, %s after (the whole machine, on loopback both ends)", formatSize(r.TCP.Before), formatSize(r.TCP.After))
+	row("ended by the server", "%s", describeCloses(r.Closed, r.Errors))
+	if r.FirstRejection != "" {
+		row("first refusal", "%s", r.FirstRejection)
 	}
 	if r.FirstError != "" {
 		row("first error", "%s", r.FirstError)
@@ -51,7 +51,7 @@ func (q *Quantiles) String() string {
 }
 
 // or returns the figure in the given format, and none where it was not measured.
-func or[T any](none string, figure *T, format string) string {
+func formatOr[T any](none string, figure *T, format string) string {
 	if figure == nil {
 		return none
 	}
@@ -59,7 +59,7 @@ func or[T any](none string, figure *T, format string) string {
 }
 
 // size returns a number of bytes with its unit.
-func size(n *int64) string {
+func formatSize(n *int64) string {
 	switch {
 	case n == nil:
 		return "-"

@@ -42,20 +42,27 @@ type Snip struct {
 	Lines string `json:"lines"`
 }
 
-// Options say where to look. What is not given is not looked at.
-type Options struct {
-	File  string // the event file; "" for none
-	Sure  bool   // it was told by more than a guess
-	Watch func(file string) (mode, reason string)
+// Settings are the settings that an operator can change. Its fields match the flags of the command line, so that one
+// struct converts to the other. The zero value checks neither the site nor the connection.
+type Settings struct {
+	Site *url.URL      // address of the site; nil skips it
+	URL  *url.URL      // address that browsers connect to, with scheme ws or wss; nil skips the connection
+	Idle time.Duration // how long to watch whether an idle connection holds; 0 skips that
+}
 
-	Listen      string // "" for nowhere, as "off"
+// Options are the options of Run. The zero value checks nothing.
+type Options struct {
+	Settings
+
+	File  string                                  // the event file; "" skips all checks of files
+	Sure  bool                                    // File is certain; false if it was guessed
+	Watch func(file string) (mode, reason string) // returns how File would be watched; nil skips that
+
+	Listen      string // the relay's addresses; "" and "off" skip the check
 	AdminListen string
 
-	Site    *url.URL      // the site
-	URL     *url.URL      // where browsers connect: ws:// or wss://
-	Idle    time.Duration // how long to leave that connection alone
-	Origins origin.Policy
-	Drafts  bool // events of drafts are sent to everybody
+	Origins origin.Policy // applied where the relay cannot be asked
+	Drafts  bool          // the relay sends events of drafts to the public
 }
 
 // Run looks at everything there is to look at, and returns what it has found, in order. It takes as long as Options.Idle, and

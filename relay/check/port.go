@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"syscall"
-
 )
 
 func lookAtPorts(ctx context.Context, opts Options) []Finding {

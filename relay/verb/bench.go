@@ -13,18 +13,20 @@ import (
 // Bench measures a server and writes to out what that found out, also if it was cut short; how far it is goes to progress.
 func Bench(ctx context.Context, b cli.Bench, out io.Writer, progress *os.File) error {
 	result, err := bench.Run(ctx, bench.Options{
-		URL:      b.URL,
-		File:     b.Write,
-		Process:  b.PID,
-		Clients:  b.Clients,
-		Stalled:  b.Stalled,
-		Churn:    b.Churn,
-		Events:   b.Events,
+		Settings: bench.Settings{
+			URL:      b.URL,
+			Write:    b.Write,
+			PID:      b.PID,
+			Duration: b.Duration,
+			Clients:  b.Clients,
+			Stalled:  b.Stalled,
+			Churn:    b.Churn,
+			Settle:   b.Settle,
+			Events:   b.Events,
+			Every:    b.Every,
+			NoWait:   b.NoWait,
+		},
 		Size:     int(b.Size),
-		Every:    b.Every,
-		NoWait:   b.NoWait,
-		Settle:   b.Settle,
-		Duration: b.Duration,
 		Progress: progress,
 		Rewrite:  cli.IsTerminal(progress),
 	})

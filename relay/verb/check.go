@@ -25,12 +25,10 @@ type Watching struct {
 func Check(ctx context.Context, c cli.Check, watching Watching, out *os.File) error {
 	settings := c.Settings()
 	opts := check.Options{
+		Settings:    check.Settings{Site: c.Site, URL: c.URL, Idle: c.Idle},
 		Watch:       func(file string) (mode, reason string) { return watching.Probe(file, c.PollInterval) },
 		Listen:      c.Listen,
 		AdminListen: c.AdminListen,
-		Site:        c.Site,
-		URL:         c.URL,
-		Idle:        c.Idle,
 		Origins:     origin.Policy{Allow: c.AllowOrigin, Require: c.RequireOrigin},
 		Drafts:      settings.ShowsDrafts(),
 	}

@@ -1,4 +1,4 @@
-package tally
+package stats
 
 import (
 	"math"
@@ -24,7 +24,7 @@ type Summary struct {
 }
 
 // Summary returns what the tally comes to so far.
-func (t *Tally) Summary() Summary {
+func (t *Recorder) Summary() Summary {
 	s := Summary{
 		Events:     len(t.events),
 		Deliveries: t.deliveries,
@@ -34,8 +34,8 @@ func (t *Tally) Summary() Summary {
 	end := time.Duration(0) // of what Busy counts so far
 	for i := range t.events {
 		e := &t.events[i]
-		s.Lost += uint64(max(0, e.expected-e.got))
-		if e.got == 0 {
+		s.Lost += uint64(max(0, e.expected-e.delivered))
+		if e.delivered == 0 {
 			continue
 		}
 		s.Captured++
@@ -53,10 +53,10 @@ func (t *Tally) Summary() Summary {
 
 // RecentLast returns the median time to the last client of the newest events that have reached all of theirs, 0 if
 // there is none. It looks at few.
-func (t *Tally) RecentLast() time.Duration {
+func (t *Recorder) RecentLast() time.Duration {
 	var times []time.Duration
 	for _, e := range t.events[max(0, len(t.events)-10):] {
-		if e.got > 0 && e.got == e.expected {
+		if e.delivered > 0 && e.delivered == e.expected {
 			times = append(times, e.last-e.written)
 		}
 	}

@@ -8,39 +8,39 @@ import (
 )
 
 // census counts what became of connections.
-type census struct {
-	pending   int // handshakes under way
-	connected int // clients that were admitted; the rest counts them and visitors
-	refused   int
-	ended     map[int]int // by the server, by the code of its close frame
-	errors    int         // ended for breaking the protocol
+type connectionStats struct {
+	pending    int // handshakes under way
+	connected  int // clients that were admitted; the rest counts them and visitors
+	rejected   int
+	closed     map[int]int // by the server, by the code of its close frame
+	violations int         // ended for breaking the protocol
 
-	refusal   error // of the first that was refused
-	violation error // the first breach of the protocol
+	firstRejection error // of the first that was refused
+	firstViolation error // the first breach of the protocol
 }
 
 // noClose is the code of connections that end without a close frame (RFC 6455 §7.1.5).
-const noClose = 1006
+const statusAbnormal = 1006
 
 // refuse counts a connection that was not admitted.
-func (c *census) refuse(why error) {
+func (c *connectionStats) reject(why error) {
 	c.pending--
-	c.refused++
-	if c.refusal == nil {
-		c.refusal = why
+	c.rejected++
+	if c.firstRejection == nil {
+		c.firstRejection = why
 	}
 }
 
 // violate counts a connection on which the server broke the protocol.
-func (c *census) violate(how error) {
-	c.errors++
-	if c.violation == nil {
-		c.violation = how
+func (c *connectionStats) addViolation(how error) {
+	c.violations++
+	if c.firstViolation == nil {
+		c.firstViolation = how
 	}
 }
 
 // endings says how many connections ended with which code, and how many for errors.
-func endings(byCode map[int]int, errors int) string {
+func describeCloses(byCode map[int]int, errors int) string {
 	var parts []string
 	for _, code := range slices.Sorted(maps.Keys(byCode)) {
 		parts = append(parts, fmt.Sprintf("%d with %d", byCode[code], code))

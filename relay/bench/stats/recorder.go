@@ -1,83 +1,83 @@
 // Package tally counts what becomes of events: which clients got each, when, and how often. It does no I/O and reads
 // no clock; all times count from one moment of the caller's choice.
-package tally
+package stats
 
 import "time"
 
 // event is what became of one event.
-type event struct {
+type eventStats struct {
 	written     time.Duration // when the write of it began
 	first, last time.Duration // when clients got it; good if got is not 0
 	expected    int           // clients that there were when it was written
-	got         int           // clients that got it
-	left        int           // clients that went away without it
+	delivered   int           // clients that got it
+	gone        int           // clients that went away without it
 }
 
 // Tally counts for one series of events, which are numbered from 1. The zero value is ready.
-type Tally struct {
-	events     []event // event n is at n-1
+type Recorder struct {
+	events     []eventStats // event n is at n-1
 	deliveries uint64
 	repeated   uint64
 	outOfOrder uint64
 }
 
 // Write adds the event that begins to be written now, for so many clients.
-func (t *Tally) Write(now time.Duration, clients int) {
-	t.events = append(t.events, event{written: now, expected: clients})
+func (t *Recorder) AddEvent(now time.Duration, clients int) {
+	t.events = append(t.events, eventStats{written: now, expected: clients})
 }
 
 // Arrive notes that event n has come to the client of w. An event that has not been written is none of ours, and not
 // counted.
-func (t *Tally) Arrive(w *Window, n uint32, now time.Duration) {
+func (t *Recorder) AddDelivery(w *Window, n uint32, now time.Duration) {
 	if n == 0 || int64(n) > int64(len(t.events)) {
 		return
 	}
-	switch w.mark(n) {
-	case repeated:
+	switch w.add(n) {
+	case duplicate:
 		t.repeated++
 		return
-	case late:
+	case outOfOrder:
 		t.outOfOrder++
 	}
 	t.deliveries++
-	t.events[n-1].arrive(now)
+	t.events[n-1].addDelivery(now)
 }
 
 // Overhear notes that something has come to the client of w, one of so many, where others write: it counts as the
 // event behind the one that this client got last, and as written when the first client got it.
-func (t *Tally) Overhear(w *Window, now time.Duration, clients int) {
+func (t *Recorder) AddExternal(w *Window, now time.Duration, clients int) {
 	if int64(w.newest) == int64(len(t.events)) {
-		t.Write(now, clients)
+		t.AddEvent(now, clients)
 	}
-	t.Arrive(w, w.newest+1, now)
+	t.AddDelivery(w, w.newest+1, now)
 }
 
-func (e *event) arrive(now time.Duration) {
-	if e.got == 0 {
+func (e *eventStats) addDelivery(now time.Duration) {
+	if e.delivered == 0 {
 		e.first = now
 	}
-	e.got++
+	e.delivered++
 	e.last = now
 }
 
 // Leave notes that the client of w is gone: no newer event is awaited from it.
-func (t *Tally) Leave(w *Window) {
+func (t *Recorder) RemoveClient(w *Window) {
 	if n := len(t.events); n > 0 && !w.has(uint32(n)) {
-		t.events[n-1].left++
+		t.events[n-1].gone++
 	}
 }
 
 // Awaits reports whether there are clients that have not got the newest event, and are not gone.
-func (t *Tally) Awaits() bool {
+func (t *Recorder) Outstanding() bool {
 	if len(t.events) == 0 {
 		return false
 	}
 	e := &t.events[len(t.events)-1]
-	return e.got+e.left < e.expected
+	return e.delivered+e.gone < e.expected
 }
 
 // Len returns how many events there are.
-func (t *Tally) Len() int { return len(t.events) }
+func (t *Recorder) Events() int { return len(t.events) }
 
 // Deliveries returns how many there are so far.
-func (t *Tally) Deliveries() uint64 { return t.deliveries }
+func (t *Recorder) Deliveries() uint64 { return t.deliveries }

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"wpre-relay/relay/bench/tally"
+	"wpre-relay/relay/bench/stats"
 )
 
 const (
@@ -25,40 +25,40 @@ const (
 )
 
 // swarm is the set of all clients. One goroutine uses it.
-type swarm struct {
-	server    unix.Sockaddr
-	handshake []byte
-	began     time.Time // what times count from
-	epoll     int
-	ready     []unix.EpollEvent
-	buf       []byte // what is read
-	pong      []byte
-	answers   map[int32][]byte // begins of answers to handshakes, by client; few come in pieces
+type clientSet struct {
+	server           unix.Sockaddr
+	handshake        []byte
+	start            time.Time // what times count from
+	epoll            int
+	ready            []unix.EpollEvent
+	buf              []byte // what is read
+	pong             []byte
+	partialResponses map[int32][]byte // begins of answers to handshakes, by client; few come in pieces
 
-	clients  []client
-	present  int  // clients that are connected, but for visitors
-	reading  int  // those of them that read
-	overhear bool // others write the events
-	tally    tally.Tally
-	census   census
+	clients     []client
+	connected   int  // clients that are connected, but for visitors
+	reading     int  // those of them that read
+	external    bool // others write the events
+	recorder    stats.Recorder
+	connections connectionStats
 }
 
 // newSwarm returns a swarm with room for n clients of server, none of which is connected.
-func newSwarm(server *net.TCPAddr, handshake []byte, n int) (*swarm, error) {
+func newClientSet(server *net.TCPAddr, handshake []byte, n int) (*clientSet, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	return &swarm{
-		server:    sockaddr(server),
-		handshake: handshake,
-		began:     time.Now(),
-		epoll:     epoll,
-		ready:     make([]unix.EpollEvent, batchSize),
-		buf:       make([]byte, bufferSize),
-		answers:   make(map[int32][]byte),
-		clients:   make([]client, n),
-		census:    census{ended: make(map[int]int)},
+	return &clientSet{
+		server:           sockaddr(server),
+		handshake:        handshake,
+		start:            time.Now(),
+		epoll:            epoll,
+		ready:            make([]unix.EpollEvent, batchSize),
+		buf:              make([]byte, bufferSize),
+		partialResponses: make(map[int32][]byte),
+		clients:          make([]client, n),
+		connections:      connectionStats{closed: make(map[int]int)},
 	}, nil
 }
 
@@ -74,19 +74,19 @@ func sockaddr(addr *net.TCPAddr) unix.Sockaddr {
 }
 
 // now returns how long the swarm has existed.
-func (s *swarm) now() time.Duration { return time.Since(s.began) }
+func (s *clientSet) now() time.Duration { return time.Since(s.start) }
 
 // close cuts off all clients.
-func (s *swarm) close() {
+func (s *clientSet) close() {
 	for i := range s.clients {
-		s.leave(&s.clients[i])
+		s.disconnect(&s.clients[i])
 	}
 	unix.Close(s.epoll)
 }
 
 // open begins to connect client i, which must be absent. What becomes of it, the census tells; an error says that no
 // client can be made at all.
-func (s *swarm) open(i int, role role) error {
+func (s *clientSet) open(i int, role role) error {
 	family := unix.AF_INET
 	if _, ok := s.server.(*unix.SockaddrInet6); ok {
 		family = unix.AF_INET6
@@ -97,24 +97,24 @@ func (s *swarm) open(i int, role role) error {
 	}
 	c := &s.clients[i]
 	*c = client{fd: int32(fd), stage: connecting, role: role}
-	delete(s.answers, int32(i)) // of a visitor that left before it was admitted
-	s.census.pending++
+	delete(s.partialResponses, int32(i)) // of a visitor that left before it was admitted
+	s.connections.pending++
 	if err := s.connect(int32(i)); err != nil {
-		s.refuse(c, fmt.Errorf("connect: %w", err))
+		s.reject(c, fmt.Errorf("connect: %w", err))
 	}
 	return nil
 }
 
 // connect has the kernel connect client i. The registration is for good: it announces, once each, that the connection
 // is there, that more has come, and that it has ended.
-func (s *swarm) connect(i int32) error {
+func (s *clientSet) connect(i int32) error {
 	c := &s.clients[i]
 	if c.role == stalled {
 		if err := unix.SetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 1); err != nil { // as little as may be
 			return os.NewSyscallError("setsockopt", err)
 		}
 	}
-	err := s.spread(i)
+	err := s.bindLocalAddress(i)
 	if err == nil {
 		err = unix.Connect(int(c.fd), s.server)
 	}
@@ -130,7 +130,7 @@ func (s *swarm) connect(i int32) error {
 
 // spread has client i connect from another loopback address than the usual one, if the server is on loopback and the
 // usual one has enough clients.
-func (s *swarm) spread(i int32) error {
+func (s *clientSet) bindLocalAddress(i int32) error {
 	server, ok := s.server.(*unix.SockaddrInet4)
 	address := 1 + i/clientsPerAddress
 	if !ok || server.Addr[0] != 127 || address == 1 {
@@ -145,15 +145,15 @@ func (s *swarm) spread(i int32) error {
 }
 
 // poll takes what has come for the clients. If that is nothing, it waits for something until the given time at most.
-func (s *swarm) poll(until time.Duration) error {
-	n, errno := pollNow(s.epoll, s.ready)
+func (s *clientSet) poll(until time.Duration) error {
+	n, errno := pollReady(s.epoll, s.ready)
 	switch {
 	case errno == unix.EINTR:
 		return nil
 	case errno != 0:
 		return os.NewSyscallError("epoll_pwait", errno)
 	case n == 0:
-		return os.NewSyscallError("ppoll", await(s.epoll, until-s.now()))
+		return os.NewSyscallError("ppoll", waitReadable(s.epoll, until-s.now()))
 	}
 	for i := range s.ready[:n] {
 		s.handle(&s.ready[i])
@@ -163,57 +163,57 @@ func (s *swarm) poll(until time.Duration) error {
 
 // handle takes what has come for one client. The kernel names each at most once in a batch, and no client is opened
 // within one: what is named is what is meant.
-func (s *swarm) handle(ready *unix.EpollEvent) {
+func (s *clientSet) handle(ready *unix.EpollEvent) {
 	hungUp := ready.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	switch c := &s.clients[ready.Fd]; c.stage {
 	case connecting:
-		s.request(ready.Fd)
-	case deaf:
+		s.sendHandshake(ready.Fd)
+	case unread:
 		if hungUp {
-			s.end(c, noClose)
+			s.serverClosed(c, statusAbnormal)
 		}
-	case greeting, open:
+	case handshaking, open:
 		s.read(ready.Fd, hungUp)
 	}
 }
 
 // refuse notes that c is not to be connected.
-func (s *swarm) refuse(c *client, why error) {
-	s.census.refuse(why)
-	c.stage = absent
+func (s *clientSet) reject(c *client, why error) {
+	s.connections.reject(why)
+	c.stage = disconnected
 	unix.Close(int(c.fd))
 }
 
 // refuseAll gives up the handshakes that are under way.
-func (s *swarm) refuseAll(why error) {
+func (s *clientSet) rejectPending(why error) {
 	for i := range s.clients {
-		if c := &s.clients[i]; c.stage == connecting || c.stage == greeting {
-			s.refuse(c, why)
+		if c := &s.clients[i]; c.stage == connecting || c.stage == handshaking {
+			s.reject(c, why)
 		}
 	}
-	clear(s.answers)
+	clear(s.partialResponses)
 }
 
 // end notes that the server has ended the connection of c, with the given code.
-func (s *swarm) end(c *client, code int) {
-	s.census.ended[code]++
-	s.leave(c)
+func (s *clientSet) serverClosed(c *client, code int) {
+	s.connections.closed[code]++
+	s.disconnect(c)
 }
 
 // leave ends the connection of c, if there is one.
-func (s *swarm) leave(c *client) {
+func (s *clientSet) disconnect(c *client) {
 	switch {
-	case c.stage == absent:
+	case c.stage == disconnected:
 		return
-	case c.stage == connecting || c.stage == greeting:
-		s.census.pending--
+	case c.stage == connecting || c.stage == handshaking:
+		s.connections.pending--
 	case c.role == reader:
-		s.present--
+		s.connected--
 		s.reading--
-		s.tally.Leave(&c.window)
+		s.recorder.RemoveClient(&c.window)
 	case c.role == stalled:
-		s.present--
+		s.connected--
 	}
-	c.stage = absent
+	c.stage = disconnected
 	unix.Close(int(c.fd))
 }

@@ -1,4 +1,4 @@
-package wire_test
+package wsclient_test
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"wpre-relay/relay/bench/wire"
+	"wpre-relay/relay/bench/wsclient"
 )
 
 // frame returns a server's frame.
@@ -33,14 +33,14 @@ func text(n, size int) []byte {
 
 // read reads the pieces and returns what they said, as text.
 func read(pieces ...[]byte) (said []string, err error) {
-	var r wire.Reader
+	var r wsclient.FrameReader
 	for _, p := range pieces {
 		for len(p) > 0 {
 			item, rest, err := r.Next(p)
 			if err != nil {
 				return said, err
 			}
-			if item.Kind != wire.Nothing {
+			if item.Kind != wsclient.None {
 				said = append(said, fmt.Sprintf("%d:%d:%s", item.Kind, item.Number, item.Payload))
 			}
 			p = rest
@@ -89,7 +89,7 @@ func TestALongMessageMayComeInManyReads(t *testing.T) {
 }
 
 func TestADeliveryAllocatesNothing(t *testing.T) {
-	var r wire.Reader
+	var r wsclient.FrameReader
 	message := text(1, 100)
 	if n := testing.AllocsPerRun(100, func() { r.Next(message) }); n != 0 {
 		t.Errorf("%v allocations", n)
@@ -124,15 +124,15 @@ func TestABreachOfTheProtocolIsFoundOut(t *testing.T) {
 		stream []byte
 		want   error
 	}{
-		{"reserved bit", frame(0xC1, "x"), wire.ErrReserved},
-		{"masked", []byte{0x81, 0x81, 1, 2, 3, 4, 5}, wire.ErrMasked},
-		{"unknown opcode", frame(0x83, "x"), wire.ErrOpcode},
-		{"unknown control opcode", frame(0x8B, "x"), wire.ErrOpcode},
-		{"rest of nothing", frame(0x80, "x"), wire.ErrFragmented},
-		{"message inside another", slices.Concat(frame(0x01, "x"), frame(0x81, "x")), wire.ErrFragmented},
-		{"fragmented ping", frame(0x09, "x"), wire.ErrControl},
-		{"long ping", frame(0x89, strings.Repeat("x", 126)), wire.ErrControl},
-		{"endless frame", []byte{0x81, 127, 0x7F, 255, 255, 255, 255, 255, 255, 255}, wire.ErrTooLong},
+		{"reserved bit", frame(0xC1, "x"), wsclient.ErrReserved},
+		{"masked", []byte{0x81, 0x81, 1, 2, 3, 4, 5}, wsclient.ErrMasked},
+		{"unknown opcode", frame(0x83, "x"), wsclient.ErrOpcode},
+		{"unknown control opcode", frame(0x8B, "x"), wsclient.ErrOpcode},
+		{"rest of nothing", frame(0x80, "x"), wsclient.ErrFragmented},
+		{"message inside another", slices.Concat(frame(0x01, "x"), frame(0x81, "x")), wsclient.ErrFragmented},
+		{"fragmented ping", frame(0x09, "x"), wsclient.ErrControl},
+		{"long ping", frame(0x89, strings.Repeat("x", 126)), wsclient.ErrControl},
+		{"endless frame", []byte{0x81, 127, 0x7F, 255, 255, 255, 255, 255, 255, 255}, wsclient.ErrTooLong},
 	} {
 		for _, pieces := range [][][]byte{{tc.stream}, slices.Collect(slices.Chunk(tc.stream, 1))} {
 			if got, err := read(pieces...); !errors.Is(err, tc.want) {
@@ -143,7 +143,7 @@ func TestABreachOfTheProtocolIsFoundOut(t *testing.T) {
 }
 
 func TestAPongIsMaskedAndRepeatsThePing(t *testing.T) {
-	got := wire.AppendPong(nil, []byte("hi"))
+	got := wsclient.AppendPong(nil, []byte("hi"))
 	if want := []byte{0x8A, 0x82, 0, 0, 0, 0, 'h', 'i'}; !bytes.Equal(got, want) {
 		t.Errorf("got %x, want %x", got, want)
 	}

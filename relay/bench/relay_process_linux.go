@@ -21,18 +21,18 @@ import (
 const maxLog = 16 << 10
 
 // ownRelay is a relay that was started to be measured, as a process of its own.
-type ownRelay struct {
-	cmd  *exec.Cmd
-	root string // the directory that it watches
-	file string // the event file
-	url  *url.URL
-	log  strings.Builder // the begin of what it says; to be read once the log has been followed to its end
-	end  chan struct{}   // closed then
+type relayProcess struct {
+	cmd     *exec.Cmd
+	root    string // the directory that it watches
+	file    string // the event file
+	url     *url.URL
+	log     strings.Builder // the begin of what it says; to be read once the log has been followed to its end
+	logDone chan struct{}   // closed then
 }
 
 // startRelay starts a relay that takes events of the given size, and returns when browsers may connect. The caller
 // stops it. It must be called by the thread that lives the longest: the relay does not outlive that.
-func startRelay(ctx context.Context, size int) (*ownRelay, error) {
+func startRelay(ctx context.Context, size int) (*relayProcess, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func startRelay(ctx context.Context, size int) (*ownRelay, error) {
 		return nil, err
 	}
 	dir := filepath.Join(root, "wp-content", "realtime-events")
-	r := &ownRelay{root: root, file: filepath.Join(dir, "latest_event.json"), end: make(chan struct{})}
+	r := &relayProcess{root: root, file: filepath.Join(dir, "latest_event.json"), logDone: make(chan struct{})}
 	r.cmd = exec.Command(program, "serve", "--watch", root, "--state-dir", filepath.Join(root, "state"),
 		"--listen", "127.0.0.1:0", "--admin-listen", "off", "--log-format", "json", "--log-level", "info",
 		"--drain", "0", "--max-event-size", strconv.Itoa(max(1<<20, size)))
@@ -55,17 +55,17 @@ func startRelay(ctx context.Context, size int) (*ownRelay, error) {
 	if err := r.cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start a relay: %w", err), os.RemoveAll(root))
 	}
-	if r.url, err = r.follow(ctx, stderr); err != nil {
+	if r.url, err = r.followLog(ctx, stderr); err != nil {
 		return nil, r.stop(err)
 	}
 	return r, nil
 }
 
 // follow reads the relay's log, to its end, and returns the address that it names.
-func (r *ownRelay) follow(ctx context.Context, log io.Reader) (*url.URL, error) {
+func (r *relayProcess) followLog(ctx context.Context, log io.Reader) (*url.URL, error) {
 	found := make(chan string, 1)
 	go func() {
-		defer close(r.end)
+		defer close(r.logDone)
 		lines := bufio.NewScanner(log)
 		for lines.Scan() {
 			var line struct{ Msg, URL string }
@@ -81,7 +81,7 @@ func (r *ownRelay) follow(ctx context.Context, log io.Reader) (*url.URL, error) 
 	select {
 	case address := <-found:
 		return url.Parse(address)
-	case <-r.end:
+	case <-r.logDone:
 		return nil, errors.New("the relay to be measured does not start")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
@@ -89,10 +89,10 @@ func (r *ownRelay) follow(ctx context.Context, log io.Reader) (*url.URL, error) 
 }
 
 // stop ends the relay, and returns why the run failed, if it did, with what the relay said.
-func (r *ownRelay) stop(failure error) error {
+func (r *relayProcess) stop(failure error) error {
 	r.cmd.Process.Signal(os.Interrupt)
 	overdue := time.AfterFunc(10*time.Second, func() { r.cmd.Process.Kill() })
-	<-r.end
+	<-r.logDone
 	ended := r.cmd.Wait()
 	overdue.Stop()
 	if ended != nil {

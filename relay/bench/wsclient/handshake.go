@@ -1,4 +1,4 @@
-package wire
+package wsclient
 
 import (
 	"bufio"
@@ -19,13 +19,13 @@ const (
 )
 
 // maxAnswer bounds the answer to a handshake.
-const maxAnswer = 16 << 10
+const maxResponse = 16 << 10
 
 // ErrCut says that an answer goes on behind what has come.
-var ErrCut = errors.New("the server's answer is cut off")
+var ErrIncomplete = errors.New("the server's answer is cut off")
 
 // Request returns the handshake for url: as short as a valid one can be, without an origin.
-func Request(url *url.URL) []byte {
+func HandshakeRequest(url *url.URL) []byte {
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", url.RequestURI(), url.Host, key)
 }
@@ -33,15 +33,15 @@ func Request(url *url.URL) []byte {
 // Answer reads the answer to Request, from its begin, and returns the frames that came behind it. The error is
 // ErrCut if more must come, which it is not once ended says that no more will; else it says what the server says
 // instead.
-func Answer(p []byte, ended bool) (frames []byte, err error) {
+func ParseHandshake(p []byte, ended bool) (frames []byte, err error) {
 	head, frames, whole := bytes.Cut(p, []byte("\r\n\r\n"))
 	switch {
-	case !whole && !ended && len(p) < maxAnswer:
-		return nil, ErrCut
+	case !whole && !ended && len(p) < maxResponse:
+		return nil, ErrIncomplete
 	case !whole:
 		return nil, fmt.Errorf("the server's answer to the handshake is not HTTP: %.80q", p)
 	case !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")):
-		return nil, refusal(p, ended)
+		return nil, rejection(p, ended)
 	case !bytes.Contains(head, []byte(accept)):
 		return nil, errors.New("the server's answer to the handshake lacks the Sec-WebSocket-Accept that fits the key")
 	default:
@@ -50,14 +50,14 @@ func Answer(p []byte, ended bool) (frames []byte, err error) {
 }
 
 // refusal returns the status line and the text of an answer that is none to a handshake, or ErrCut.
-func refusal(p []byte, ended bool) error {
+func rejection(p []byte, ended bool) error {
 	response, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(p)), nil)
 	if err != nil {
 		return fmt.Errorf("the server's answer to the handshake: %w", err)
 	}
 	text, err := io.ReadAll(response.Body)
-	if err != nil && !ended && len(p) < maxAnswer {
-		return ErrCut
+	if err != nil && !ended && len(p) < maxResponse {
+		return ErrIncomplete
 	}
 	return fmt.Errorf("the server answers %q: %q", response.Status, strings.TrimSpace(string(text)))
 }

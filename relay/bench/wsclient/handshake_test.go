@@ -1,4 +1,4 @@
-package wire_test
+package wsclient_test
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"wpre-relay/relay/bench/wire"
+	"wpre-relay/relay/bench/wsclient"
 )
 
 func TestTheHandshakeIsValid(t *testing.T) {
@@ -20,7 +20,7 @@ func TestTheHandshakeIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire.Request(target))))
+	request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wsclient.HandshakeRequest(target))))
 	if err != nil || request.Host != "example.com:81" || request.RequestURI != "/a/b?c=d" {
 		t.Fatalf("got %+v, %v", request, err)
 	}
@@ -38,10 +38,10 @@ func TestEveryPrefixOfAnAnswerIsCut(t *testing.T) {
 	refused := "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot here\n"
 	for _, answer := range []string{admitted, refused} {
 		for i := range answer {
-			if _, err := wire.Answer([]byte(answer[:i]), false); !errors.Is(err, wire.ErrCut) {
-				t.Fatalf("%q: got %v, want %v", answer[:i], err, wire.ErrCut)
+			if _, err := wsclient.ParseHandshake([]byte(answer[:i]), false); !errors.Is(err, wsclient.ErrIncomplete) {
+				t.Fatalf("%q: got %v, want %v", answer[:i], err, wsclient.ErrIncomplete)
 			}
-			if _, err := wire.Answer([]byte(answer[:i]), true); err == nil || errors.Is(err, wire.ErrCut) {
+			if _, err := wsclient.ParseHandshake([]byte(answer[:i]), true); err == nil || errors.Is(err, wsclient.ErrIncomplete) {
 				t.Fatalf("%q, and no more: got %v", answer[:i], err)
 			}
 		}
@@ -49,7 +49,7 @@ func TestEveryPrefixOfAnAnswerIsCut(t *testing.T) {
 }
 
 func TestFramesBehindTheAnswerAreKept(t *testing.T) {
-	frames, err := wire.Answer([]byte(admitted+"\x81\x00"), false)
+	frames, err := wsclient.ParseHandshake([]byte(admitted+"\x81\x00"), false)
 	if err != nil || string(frames) != "\x81\x00" {
 		t.Errorf("got %q, %v", frames, err)
 	}
@@ -65,7 +65,7 @@ func TestWhatIsNoAdmissionSaysWhy(t *testing.T) {
 		strings.Replace(admitted, "s3pPL", "xxxxx", 1):                                             "Sec-WebSocket-Accept",
 		"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + strings.Repeat("<p>a page</p>", 2000): `"200 OK"`,
 	} {
-		if _, err := wire.Answer([]byte(answer), false); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := wsclient.ParseHandshake([]byte(answer), false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60q: got %.200v, want %s", answer, err, want)
 		}
 	}

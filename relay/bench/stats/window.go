@@ -1,4 +1,4 @@
-package tally
+package stats
 
 // Window is what one client has got: which of the last 64 events up to the newest. It is what IPsec keeps to refuse
 // replayed packets (RFC 4303 §3.4.3).
@@ -8,16 +8,16 @@ type Window struct {
 }
 
 // arrival is what the coming of an event means to one client.
-type arrival uint8
+type order uint8
 
 const (
-	inOrder  arrival = iota
-	late             // after a newer one
-	repeated         // it had come before, or is so old that nobody knows
+	inOrder    order = iota
+	outOfOrder       // after a newer one
+	duplicate        // it had come before, or is so old that nobody knows
 )
 
 // mark notes that event n has come.
-func (w *Window) mark(n uint32) arrival {
+func (w *Window) add(n uint32) order {
 	if n > w.newest {
 		w.seen = w.seen<<(n-w.newest) | 1
 		w.newest = n
@@ -25,10 +25,10 @@ func (w *Window) mark(n uint32) arrival {
 	}
 	bit := uint64(1) << (w.newest - n) // 0 from 64 on
 	if bit == 0 || w.seen&bit != 0 {
-		return repeated
+		return duplicate
 	}
 	w.seen |= bit
-	return late
+	return outOfOrder
 }
 
 // has reports whether event n has come.

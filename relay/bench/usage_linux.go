@@ -6,28 +6,28 @@ import (
 )
 
 // figures are what is measured at one moment. What is not known is nil.
-type figures struct {
+type usage struct {
 	resident, peak *int64         // the server's memory
 	tcp            *int64         // the kernel's
-	cpu, own       *time.Duration // the server's and this process's CPU time
+	cpu, bench     *time.Duration // the server's and this process's CPU time
 }
 
 // measure returns the figures of now; those of the server only if its process is given.
-func measure(server int) figures {
-	var f figures
+func measureUsage(server int) usage {
+	var f usage
 	if server != 0 {
-		f.cpu = known(process(server).cpuTime())
+		f.cpu = orNil(process(server).cpuTime())
 		if resident, peak, err := process(server).memory(); err == nil {
 			f.resident, f.peak = &resident, &peak
 		}
 	}
-	f.own = known(process(os.Getpid()).cpuTime())
-	f.tcp = known(tcpMemory())
+	f.bench = orNil(process(os.Getpid()).cpuTime())
+	f.tcp = orNil(tcpMemory())
 	return f
 }
 
 // known returns nil for what could not be measured.
-func known[T any](value T, err error) *T {
+func orNil[T any](value T, err error) *T {
 	if err != nil {
 		return nil
 	}
@@ -43,7 +43,7 @@ func growth[T ~int64](a, b *T) *T {
 }
 
 // share returns total in parts of n, nil if that is not known.
-func share[T ~int64](total *T, n uint64) *float64 {
+func perUnit[T ~int64](total *T, n uint64) *float64 {
 	if total == nil || n == 0 {
 		return nil
 	}

@@ -1,6 +1,6 @@
 // Package wire is a WebSocket client's side of RFC 6455, as bytes: what it says, and what it makes of what it hears,
 // however the network cuts that. It does no I/O, and looks at a message only for the number of its event.
-package wire
+package wsclient
 
 import (
 	"encoding/binary"
@@ -12,7 +12,7 @@ type Kind uint8
 
 // The kinds of items. Pongs are passed over.
 const (
-	Nothing Kind = iota // what came ends within something
+	None    Kind = iota // what came ends within something
 	Message             // a whole message has come
 	Ping                // to be answered with Pong of the payload
 	Close               // the server's last word
@@ -58,66 +58,66 @@ const (
 
 // Reader reads the frames of one server. It keeps no payload of messages, and allocates only where a header or a
 // control frame is cut. The zero value expects the first frame.
-type Reader struct {
-	held   []byte // a header or control frame of which the rest has not come
-	left   uint32 // bytes of the frame's payload that have not come
-	inside bool   // a message has begun and not ended
-	final  bool   // the frame that has begun is its message's last
-	finder finder // of the message that has begun
+type FrameReader struct {
+	partial   []byte        // a header or control frame of which the rest has not come
+	remaining uint32        // bytes of the frame's payload that have not come
+	inMessage bool          // a message has begun and not ended
+	final     bool          // the frame that has begun is its message's last
+	scanner   numberScanner // of the message that has begun
 }
 
 // Next returns the next item in p, and what of p is behind it. Of an item that p does not end, it remembers what it
 // must, and returns Nothing and no rest.
-func (r *Reader) Next(p []byte) (Item, []byte, error) {
+func (r *FrameReader) Next(p []byte) (Item, []byte, error) {
 	for len(p) > 0 {
-		if r.left > 0 {
-			n := min(len(p), int(r.left))
-			r.finder.look(p[:n])
-			r.left -= uint32(n)
+		if r.remaining > 0 {
+			n := min(len(p), int(r.remaining))
+			r.scanner.scan(p[:n])
+			r.remaining -= uint32(n)
 			p = p[n:]
 		} else {
 			var head []byte
-			if head, p = r.head(p); head == nil {
+			if head, p = r.header(p); head == nil {
 				break
 			}
-			if item, err := r.begin(head); err != nil || item.Kind != Nothing {
+			if item, err := r.startFrame(head); err != nil || item.Kind != None {
 				return item, p, err
 			}
 		}
-		if r.left == 0 && r.final {
-			return r.end(), p, nil
+		if r.remaining == 0 && r.final {
+			return r.endMessage(), p, nil
 		}
 	}
 	return Item{}, nil, nil
 }
 
 // end returns the message that has ended.
-func (r *Reader) end() Item {
-	number := r.finder.number
-	r.inside, r.final, r.finder = false, false, finder{}
+func (r *FrameReader) endMessage() Item {
+	number := r.scanner.number
+	r.inMessage, r.final, r.scanner = false, false, numberScanner{}
 	return Item{Kind: Message, Number: number}
 }
 
 // head returns a whole header, of a control frame with its payload, and what of p is behind it; nil if p ends before.
-func (r *Reader) head(p []byte) (head, rest []byte) {
-	if len(r.held) == 0 && len(p) >= headLen(p) {
-		n := headLen(p)
+func (r *FrameReader) header(p []byte) (header, rest []byte) {
+	if len(r.partial) == 0 && len(p) >= headerLen(p) {
+		n := headerLen(p)
 		return p[:n], p[n:]
 	}
-	for len(r.held) < headLen(r.held) {
+	for len(r.partial) < headerLen(r.partial) {
 		if len(p) == 0 {
 			return nil, nil
 		}
-		n := min(len(p), headLen(r.held)-len(r.held))
-		r.held = append(r.held, p[:n]...)
+		n := min(len(p), headerLen(r.partial)-len(r.partial))
+		r.partial = append(r.partial, p[:n]...)
 		p = p[n:]
 	}
-	head, r.held = r.held, r.held[:0]
-	return head, p
+	header, r.partial = r.partial, r.partial[:0]
+	return header, p
 }
 
 // headLen returns how long the header is that p begins with, as far as p tells; of a control frame, with its payload.
-func headLen(p []byte) int {
+func headerLen(p []byte) int {
 	switch {
 	case len(p) < 2:
 		return 2
@@ -133,24 +133,24 @@ func headLen(p []byte) int {
 }
 
 // begin begins the frame of head. It returns an item if that is a control frame.
-func (r *Reader) begin(head []byte) (Item, error) {
+func (r *FrameReader) startFrame(head []byte) (Item, error) {
 	switch opcode := head[0] & opcodeBits; {
 	case head[0]&reservedBit != 0:
 		return Item{}, ErrReserved
 	case head[1]&maskBit != 0:
 		return Item{}, ErrMasked
 	case opcode&controlBit != 0:
-		return control(head)
+		return parseControl(head)
 	case opcode > opBinary:
 		return Item{}, ErrOpcode
-	case r.inside != (opcode == opContinuation):
+	case r.inMessage != (opcode == opContinuation):
 		return Item{}, ErrFragmented
 	}
 	length := payloadLen(head)
 	if length > maxFrame {
 		return Item{}, ErrTooLong
 	}
-	r.left, r.inside, r.final = uint32(length), true, head[0]&finBit != 0
+	r.remaining, r.inMessage, r.final = uint32(length), true, head[0]&finBit != 0
 	return Item{}, nil
 }
 
@@ -166,7 +166,7 @@ func payloadLen(head []byte) uint64 {
 }
 
 // control returns what a whole control frame says.
-func control(frame []byte) (Item, error) {
+func parseControl(frame []byte) (Item, error) {
 	if frame[0]&finBit == 0 || frame[1]&lengthBits > 125 {
 		return Item{}, ErrControl
 	}

@@ -1,4 +1,4 @@
-package tally_test
+package stats_test
 
 import (
 	"math/rand/v2"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"wpre-relay/relay/bench/tally"
+	"wpre-relay/relay/bench/stats"
 )
 
 func TestQuantileIsTheNearestRank(t *testing.T) {
@@ -30,7 +30,7 @@ func TestQuantileIsTheNearestRank(t *testing.T) {
 		{hundred, 0.99, 99},
 		{hundred, 1, 100},
 	} {
-		if got := tally.Quantile(tc.times, tc.q); got != tc.want {
+		if got := stats.Quantile(tc.times, tc.q); got != tc.want {
 			t.Errorf("the quantile %v of %v: got %d, want %d", tc.q, tc.times, got, tc.want)
 		}
 	}
@@ -38,21 +38,21 @@ func TestQuantileIsTheNearestRank(t *testing.T) {
 
 func TestAnEventIsAwaitedUntilAllHaveItOrAreGone(t *testing.T) {
 	var (
-		counts  tally.Tally
-		clients [3]tally.Window
+		counts  stats.Recorder
+		clients [3]stats.Window
 	)
-	if counts.Awaits() {
+	if counts.Outstanding() {
 		t.Error("something is awaited before anything is written")
 	}
-	counts.Write(0, len(clients))
-	counts.Arrive(&clients[0], 1, 1)
-	counts.Leave(&clients[1])
-	if !counts.Awaits() {
+	counts.AddEvent(0, len(clients))
+	counts.AddDelivery(&clients[0], 1, 1)
+	counts.RemoveClient(&clients[1])
+	if !counts.Outstanding() {
 		t.Error("one client's delivery is not awaited")
 	}
-	counts.Arrive(&clients[2], 1, 2)
-	counts.Leave(&clients[0]) // it had got the event
-	if counts.Awaits() {
+	counts.AddDelivery(&clients[2], 1, 2)
+	counts.RemoveClient(&clients[0]) // it had got the event
+	if counts.Outstanding() {
 		t.Error("more is awaited than can come")
 	}
 	if got := counts.Summary(); got.Deliveries != 2 || got.Lost != 1 {
@@ -62,12 +62,12 @@ func TestAnEventIsAwaitedUntilAllHaveItOrAreGone(t *testing.T) {
 
 func TestForeignEventsAreNotCounted(t *testing.T) {
 	var (
-		counts tally.Tally
-		client tally.Window
+		counts stats.Recorder
+		client stats.Window
 	)
-	counts.Write(0, 1)
-	counts.Arrive(&client, 0, 1)
-	counts.Arrive(&client, 2, 1)
+	counts.AddEvent(0, 1)
+	counts.AddDelivery(&client, 0, 1)
+	counts.AddDelivery(&client, 2, 1)
 	if got := counts.Summary(); got.Deliveries != 0 || got.Repeated != 0 || got.Lost != 1 {
 		t.Errorf("got %+v, want nothing but 1 lost", got)
 	}
@@ -80,14 +80,14 @@ func TestEveryDeliveryIsCountedOnce(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		var (
-			counts                     tally.Tally
-			client                     tally.Window
+			counts                     stats.Recorder
+			client                     stats.Window
 			deliveries, late, repeated uint64
 			newest                     int
 			come                       = make(map[int]bool)
 		)
 		for range events {
-			counts.Write(0, 1)
+			counts.AddEvent(0, 1)
 		}
 		for range 2 * events {
 			n := min(events, max(1, newest-reach+random.IntN(reach+3)))
@@ -102,7 +102,7 @@ func TestEveryDeliveryIsCountedOnce(t *testing.T) {
 			}
 			come[n] = true
 			newest = max(newest, n)
-			counts.Arrive(&client, uint32(n), 1)
+			counts.AddDelivery(&client, uint32(n), 1)
 		}
 		got := counts.Summary()
 		if got.Deliveries != deliveries || got.OutOfOrder != late || got.Repeated != repeated || got.Lost != events-deliveries {
@@ -113,18 +113,18 @@ func TestEveryDeliveryIsCountedOnce(t *testing.T) {
 
 func TestTimesCountFromTheWriteAndOverlapOnce(t *testing.T) {
 	var (
-		counts tally.Tally
-		a, b   tally.Window
+		counts stats.Recorder
+		a, b   stats.Window
 	)
-	counts.Write(100, 2)
-	counts.Arrive(&a, 1, 110)
-	counts.Write(120, 2)
-	counts.Arrive(&b, 1, 150)
-	counts.Arrive(&a, 2, 160)
-	counts.Arrive(&b, 2, 170)
-	counts.Write(1000, 2) // nobody gets it
-	counts.Write(2000, 2)
-	counts.Arrive(&a, 4, 2005)
+	counts.AddEvent(100, 2)
+	counts.AddDelivery(&a, 1, 110)
+	counts.AddEvent(120, 2)
+	counts.AddDelivery(&b, 1, 150)
+	counts.AddDelivery(&a, 2, 160)
+	counts.AddDelivery(&b, 2, 170)
+	counts.AddEvent(1000, 2) // nobody gets it
+	counts.AddEvent(2000, 2)
+	counts.AddDelivery(&a, 4, 2005)
 	got := counts.Summary()
 	if got.Busy != 70+5 || got.Events != 4 || got.Captured != 3 || got.Lost != 3 {
 		t.Errorf("got %+v, want busy for 75, 3 captured of 4, 3 lost", got)
@@ -142,12 +142,12 @@ func TestTimesCountFromTheWriteAndOverlapOnce(t *testing.T) {
 
 func TestWhatIsOverheardCountsByItsOrder(t *testing.T) {
 	var (
-		counts tally.Tally
-		a, b   tally.Window
+		counts stats.Recorder
+		a, b   stats.Window
 	)
-	counts.Overhear(&a, 10, 2)
-	counts.Overhear(&a, 20, 2)
-	counts.Overhear(&b, 25, 2)
+	counts.AddExternal(&a, 10, 2)
+	counts.AddExternal(&a, 20, 2)
+	counts.AddExternal(&b, 25, 2)
 	got := counts.Summary()
 	if got.Events != 2 || got.Deliveries != 3 || got.Lost != 1 || !slices.Equal(got.Spread, []time.Duration{0, 15}) {
 		t.Errorf("got %+v, want 3 deliveries of 2 events, 1 lost", got)
