@@ -46,7 +46,7 @@ func operate(t *testing.T, opts admin.Options) *operated {
 	ended := make(chan struct{})
 	go func() { defer close(ended); o.rel.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
-	served := server.New(log, 0, server.Options{Logger: quiet})
+	served := server.New(log.Reader, 0, server.Options{Logger: quiet})
 	health := admin.Health{
 		Version:  "v1",
 		Started:  time.Now(),

@@ -60,7 +60,7 @@ func Run(ctx context.Context, settings config.Relay, opts Options) error {
 	opts = opts.withDefaults()
 	for {
 		err := runOnce(ctx, settings, opts)
-		if !errors.Is(err, sharedlog.ErrRenewed) || ctx.Err() != nil {
+		if !errors.Is(err, sharedlog.ErrStreamReset) || ctx.Err() != nil {
 			return err
 		}
 		opts.Logger.Warn("the shared history is another one: all clients begin anew, and are told of a gap", "error", err)

@@ -30,10 +30,10 @@ func (p *parts) serverOptions() server.Options {
 		options.ResumeFile = filepath.Join(p.state, "resume.json")
 	}
 	if p.forward != nil {
-		options.Said = func(client, text string) { p.forward.Offer(webhook.Message{Text: text, Client: client}) }
+		options.Said = func(client, text string) { p.forward.Enqueue(webhook.Message{Text: text, Client: client}) }
 	}
 	if p.shared != nil {
-		options.Behind = p.shared.Away
+		options.Behind = p.shared.Disconnected
 	}
 	return options
 }

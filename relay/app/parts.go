@@ -25,7 +25,7 @@ type parts struct {
 	guard     *security.Guard
 	monitor   *admin.Monitor
 	capture   *capture
-	shared    *sharedlog.Shared // nil if the history is this relay's own
+	shared    *sharedlog.Stream // nil if the history is this relay's own
 	door      *door
 	operators net.Listener  // nil if they may look nowhere
 	forward   *webhook.Hook // nil if nothing is forwarded
@@ -94,7 +94,7 @@ func (p *parts) locate() (file string, err error) {
 }
 
 // openShared returns this relay's part in a history that it shares with others, nil if it shares none.
-func (p *parts) openShared() (*sharedlog.Shared, error) {
+func (p *parts) openShared() (*sharedlog.Stream, error) {
 	s := p.settings
 	if s.Broker == nil {
 		return nil, nil

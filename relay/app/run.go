@@ -29,26 +29,27 @@ func (p *parts) run(ctx context.Context, cancel context.CancelCauseFunc) error {
 	if p.shared != nil {
 		return p.serveShared(ctx, cancel)
 	}
-	return p.serve(ctx, p.capture.log, p.capture.before)
+	return p.serve(ctx, p.capture.log.Reader, p.capture.before)
 }
 
 // serveShared serves the history that is shared, once that is reached.
 func (p *parts) serveShared(ctx context.Context, cancel context.CancelCauseFunc) error {
 	p.door.open() // who comes before the broker is reached is told so
-	if err := p.shared.Join(ctx); err != nil {
+	joined, err := p.shared.Join(ctx)
+	if err != nil {
 		cancel(err) // counts only if nothing else has ended ctx
 		return onPurpose(ctx)
 	}
 	defer start(func(ctx context.Context) {
-		if err := p.shared.Run(ctx); err != nil {
+		if err := joined.Run(ctx); err != nil {
 			cancel(err)
 		}
 	})()
-	return p.serve(ctx, p.shared.Log(), p.shared.Log().Head().Seq)
+	return p.serve(ctx, joined.Log(), joined.Log().Head().Seq)
 }
 
 // serve serves a log until ctx ends, and then sees clients off. Records after number found were found at the start.
-func (p *parts) serve(ctx context.Context, log *eventlog.Log, found uint64) error {
+func (p *parts) serve(ctx context.Context, log *eventlog.Reader, found uint64) error {
 	server := server.New(log, found, p.serverOptions())
 	defer start(server.Run, p.guard.Run, p.reload)()
 	p.door.leadTo(server)
@@ -60,7 +61,7 @@ func (p *parts) serve(ctx context.Context, log *eventlog.Log, found uint64) erro
 
 	<-ctx.Done()
 	why := context.Cause(ctx)
-	if !errors.Is(why, sharedlog.ErrRenewed) { // else it begins anew, and the manager would kill what does not end
+	if !errors.Is(why, sharedlog.ErrStreamReset) { // else it begins anew, and the manager would kill what does not end
 		systemd.Stopping()
 	}
 	p.logger.Info("stopping", "why", why, "clients", server.Status().Clients)

@@ -6,30 +6,34 @@ import (
 	"wpre-relay/schema"
 )
 
-// skipped is how many numbers are passed over where it is not known which were given out: after the system went down
-// before the journal was on the disk, say. It is far more than can be given out within the second that takes.
-const skipped = 1 << 20
+// skippedSeqs is the number of sequence numbers that Open skips if it cannot know the last assigned one, for
+// example after a power cut before the journal was synced. KeepSynced syncs once a second, and a relay cannot
+// assign 1,048,576 numbers within a second.
+const skippedSeqs = 1 << 20
 
-// Gap is a stretch of the history that is lost, or no longer kept, to a client that asks for it.
+// Gap is a range of sequence numbers that a client asked for and cannot get, because the records are lost or no
+// longer retained.
 type Gap struct {
-	Since schema.Position // what the client had
-	Until schema.Position // where it goes on: it gets what comes after this
+	Since schema.Position // the client's position
+	Until schema.Position // the position that the client continues after
 
-	// Uncounted is set for a client that is not shown all events: how many of these it would have been is not known.
+	// Uncounted is set for a client that does not see all events. The number of missing events that it would have
+	// seen is unknown.
 	Uncounted bool
 }
 
-// Missing returns how many events that is. It is not known between two epochs, where numbers were skipped, and if g is
-// Uncounted.
+// Missing returns the number of missing events. It is not known if the epochs differ, if numbers were skipped, or if
+// Uncounted is set.
 func (g Gap) Missing() (n uint64, known bool) {
 	if g.Uncounted || g.Since.Epoch != g.Until.Epoch || g.Since.Seq > g.Until.Seq {
 		return 0, false
 	}
 	n = g.Until.Seq - g.Since.Seq
-	return n, n < skipped
+	return n, n < skippedSeqs
 }
 
-// AppendJSON appends {"since":POSITION,"until":POSITION,"missing":N}, without missing if that is not known.
+// AppendJSON appends {"since":POSITION,"until":POSITION,"missing":N} to dst. It omits missing if the number is not
+// known.
 func (g Gap) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"since":`...)
 	dst = g.Since.AppendJSON(dst)
@@ -42,5 +46,5 @@ func (g Gap) AppendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// MarshalJSON is AppendJSON.
+// MarshalJSON implements json.Marshaler. It returns what AppendJSON appends.
 func (g Gap) MarshalJSON() ([]byte, error) { return g.AppendJSON(nil), nil }

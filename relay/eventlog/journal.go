@@ -18,45 +18,44 @@ import (
 )
 
 const (
-	journalName = "journal.ndjson"
-	formerName  = "journal.1.ndjson" // the one before, kept until the next rotation
-	lockName    = "lock"
+	journalName  = "journal.ndjson"
+	previousName = "journal.1.ndjson" // the segment before, kept until the next rotation
+	lockName     = "lock"
 )
 
-// journal is the history on disk: a text file that only grows, and is renamed and begun anew when it is full, so
-// that between one and two times the history's bound is on the disk.
+// journal is the log on disk: an append-only text file, the current segment. A full segment is renamed, and
+// replaces the previous one. The disk therefore holds one to two times Options.Records, once there are that many.
 type journal struct {
-	dir    string
-	opts   Options
-	logger *slog.Logger
-	lock   *flock.Flock
-	made   bool // there was nothing in dir
+	dir     string
+	opts    Options
+	logger  *slog.Logger
+	lock    *flock.Flock
+	created bool // dir held no log before
 
-	mu         sync.Mutex // held while the disk is written
-	marker     marker     // as on the disk; guarded by mu
-	pending    pending    // guarded by mu
-	full       []*segment // rotated away and not yet synced; guarded by mu
-	dropped    []*segment // to be closed; guarded by mu
-	unsynced   bool       // current was written after the last sync began; guarded by mu
-	lost       int        // records that no longer fitted into pending; guarded by mu
-	failure    error      // why the last write failed; guarded by mu
-	complained time.Time  // when failure was logged last; guarded by mu
+	mu         sync.Mutex  // held during writes to the disk
+	checkpoint checkpoint  // as it is on disk; guarded by mu
+	buffer     writeBuffer // guarded by mu
+	rotated    []*segment  // renamed and not yet synced; guarded by mu
+	deleted    []*segment  // removed from dir and not yet closed; guarded by mu
+	dirty      bool        // current was written since the last sync started; guarded by mu
+	lost       int         // number of records that did not fit into buffer; guarded by mu
+	writeErr   error       // why the last write failed; guarded by mu
+	loggedAt   time.Time   // when writeErr was last logged; guarded by mu
 
-	blocks blocks // read last
+	cache blockCache
 
-	// Held for moments only, never while the disk is waited for; to change the segments one needs mu as well.
-	placing sync.Mutex
-	current *segment // guarded by placing
-	former  *segment // nil if there is none; guarded by placing
+	segmentsMu sync.Mutex // held for moments only, never during disk I/O; a writer of the segments also holds mu
+	current    *segment   // guarded by segmentsMu
+	previous   *segment   // nil if there is none; guarded by segmentsMu
 }
 
-// openJournal opens the journal in dir for this process alone. It returns the position of the record to come.
+// openJournal opens the journal in dir and locks it for this process. It returns the position of the next record.
 func openJournal(dir string, opts Options) (j *journal, next schema.Position, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, next, fmt.Errorf("make the state folder: %w (give another with --state-dir)", err)
+		return nil, next, fmt.Errorf("create state directory: %w; set --state-dir to a writable directory", err)
 	}
 	j = &journal{dir: dir, opts: opts, logger: opts.Logger.With("journal", filepath.Join(dir, journalName))}
-	if err := j.takeLock(); err != nil {
+	if err := j.acquireLock(); err != nil {
 		return nil, next, err
 	}
 	next, err = j.load()
@@ -66,130 +65,129 @@ func openJournal(dir string, opts Options) (j *journal, next schema.Position, er
 	return j, next, nil
 }
 
-// takeLock keeps a second relay out. The lock goes with the process, however that ends.
-func (j *journal) takeLock() error {
+// acquireLock fails if another process has the journal open. The kernel releases the lock when the process ends,
+// even after kill -9.
+func (j *journal) acquireLock() error {
 	path := filepath.Join(j.dir, lockName)
 	j.lock = flock.New(path, flock.SetPermissions(0o600))
 	ok, err := j.lock.TryLock()
 	if err != nil {
-		return fmt.Errorf("lock the state folder: %w (give another with --state-dir)", err)
+		return fmt.Errorf("lock state directory: %w; set --state-dir to a writable directory", err)
 	}
 	if !ok {
 		pid, _ := os.ReadFile(path)
-		return fmt.Errorf("the state folder %s is in use by another wpre-relay (PID %s): stop that one, or give this one another folder with --state-dir",
-			j.dir, strings.TrimSpace(string(pid)))
+		return fmt.Errorf("state directory %s is in use by another wpre-relay (PID %s); stop it, "+
+			"or set --state-dir to another directory", j.dir, strings.TrimSpace(string(pid)))
 	}
 	if err := os.WriteFile(path, fmt.Appendln(nil, os.Getpid()), 0o600); err != nil {
-		j.logger.Debug("the lock file does not tell who holds it", "error", err)
+		j.logger.Debug("PID not written to lock file", "error", err)
 	}
 	return nil
 }
 
-// load indexes what former runs left, cuts a line off that was not finished, and opens the journal for more.
+// load indexes the segments of former runs, truncates an unfinished line at the end, and opens the journal for
+// appending.
 func (j *journal) load() (next schema.Position, err error) {
-	noted, err := readMarker(j.dir)
+	saved, err := readCheckpoint(j.dir)
 	if err != nil {
-		return next, fmt.Errorf("read the state: %w", err)
+		return next, fmt.Errorf("read checkpoint: %w", err)
 	}
-	former, last, _, err := j.open(formerName, os.O_RDONLY, schema.Position{})
+	previous, last, _, err := j.openSegment(previousName, os.O_RDONLY, schema.Position{})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return next, err
 	}
 	epoch := last.Epoch
-	current, last, found, err := j.open(journalName, os.O_RDWR|os.O_CREATE|os.O_APPEND, last)
+	current, last, found, err := j.openSegment(journalName, os.O_RDWR|os.O_CREATE|os.O_APPEND, last)
 	if err != nil {
 		return next, err
 	}
-	if former != nil && epoch != last.Epoch {
-		former.lines = nil
+	if previous != nil && epoch != last.Epoch {
+		previous.index = nil
 	}
-	j.current, j.former = current, former
+	j.current, j.previous = current, previous
 	if err := current.file.Truncate(current.size); err != nil {
-		return next, fmt.Errorf("cut the journal back to its last whole line: %w", err)
+		return next, fmt.Errorf("truncate journal to its last complete line: %w", err)
 	}
-	return j.number(noted, last, found.last), nil
+	return j.firstPosition(saved, last, found.atEnd), nil
 }
 
-// number returns the position of the record to come, which was not given to any other, and notes it.
-func (j *journal) number(noted marker, last schema.Position, damaged bool) (next schema.Position) {
+// firstPosition returns a position for the next record that was never assigned before, and writes a checkpoint with
+// it. Last is the newest position in the journal. Damaged says that damaged lines follow it.
+func (j *journal) firstPosition(saved checkpoint, last schema.Position, damaged bool) (next schema.Position) {
 	next = schema.Position{Epoch: last.Epoch, Seq: last.Seq + 1}
-	if noted.Next.Epoch != "" && (next.Epoch == "" || next.Epoch == noted.Next.Epoch) {
-		next = schema.Position{Epoch: noted.Next.Epoch, Seq: max(next.Seq, noted.Next.Seq)}
+	if saved.Next.Epoch != "" && (next.Epoch == "" || next.Epoch == saved.Next.Epoch) {
+		next = schema.Position{Epoch: saved.Next.Epoch, Seq: max(next.Seq, saved.Next.Seq)}
 	}
 	switch {
 	case next.Epoch == "":
-		j.made = true
+		j.created = true
 		next.Epoch = NewEpoch()
-	case damaged || noted.unsure():
-		next.Seq += skipped
-		j.logger.Warn("what was sent last may not be in the journal; numbers are passed over, and clients that resume are told of a gap",
+	case damaged || saved.uncertain():
+		next.Seq += skippedSeqs
+		j.logger.Warn("newest events may be missing from the journal, resuming clients get a gap notice",
 			"until", last, "next", next)
 	}
-	j.mark(marker{Next: next, Boot: bootID()})
+	j.writeCheckpoint(checkpoint{Next: next, Boot: bootID()})
 	return next
 }
 
-// NewEpoch returns an epoch that no other history has: eight random letters and digits.
+// NewEpoch returns a new epoch: eight random letters and digits, so that no two logs have the same one.
 func NewEpoch() string { return strings.ToLower(rand.Text()[:8]) }
 
-// open opens and indexes one of the files, whose records come after a position. It returns the last one's.
-func (j *journal) open(name string, flags int, after schema.Position) (s *segment, last schema.Position, found damage, err error) {
+// openSegment opens and indexes a segment whose records follow a position. It returns the last record's position.
+func (j *journal) openSegment(name string, flags int, after schema.Position) (
+	s *segment, last schema.Position, found damage, err error,
+) {
 	file, err := os.OpenFile(filepath.Join(j.dir, name), flags, 0o600)
 	if err != nil {
-		return nil, after, found, fmt.Errorf("open the journal: %w (give another folder with --state-dir)", err)
+		return nil, after, found, fmt.Errorf("open journal: %w; set --state-dir to another directory", err)
 	}
 	s = &segment{name: name, file: file}
-	epoch, found, err := s.index(file, after)
+	last, found, err = s.scan(file, after)
 	if err != nil {
-		return nil, after, found, errors.Join(fmt.Errorf("read the journal: %w", err), file.Close())
+		return nil, after, found, errors.Join(fmt.Errorf("read journal: %w", err), file.Close())
 	}
-	last = schema.Position{Epoch: epoch, Seq: after.Seq}
-	if n := len(s.lines); n > 0 {
-		last.Seq = s.lines[n-1].seq
-	}
-	if found.lines > 0 || found.tail > 0 {
-		j.logger.Warn("the journal is damaged; what is whole is kept", "file", name, "kept", len(s.lines), "until", last,
-			"damaged_lines", found.lines, "damaged_bytes", found.bytes, "first_damaged_line", found.first, "unfinished_bytes", found.tail)
+	if found.lines > 0 || found.partialBytes > 0 {
+		j.logger.Warn("journal is damaged, keeping undamaged records", "file", name, "kept", len(s.index),
+			"until", last, "damaged_lines", found.lines, "damaged_bytes", found.bytes,
+			"first_damaged_line", found.firstLine, "unfinished_bytes", found.partialBytes)
 	}
 	return s, last, found, nil
 }
 
-// mark notes m beside the journal. If that cannot be written, then the journal as a rule cannot either, which is
-// complained of.
-func (j *journal) mark(m marker) {
-	if m == j.marker {
+// writeCheckpoint writes c if it differs from the checkpoint on disk. It logs a failure at debug level only,
+// because the journal usually fails for the same reason and reports it.
+func (j *journal) writeCheckpoint(c checkpoint) {
+	if c == j.checkpoint {
 		return
 	}
-	if err := m.write(j.dir); err != nil {
-		j.logger.Debug("the state cannot be noted", "error", err)
+	if err := c.write(j.dir); err != nil {
+		j.logger.Debug("checkpoint not written", "error", err)
 		return
 	}
-	j.marker = m
+	j.checkpoint = c
 }
 
-// new reports whether there was nothing in the folder.
-func (j *journal) new() bool { return j.made }
-
-func (j *journal) folder() string { return j.dir }
-
+// err returns why the last write failed, or nil if it succeeded.
 func (j *journal) err() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.failure
+	return j.writeErr
 }
 
-// close writes what there is to write, and notes that next is the position of the record to come.
+// close writes and syncs the buffered records, writes a checkpoint with the position of the next record, and
+// releases the lock.
 func (j *journal) close(next schema.Position) error {
 	j.sync()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	err := j.failure
+	err := j.writeErr
 	if err == nil {
-		j.mark(marker{Next: next}) // the system may go down now
+		j.writeCheckpoint(checkpoint{Next: next}) // without Boot, since the system may go down now
 	}
 	err = errors.Join(err, j.current.closeFile())
-	if j.former != nil {
-		err = errors.Join(err, j.former.closeFile())
+	if j.previous != nil {
+		err = errors.Join(err, j.previous.closeFile())
 	}
 	return errors.Join(err, j.lock.Unlock())
 }

@@ -67,8 +67,8 @@ func folder(t testing.TB, files map[string][]byte) string {
 	return dir
 }
 
-// TestWhateverByteIsDamagedTheRestIsKept changes each byte of both files, in one of several ways: all lines but that one, or
-// the two that it joins, are kept; what is dropped is told; and no number is given to two events.
+// TestWhateverByteIsDamagedTheRestIsKept changes each byte of both files, in one of several ways: all lines but
+// that one, or the two that it joins, are kept; what is dropped is told; and no number is given to two events.
 func TestWhateverByteIsDamagedTheRestIsKept(t *testing.T) {
 	files, want := journal(t)
 	for name, content := range files {
@@ -287,7 +287,7 @@ func TestWhatIsNoLongerInMemoryIsTheSame(t *testing.T) {
 		}
 	}
 	for n, seq := range map[int]uint64{0: 500, 1: 499, 2: 498, 3: 497, 400: 100, 500: 0, 501: 0} {
-		if got := l.Before(n); got.Seq != seq {
+		if got := l.BeforeNewest(n); got.Seq != seq {
 			t.Errorf("before the newest %d is %d, want %d", n, got.Seq, seq)
 		}
 	}

@@ -200,7 +200,7 @@ func TestTheHistoryIsBoundedByBytes(t *testing.T) {
 
 func TestNextGivesWhatComesAfterAPosition(t *testing.T) {
 	l := open(t, t.TempDir(), eventlog.Options{Records: 5})
-	recs, _, grown, err := l.Next(nil, 0, 1000)
+	recs, _, grown, err := l.ReadMemory(nil, 0, 1000)
 	if len(recs) > 0 || err != nil {
 		t.Fatalf("an empty log gives %d records, %v", len(recs), err)
 	}
@@ -229,7 +229,7 @@ func TestNextGivesWhatComesAfterAPosition(t *testing.T) {
 		{after: 99, max: 1, want: 0},
 		{after: 2, max: 10 * size, want: 5, gap: true},
 	} {
-		recs, _, grown, err := l.Next(nil, tc.after, tc.max)
+		recs, _, grown, err := l.ReadMemory(nil, tc.after, tc.max)
 		if !errors.Is(err, tc.wantErr) || len(recs) != tc.want {
 			t.Errorf("after %d, up to %d bytes: %d records, %v; want %d, %v", tc.after, tc.max, len(recs), err, tc.want, tc.wantErr)
 			continue
@@ -292,7 +292,7 @@ func TestAFullDiskLosesNothingThatFitsLater(t *testing.T) {
 	if got := l.Head().Seq; got != uint64(n) {
 		t.Errorf("%d events were added, the head is %d", n, got)
 	}
-	if c := strings.Count(log.String(), "THE JOURNAL CANNOT BE WRITTEN"); c != 1 {
+	if c := strings.Count(log.String(), "journal write failed"); c != 1 {
 		t.Errorf("the log complains %d times, want once:\n%s", c, log.String())
 	}
 	if err := os.Remove(ballast); err != nil {
@@ -348,7 +348,7 @@ func BenchmarkNext(b *testing.B) {
 	var recs []*eventlog.Record
 	b.ReportAllocs()
 	for b.Loop() {
-		recs, _, _, _ = l.Next(recs, 999, 64<<10)
+		recs, _, _, _ = l.ReadMemory(recs, 999, 64<<10)
 	}
 	if len(recs) != 1 {
 		b.Fatal(len(recs))

@@ -1,57 +1,39 @@
 package eventlog
 
 import (
-	"time"
+	"sync"
 
 	"wpre-relay/schema"
 )
 
-// store is what keeps the records beyond memory, and across restarts: a journal, or nothing.
-type store interface {
-	append(recs []*Record)
-	read(recs []*Record, seq uint64, limit time.Time) ([]*Record, error)
-	first(seq uint64, limit time.Time) (n uint64, ok bool)
-	newest(n int) (seq uint64, ok bool)
-	new() bool
-	folder() string
-	err() error
-	sync()
-	close(next schema.Position) error
+// Mirror is an in-memory copy of the newest records of a log that is numbered and kept elsewhere. It has no Append,
+// because only the origin assigns sequence numbers. Use NewMirror.
+type Mirror struct {
+	*Reader
+
+	putMu sync.Mutex // held by Put, which keeps the order
 }
 
-// Mirror returns a log in memory alone of records that are numbered, and kept, elsewhere: of those that come after a
-// position there. Put adds them; Append must not be called. MemoryRecords is as Records, unless it is less.
-func Mirror(after schema.Position, opts Options) *Log {
+// NewMirror returns a mirror of the records that follow position after at the origin. MemoryRecords defaults to
+// Records.
+func NewMirror(after schema.Position, opts Options) *Mirror {
 	if opts.MemoryRecords <= 0 {
 		opts.MemoryRecords = opts.Records
 	}
-	return newLog(nothing{}, schema.Position{Epoch: after.Epoch, Seq: after.Seq + 1}, opts.withDefaults())
+	next := schema.Position{Epoch: after.Epoch, Seq: after.Seq + 1}
+	return &Mirror{Reader: newReader(nil, next, opts.withDefaults())}
 }
 
-// Put adds records to a mirror, in their order, and wakes all who wait for more. A record whose number is not beyond the
-// head is passed over; numbers that are missing are lost to clients, who are told so.
-func (l *Log) Put(recs ...*Record) {
-	l.appending.Lock()
-	defer l.appending.Unlock()
-	for len(recs) > 0 && recs[0].Position.Seq < l.next {
+// Put adds records, which must be in order, and wakes waiting readers. It skips records whose sequence numbers are
+// not above the head. Clients get a gap notice for missing sequence numbers.
+func (m *Mirror) Put(recs ...*Record) {
+	m.putMu.Lock()
+	defer m.putMu.Unlock()
+	head := m.Head().Seq
+	for len(recs) > 0 && recs[0].Position.Seq <= head {
 		recs = recs[1:]
 	}
-	if len(recs) == 0 {
-		return
+	if len(recs) > 0 {
+		m.publish(recs)
 	}
-	l.next = recs[len(recs)-1].Position.Seq + 1
-	l.publish(recs)
 }
-
-// nothing keeps nothing.
-type nothing struct{}
-
-func (nothing) append([]*Record)                                              {}
-func (nothing) read(recs []*Record, _ uint64, _ time.Time) ([]*Record, error) { return recs, nil }
-func (nothing) first(uint64, time.Time) (uint64, bool)                        { return 0, false }
-func (nothing) newest(int) (uint64, bool)                                     { return 0, false }
-func (nothing) new() bool                                                     { return false }
-func (nothing) folder() string                                                { return "" }
-func (nothing) err() error                                                    { return nil }
-func (nothing) sync()                                                         {}
-func (nothing) close(schema.Position) error                                   { return nil }

@@ -7,37 +7,39 @@ import (
 	"wpre-relay/schema"
 )
 
-// Record is an event in its place. It is immutable and shared by all clients.
+// Record is an event and its position. It is immutable and shared by all clients.
 type Record struct {
 	Position schema.Position
 	Time     time.Time // when it was appended, UTC, to the microsecond
 	Event    schema.Event
 }
 
-// NewRecord returns the record of an event in its place, for Put. It keeps nothing of ev's document.
+// NewRecord returns the record of an event, for Mirror.Put. It copies the document, so that the caller may reuse
+// the memory of ev.
 func NewRecord(at schema.Position, time time.Time, ev schema.Event) *Record {
-	return newRecord(at, time, ev)
-}
-
-// Void returns a record that holds no event: its number is given to nothing, so that nobody misses it. Nobody may be shown
-// it.
-func Void(at schema.Position, time time.Time) *Record { return &Record{Position: at, Time: time} }
-
-// IsVoid reports whether it is one of Void.
-func (r *Record) IsVoid() bool { return r.Event.Document == nil }
-
-// newRecord returns a record with its own copy of the document, so that the caller may reuse ev's memory.
-func newRecord(at schema.Position, now time.Time, ev schema.Event) *Record {
 	ev.Document = slices.Clone(ev.Document)
-	return &Record{Position: at, Time: now, Event: ev}
+	return &Record{Position: at, Time: time, Event: ev}
 }
 
-// line returns the record as the journal keeps it.
+// NewTombstone returns a record without an event. It occupies a sequence number that has no event, so that clients
+// do not get a gap notice for it. It must not be sent to clients.
+func NewTombstone(at schema.Position, time time.Time) *Record {
+	return &Record{Position: at, Time: time}
+}
+
+// IsTombstone reports whether r was made by NewTombstone.
+func (r *Record) IsTombstone() bool { return r.Event.Document == nil }
+
+// line returns the record's line in the journal.
 func (r *Record) line() schema.Line {
-	return schema.Line{Stamp: schema.Stamp{Position: r.Position, Time: r.Time}, From: r.Event.From, Document: r.Event.Document}
+	return schema.Line{
+		Stamp:    schema.Stamp{Position: r.Position, Time: r.Time},
+		From:     r.Event.From,
+		Document: r.Event.Document,
+	}
 }
 
-// parseRecord returns the record that a line of the journal holds.
+// parseRecord returns the record of a line in the journal.
 func parseRecord(text []byte) (*Record, error) {
 	l, err := schema.ParseLine(text)
 	if err != nil {
@@ -48,5 +50,5 @@ func parseRecord(text []byte) (*Record, error) {
 		return nil, err
 	}
 	ev.From = l.From
-	return newRecord(l.Position, l.Time, ev), nil
+	return NewRecord(l.Position, l.Time, ev), nil
 }

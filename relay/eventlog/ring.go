@@ -5,51 +5,51 @@ import (
 	"time"
 )
 
-// ring holds the newest records in memory, in their order, up to a count and a weight.
+// ring holds the newest records in memory, in order, bounded by count and by bytes. Its owner locks it.
 type ring struct {
-	recs     []*Record // the oldest is at first, the others follow, around the end
+	recs     []*Record // the oldest is at first; the others follow and wrap around
 	first    int
 	count    int
-	bytes    int // of documents
+	bytes    int // sum of the documents' lengths
 	maxBytes int
 }
 
 func newRing(records, bytes int) ring { return ring{recs: make([]*Record, records), maxBytes: bytes} }
 
-// at returns the record that i others come before.
+// at returns record i, counted from the oldest.
 func (r *ring) at(i int) *Record { return r.recs[(r.first+i)%len(r.recs)] }
 
-// after returns how many records have no number beyond seq.
-func (r *ring) after(seq uint64) int {
+// indexAfter returns the index of the first record after sequence number seq, or count if there is none.
+func (r *ring) indexAfter(seq uint64) int {
 	if r.count == 0 || r.at(r.count-1).Position.Seq <= seq {
 		return r.count
 	}
 	return sort.Search(r.count, func(i int) bool { return r.at(i).Position.Seq > seq })
 }
 
-// expired returns how many records are from before t.
-func (r *ring) expired(t time.Time) int {
+// indexSince returns the index of the first record that is not older than t, or count if there is none.
+func (r *ring) indexSince(t time.Time) int {
 	if r.count == 0 || !r.at(0).Time.Before(t) {
 		return 0
 	}
 	return sort.Search(r.count, func(i int) bool { return !r.at(i).Time.Before(t) })
 }
 
-// push adds rec and drops what is beyond the bounds; rec itself stays.
+// push adds rec and evicts the oldest records beyond the bounds. It never evicts rec itself.
 func (r *ring) push(rec *Record) {
 	if r.count == len(r.recs) {
-		r.drop()
+		r.evict()
 	}
 	r.recs[(r.first+r.count)%len(r.recs)] = rec
 	r.count++
 	r.bytes += len(rec.Event.Document)
 	for r.bytes > r.maxBytes && r.count > 1 {
-		r.drop()
+		r.evict()
 	}
 }
 
-// drop drops the oldest record.
-func (r *ring) drop() {
+// evict removes the oldest record.
+func (r *ring) evict() {
 	r.bytes -= len(r.recs[r.first].Event.Document)
 	r.recs[r.first] = nil
 	r.first = (r.first + 1) % len(r.recs)

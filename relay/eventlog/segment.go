@@ -14,72 +14,79 @@ import (
 	"wpre-relay/schema"
 )
 
-// segment is one of the journal's files, and where its records are.
+// segment is one file of the journal and the index of its records. The journal guards name, size and index.
 type segment struct {
-	name  string // of the file, in the state folder
-	size  int64  // of the whole lines in it
-	lines []place
+	name  string // of the file in the state directory
+	size  int64  // length of the complete lines
+	index []indexEntry
 
-	using sync.RWMutex // held to read while file is read, to write while it is closed
-	file  *os.File     // guarded by using where it is read
+	fileMu sync.RWMutex // held shared during reads and syncs, exclusively while file is closed or replaced
+	file   *os.File
 }
 
-// place is where a record is in a file.
-type place struct {
-	seq     uint64
-	written int64 // Unix time in microseconds
-	end     int64 // of its line; it begins where the one before ends, unless damaged ones are between
+// indexEntry locates a record in a segment. Its line starts where the line before ends, or after damaged lines.
+type indexEntry struct {
+	seq  uint64
+	time int64 // when the record was appended, in microseconds since 1970
+	end  int64 // offset of the byte after its line
 }
 
-// damage is what was not readable in a file.
+// damage describes the lines of a segment that are unreadable.
 type damage struct {
-	lines int   // damaged ones
-	bytes int64 // in them
-	first int   // number of the first of them, from 1
-	last  bool  // no whole line comes behind them
-	tail  int64 // bytes of a line that was not finished
+	lines        int   // number of damaged lines
+	bytes        int64 // their total length
+	firstLine    int   // line number of the first one, from 1
+	atEnd        bool  // no undamaged line follows the last damaged one
+	partialBytes int64 // length of an unfinished line at the end
 }
 
-// index reads the file through and notes where its whole lines are. It returns the epoch of the last; lines of another
-// before it are passed over. A number that is not beyond the one before stands twice, and counts once.
-func (s *segment) index(file io.Reader, after schema.Position) (epoch string, found damage, err error) {
-	epoch = after.Epoch
+// scan reads the whole file and indexes its undamaged lines. It returns the last record's position. If the epoch
+// changes, it drops the lines before the change. It drops a record whose sequence number is not above the one
+// before, because that record was written twice.
+func (s *segment) scan(file io.Reader, after schema.Position) (last schema.Position, found damage, err error) {
+	last = after
 	lines := bufio.NewReaderSize(file, 64<<10)
 	var line []byte
-	for n, at := 1, int64(0); ; n++ {
+	for n, offset := 1, int64(0); ; n++ {
 		line, err = readLine(lines, line[:0])
 		if err != nil {
-			found.tail = int64(len(line))
+			found.partialBytes = int64(len(line))
 			break
 		}
-		at += int64(len(line))
+		offset += int64(len(line))
+		s.size = offset
 		l, err := schema.ParseLine(line)
-		s.size = at
 		if err != nil {
-			found.lines++
-			found.bytes += int64(len(line))
-			found.last = true
-			if found.lines == 1 {
-				found.first = n
-			}
+			found.add(n, len(line))
 			continue
 		}
-		found.last = false
-		if l.Position.Epoch != epoch {
-			epoch, after.Seq, s.lines = l.Position.Epoch, 0, nil
+		found.atEnd = false
+		if l.Position.Epoch != last.Epoch {
+			last, s.index = schema.Position{Epoch: l.Position.Epoch}, nil
 		}
-		if l.Position.Seq > after.Seq {
-			s.lines = append(s.lines, place{l.Position.Seq, l.Time.UnixMicro(), at})
-			after.Seq = l.Position.Seq
+		if l.Position.Seq > last.Seq {
+			s.index = append(s.index, indexEntry{l.Position.Seq, l.Time.UnixMicro(), offset})
+			last.Seq = l.Position.Seq
 		}
 	}
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return epoch, found, err
+	return last, found, err
 }
 
-// readLine appends the next line, with its end, to dst. Behind the last whole one it returns io.EOF and what is left.
+// add records that line n, of this length, is damaged.
+func (d *damage) add(n, length int) {
+	if d.lines == 0 {
+		d.firstLine = n
+	}
+	d.lines++
+	d.bytes += int64(length)
+	d.atEnd = true
+}
+
+// readLine appends the next line with its newline to dst. At the end of the file it appends the unfinished line, if
+// any, and returns io.EOF.
 func readLine(r *bufio.Reader, dst []byte) ([]byte, error) {
 	for {
 		part, err := r.ReadSlice('\n')
@@ -90,53 +97,53 @@ func readLine(r *bufio.Reader, dst []byte) ([]byte, error) {
 	}
 }
 
-// add notes that lines stand behind what is there, whose ends are counted from there.
-func (s *segment) add(lines []place) {
-	for _, place := range lines {
-		place.end += s.size
-		s.lines = append(s.lines, place)
+// add indexes lines that were appended to the file. The ends in entries are relative to the former size.
+func (s *segment) add(entries []indexEntry) {
+	for _, entry := range entries {
+		entry.end += s.size
+		s.index = append(s.index, entry)
 	}
-	if len(lines) > 0 {
-		s.size += lines[len(lines)-1].end
+	if len(entries) > 0 {
+		s.size += entries[len(entries)-1].end
 	}
 }
 
-// after returns how many of the records have no number beyond seq.
-func (s *segment) after(seq uint64) int {
-	return sort.Search(len(s.lines), func(i int) bool { return s.lines[i].seq > seq })
+// indexAfter returns the index of the first record after sequence number seq, or len(s.index) if there is none.
+func (s *segment) indexAfter(seq uint64) int {
+	return sort.Search(len(s.index), func(i int) bool { return s.index[i].seq > seq })
 }
 
-// expired returns how many of the records were written before t.
-func (s *segment) expired(t time.Time) int {
-	limit := t.UnixMicro()
-	return sort.Search(len(s.lines), func(i int) bool { return s.lines[i].written >= limit })
+// indexSince returns the index of the first record that is not older than t, or len(s.index) if there is none.
+func (s *segment) indexSince(t time.Time) int {
+	cutoff := t.UnixMicro()
+	return sort.Search(len(s.index), func(i int) bool { return s.index[i].time >= cutoff })
 }
 
-// start returns where line i begins.
+// start returns the offset of the end of the record before record i.
 func (s *segment) start(i int) int64 {
 	if i == 0 {
 		return 0
 	}
-	return s.lines[i-1].end
+	return s.index[i-1].end
 }
 
-// block returns the part of the file that line i is in, and the number of the last record in it.
+// block returns the block that contains record i, and the sequence number of the last record in it.
 func (s *segment) block(i int) (b block, last uint64) {
 	n := s.start(i) / blockSize
 	first := sort.Search(i, func(i int) bool { return s.start(i)/blockSize >= n })
-	next := i + sort.Search(len(s.lines)-i, func(j int) bool { return s.start(i+j)/blockSize > n })
-	return block{s, s.start(first), s.lines[next-1].end}, s.lines[next-1].seq
+	next := i + sort.Search(len(s.index)-i, func(j int) bool { return s.start(i+j)/blockSize > n })
+	return block{s, s.start(first), s.index[next-1].end}, s.index[next-1].seq
 }
 
-// read returns the records whose lines are in the given part of the file, in order. Lines that have been damaged since
-// the file was indexed are passed over.
+// read returns the records in a range of the file, in order. It skips lines that were damaged since the file was
+// indexed.
 func (s *segment) read(from, to int64) (recs []*Record, err error) {
 	text := make([]byte, to-from)
-	s.using.RLock()
+	s.fileMu.RLock()
 	_, err = s.file.ReadAt(text, from)
-	s.using.RUnlock()
+	s.fileMu.RUnlock()
 	if err != nil {
-		return nil, fmt.Errorf("read the journal: %w", err)
+		return nil, fmt.Errorf("read journal: %w", err)
 	}
 	seq := uint64(0)
 	for line := range bytes.Lines(text) {
@@ -149,16 +156,16 @@ func (s *segment) read(from, to int64) (recs []*Record, err error) {
 	return recs, nil
 }
 
-// sync writes the file through to the disk.
+// sync syncs the file to disk.
 func (s *segment) sync() error {
-	s.using.RLock()
-	defer s.using.RUnlock()
+	s.fileMu.RLock()
+	defer s.fileMu.RUnlock()
 	return s.file.Sync()
 }
 
-// closeFile waits for readers and closes the file.
+// closeFile waits for reads that are in progress and closes the file.
 func (s *segment) closeFile() error {
-	s.using.Lock()
-	defer s.using.Unlock()
+	s.fileMu.Lock()
+	defer s.fileMu.Unlock()
 	return s.file.Close()
 }

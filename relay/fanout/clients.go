@@ -81,7 +81,7 @@ func (o Options) withDefaults() Options {
 
 // Clients is the set of WebSocket clients of one log. Use New.
 type Clients struct {
-	log    *eventlog.Log
+	log    *eventlog.Reader
 	opts   Options
 	shards []*shard
 	joins  atomic.Uint64 // deals clients out to shards, and pings to seconds
@@ -92,7 +92,7 @@ type Clients struct {
 }
 
 // New returns the set of clients of log, empty. Run serves them.
-func New(log *eventlog.Log, opts Options) *Clients {
+func New(log *eventlog.Reader, opts Options) *Clients {
 	c := &Clients{log: log, opts: opts.withDefaults(), turns: newTurns(max(1, runtime.GOMAXPROCS(0)/2))}
 	for i := range c.opts.Shards {
 		c.shards = append(c.shards, newShard(c, i))

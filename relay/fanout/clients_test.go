@@ -55,7 +55,7 @@ func open(t testing.TB, logOpts eventlog.Options, opts fanout.Options) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{log: log, clients: fanout.New(log, opts), ends: make(chan fanout.End, 1<<16)}
+	h := &house{log: log, clients: fanout.New(log.Reader, opts), ends: make(chan fanout.End, 1<<16)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		entry := fanout.Entry{After: log.Head().Seq}
 		if h.begin != nil {

@@ -29,7 +29,7 @@ func TestAViewKeepsEventsFromAClient(t *testing.T) {
 	for n := 1; n <= before; n++ {
 		h.log.Append(event(t, n, padding))
 	}
-	found, _, _, _ := h.log.Next(nil, 0, 1<<30)
+	found, _, _, _ := h.log.ReadMemory(nil, 0, 1<<30)
 	views := make(chan fanout.View, 3)
 	h.begin = func(entry *fanout.Entry) {
 		entry.View, entry.After, entry.Found = <-views, 100, found[:100]

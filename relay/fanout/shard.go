@@ -152,7 +152,7 @@ func (s *shard) takePosted() {
 // deliver gives all that is new in the log to the clients that are caught up, and returns what is closed when there
 // is more.
 func (s *shard) deliver() (grown <-chan struct{}) {
-	recs, upTo, grown, err := s.set.log.Next(s.recs, s.pos, maxBatch)
+	recs, upTo, grown, err := s.set.log.ReadMemory(s.recs, s.pos, maxBatch)
 	s.recs = recs
 	if err != nil {
 		s.fallBehind()

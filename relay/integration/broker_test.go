@@ -314,7 +314,7 @@ func TestWithoutABrokerTheLogStaysJSON(t *testing.T) {
 			t.Parallel()
 			p := spawn(t, command(t, "--broker", scheme+"://"+enginetest.FreePort(t), "--state-dir", t.TempDir(),
 				"--listen", "127.0.0.1:0", "--admin-listen", "off", "--log-format", "json"))
-			p.logged("the broker is away; trying again", "error")
+			p.logged("broker unreachable, retrying", "error")
 			p.stop(syscall.SIGTERM)
 			for line := range strings.Lines(p.log.String()) {
 				if !json.Valid([]byte(line)) {

@@ -25,9 +25,9 @@ type found struct {
 }
 
 // newFound returns the records after number seq, for as long as catchUp.
-func newFound(log *eventlog.Log, seq uint64, catchUp time.Duration) *found {
+func newFound(log *eventlog.Reader, seq uint64, catchUp time.Duration) *found {
 	const all = 1 << 30
-	recs, _, _, _ := log.Next(nil, seq, all) // gone are only those that nobody can get any more
+	recs, _, _, _ := log.ReadMemory(nil, seq, all) // gone are only those that nobody can get any more
 	after := schema.Position{Epoch: log.Epoch(), Seq: seq}
 	return &found{after: after, recs: recs, till: time.Now().Add(catchUp), seed: maphash.MakeSeed(), gone: make(map[uint64]bool)}
 }

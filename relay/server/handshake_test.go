@@ -32,7 +32,7 @@ func FuzzHandshake(f *testing.F) {
 	if err := network.UnmarshalText([]byte("192.0.2.1")); err != nil { // of httptest's requests
 		f.Fatal(err)
 	}
-	srv := server.New(log, 0, server.Options{
+	srv := server.New(log.Reader, 0, server.Options{
 		Filter:        public,
 		Proxies:       clientaddr.Policy{Trusted: []clientaddr.Network{network}},
 		HandshakeRate: 1 << 20,

@@ -37,7 +37,7 @@ func (s *Server) catchUp(ctx context.Context, to schema.Position) error {
 		if head >= to.Seq {
 			return nil
 		}
-		_, _, grown, err := s.log.Next(nil, head, 1)
+		_, _, grown, err := s.log.ReadMemory(nil, head, 1)
 		if err != nil {
 			return err
 		}
@@ -138,11 +138,11 @@ func (s *Server) askedFor(r *http.Request, view fanout.View) (*schema.Position, 
 // before returns the position before the newest n events that the client sees, or before all that are kept.
 func (s *Server) before(n int, view fanout.View) (schema.Position, error) {
 	if view == nil || n == 0 {
-		return s.log.Before(n), nil
+		return s.log.BeforeNewest(n), nil
 	}
 	start := s.log.Start()
 	for tried := n; ; tried *= 2 { // from further and further back, until there are enough
-		at := s.log.Before(min(tried, 1<<31-1))
+		at := s.log.BeforeNewest(min(tried, 1<<31-1))
 		seen, err := s.seenAfter(at.Seq, view)
 		switch {
 		case err != nil:

@@ -307,10 +307,10 @@ func TestWhatWasFoundIsNotSentTwiceToOneThatWasCut(t *testing.T) {
 // was told before that there is nothing more would be given an event again.
 func TestWhoIsAheadOfARelayThatHasLostItsBrokerIsSentAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := eventlog.Mirror(schema.Position{Epoch: "one", Seq: 1}, eventlog.Options{})
+		log := eventlog.NewMirror(schema.Position{Epoch: "one", Seq: 1}, eventlog.Options{})
 		begun := time.Now()
 		const slowest = 6500 * time.Millisecond // RabbitMQ: one and a half heartbeats, and half a second to hang up
-		srv := server.New(log, 0, server.Options{Logger: quiet, Behind: func() bool { return time.Since(begun) >= slowest }})
+		srv := server.New(log.Reader, 0, server.Options{Logger: quiet, Behind: func() bool { return time.Since(begun) >= slowest }})
 		answer := httptest.NewRecorder()
 		srv.ServeHTTP(answer, httptest.NewRequest("GET", "/history?since=one-2", nil))
 		if took := time.Since(begun); answer.Code != http.StatusServiceUnavailable || took > 10*time.Second {

@@ -87,7 +87,7 @@ type Options struct {
 // Server is the public HTTP handler: every path upgrades to a WebSocket; /events is an event stream, /history is the
 // past as JSON, /client.js and /client.mjs are a client for browsers. Use New.
 type Server struct {
-	log       *eventlog.Log
+	log       *eventlog.Reader
 	opts      Options
 	clients   *fanout.Clients
 	admission admission
@@ -99,7 +99,7 @@ type Server struct {
 }
 
 // New returns a server of log. The records after number found are those that were found at the start.
-func New(log *eventlog.Log, found uint64, opts Options) *Server {
+func New(log *eventlog.Reader, found uint64, opts Options) *Server {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
@@ -125,7 +125,7 @@ func New(log *eventlog.Log, found uint64, opts Options) *Server {
 }
 
 // Log returns the log that clients are served from.
-func (s *Server) Log() *eventlog.Log { return s.log }
+func (s *Server) Log() *eventlog.Reader { return s.log }
 
 // Run serves the clients that ServeHTTP accepts, until ctx ends.
 func (s *Server) Run(ctx context.Context) { s.clients.Run(ctx) }

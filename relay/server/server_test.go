@@ -24,7 +24,7 @@ const patience = 20 * time.Second
 func serve(t testing.TB, log *eventlog.Log, found uint64, opts server.Options) (*server.Server, string) {
 	t.Helper()
 	opts.Logger = quiet
-	srv := server.New(log, found, opts)
+	srv := server.New(log.Reader, found, opts)
 	listener := httptest.NewServer(srv)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -1,9 +1,12 @@
-// Package sharedlog keeps the logs of several relays equal, over an engine that numbers and keeps what they append: a
-// stream of Redis, NATS, Kafka or RabbitMQ. It builds no cluster of its own: relays know nothing of each other, and what the
-// engine loses is lost.
+// Package sharedlog keeps the logs of several relays equal. It uses a stream of a broker (Redis, NATS, Kafka or
+// RabbitMQ), which numbers and keeps the events that relays append.
 //
-// Each relay has a mirror of the stream's end in memory, from which it serves its clients. One that captures events has a
-// log of its own beside it, on its disk, and publishes what comes into that; until the engine has taken it, it waits there.
+// Each relay serves its clients from a mirror, an in-memory copy of the stream's end. A capture relay also has a
+// log on its disk. It publishes the events in that log, and an event stays there until the broker has acknowledged
+// it.
+//
+// The package builds no cluster: relays do not know each other. It does not replicate or restore events that the
+// broker loses.
 package sharedlog
 
 import (
@@ -11,47 +14,49 @@ import (
 	"errors"
 )
 
-// ErrRenewed is returned when the stream is not the one that it was: it was deleted, or what was at its end is lost.
-var ErrRenewed = errors.New("the stream was begun anew")
+// ErrStreamReset is returned if the stream was deleted or replaced, or has lost its newest entries. Positions in
+// the former stream are then invalid.
+var ErrStreamReset = errors.New("the broker's stream was reset")
 
-// ErrTooLarge is returned by Append for a text that the engine takes none so large of. It never will.
-var ErrTooLarge = errors.New("the broker takes no event so large")
+// ErrTooLarge is returned by Append for an entry that exceeds the broker's size limit. A retry fails in the same way.
+var ErrTooLarge = errors.New("event exceeds the broker's size limit")
 
 // Entry is an event in the stream.
 type Entry struct {
 	Seq  uint64 // from 1, each one more than that of the entry before
-	ID   string // what tells the event from others; two entries with one ID are one event
+	ID   string // identifies the event; two entries with the same ID are the same event
 	Text []byte // a schema.Line
 }
 
-// Extent is what a stream holds.
-type Extent struct {
-	Epoch string // new whenever numbers begin anew; as in schema.Position
-	First uint64 // number of the oldest entry, or of the one to come if there is none
-	Last  uint64 // number of the newest entry, First-1 if there is none
+// StreamInfo describes the contents of a stream.
+type StreamInfo struct {
+	Epoch string // changes whenever numbering restarts; part of schema.Position
+	First uint64 // number of the oldest entry; Last+1 if the stream is empty
+	Last  uint64 // number of the newest entry; First-1 if the stream is empty
 }
 
-// Engine is a stream that relays share. Its methods may be called at the same time. An error of theirs is for the time
-// being, as a rule: they are called again.
+// Engine is a client of a broker's stream. Its methods may be called concurrently. The caller retries after any error
+// except ErrStreamReset and ErrTooLarge.
 type Engine interface {
-	// Join makes the stream if there is none, and returns what it holds.
-	Join(ctx context.Context) (Extent, error)
+	// Join creates the stream if it does not exist, and returns its contents.
+	Join(ctx context.Context) (StreamInfo, error)
 
-	// Read gives the entries after a number, in order, and then those that come, without delay. It returns when ctx ends,
-	// or soon after the engine cannot be reached any more. Entries that the engine keeps no longer it passes over.
+	// Read calls take with the entries that follow sequence number after, in order, and then with new entries as
+	// soon as they arrive. It skips entries that the broker no longer keeps. It returns when ctx ends, when take
+	// returns an error, or soon after the broker becomes unreachable.
 	Read(ctx context.Context, after uint64, take func([]Entry) error) error
 
-	// Append adds an entry, whose number the engine gives, and returns once that will keep it. Where the engine can tell,
-	// an entry with an ID that it has seen lately is not added, which is no error.
+	// Append appends an entry, which the broker numbers, and returns when the broker has acknowledged it. If the
+	// broker detects duplicates and has recently seen the ID, Append adds nothing and returns nil.
 	Append(ctx context.Context, id string, text []byte) error
 
-	// Close ends what connects to the engine. No method may be called any more.
+	// Close closes all connections. No method may be called after Close.
 	Close() error
 }
 
-// Renewer is an Engine that can give a stream whose end was lost a new epoch, so that positions in that are not taken for
-// others.
-type Renewer interface {
-	// Renew gives the stream a new epoch if it has this one.
-	Renew(ctx context.Context, epoch string) error
+// EpochReplacer is an Engine that can give a stream a new epoch, after the stream has lost its newest entries.
+// Without it, clients' positions in the lost part would be taken for positions of other events.
+type EpochReplacer interface {
+	// ReplaceEpoch gives the stream a new epoch if its current epoch is old.
+	ReplaceEpoch(ctx context.Context, old string) error
 }

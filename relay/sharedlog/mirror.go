@@ -9,83 +9,88 @@ import (
 	"wpre-relay/schema"
 )
 
-// mirrorBytes is how many bytes of events a mirror may hold in memory.
+// mirrorBytes bounds the events in a mirror, in bytes. A mirror has no disk to read older records from, so the
+// bound is four times that of a log with a journal.
 const mirrorBytes = 256 << 20
 
-// mirror is the stream's end as this relay has read it.
+// mirror is the copy of the stream's end that this relay serves clients from.
 type mirror struct {
-	log   *eventlog.Log
-	begun time.Time // what is older says nothing of how long events take
+	log    *eventlog.Mirror
+	opened time.Time // entries that are older do not count in the delivery latency
 
-	mu   sync.Mutex
-	last Entry   // the newest, without its text; zero before the first; guarded by mu
-	ids  *recent // of the entries; guarded by mu
+	mu     sync.Mutex
+	newest Entry      // without its text; zero before the first; guarded by mu
+	ids    *recentIDs // of the entries; guarded by mu
 }
 
-// newMirror returns a mirror of what comes after a position.
-func newMirror(after schema.Position, begun time.Time, opts Options) *mirror {
+// newMirror returns a mirror of the entries that follow a position.
+func newMirror(after schema.Position, opened time.Time, opts Options) *mirror {
+	logOpts := eventlog.Options{Records: opts.Records, MemoryBytes: mirrorBytes, Age: opts.Age}
 	return &mirror{
-		log:   eventlog.Mirror(after, eventlog.Options{Records: opts.Records, MemoryBytes: mirrorBytes, Age: opts.Age}),
-		begun: begun,
-		ids:   newRecent(opts.Records),
+		log:    eventlog.NewMirror(after, logOpts),
+		opened: opened,
+		ids:    newRecentIDs(opts.Records),
 	}
 }
 
-// seam returns the number after which to read on: so that the newest entry comes again, if there is one.
-func (m *mirror) seam() uint64 {
+// resumeSeq returns the sequence number to read after. It is one below the newest mirrored entry, so that the first
+// entry read overlaps with the mirror and verifyOverlap can compare the two. It is the head if the mirror is empty.
+func (m *mirror) resumeSeq() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.last.Seq == 0 {
+	if m.newest.Seq == 0 {
 		return m.log.Head().Seq
 	}
-	return m.last.Seq - 1
+	return m.newest.Seq - 1
 }
 
-// sew wants of the entry that stands at the seam that it is the one that stood there.
-func (m *mirror) sew(first Entry) error {
+// verifyOverlap returns ErrStreamReset if the stream holds a different entry at the newest mirrored position. The
+// broker has then lost its newest entries, or the stream was replaced.
+func (m *mirror) verifyOverlap(first Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if first.Seq == m.last.Seq && first.ID != m.last.ID {
-		return fmt.Errorf("%w: entry %d is another than before", ErrRenewed, first.Seq)
+	if first.Seq == m.newest.Seq && first.ID != m.newest.ID {
+		return fmt.Errorf("%w: entry %d differs from the one read before", ErrStreamReset, first.Seq)
 	}
 	return nil
 }
 
-// take adds entries to the mirror; one that says again what an earlier one said, or cannot be understood, as a void.
-func (m *mirror) take(entries []Entry) {
+// add adds entries to the mirror and skips those that it already has. An entry that repeats an event of an earlier
+// one, or that cannot be parsed, becomes a tombstone.
+func (m *mirror) add(entries []Entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	recs := make([]*eventlog.Record, 0, len(entries))
 	for _, entry := range entries {
-		if entry.Seq <= m.last.Seq {
+		if entry.Seq <= m.newest.Seq {
 			continue
 		}
 		recs = append(recs, m.record(entry))
 		m.ids.add(entry.ID)
-		m.last = entry
-		m.last.Text = nil
+		m.newest = entry
+		m.newest.Text = nil
 	}
 	m.log.Put(recs...)
 }
 
-// record returns what an entry is in the mirror; m.mu is held.
+// record returns the record of an entry. The caller holds m.mu.
 func (m *mirror) record(entry Entry) *eventlog.Record {
 	at := schema.Position{Epoch: m.log.Epoch(), Seq: entry.Seq}
 	line, err := schema.ParseLine(entry.Text)
 	if err != nil || m.ids.has(entry.ID) {
-		return eventlog.Void(at, time.Now().UTC())
+		return eventlog.NewTombstone(at, time.Now().UTC())
 	}
 	ev, _, err := schema.Decode(line.Document, len(line.Document))
 	if err != nil {
-		return eventlog.Void(at, line.Time)
+		return eventlog.NewTombstone(at, line.Time)
 	}
-	if line.Time.After(m.begun) {
+	if line.Time.After(m.opened) {
 		ev.Written = line.Time.UnixNano()
 	}
 	return eventlog.NewRecord(at, line.Time, ev)
 }
 
-// has reports whether an event is in the mirror.
+// has reports whether the mirror has an entry with this ID, even if its text is no longer retained.
 func (m *mirror) has(id string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -71,7 +71,7 @@ func New(address *url.URL, logger *slog.Logger) *Hook {
 }
 
 // Offer queues a message, without waiting. If there is no room it is dropped.
-func (h *Hook) Offer(message Message) {
+func (h *Hook) Enqueue(message Message) {
 	select {
 	case h.queue <- message:
 	default:

@@ -76,16 +76,16 @@ func (s *site) wait(t *testing.T, n int) []string {
 func TestMessagesAreHandedOverInOrder(t *testing.T) {
 	s := newSite(t, http.StatusServiceUnavailable, http.StatusOK, http.StatusForbidden)
 	hook := s.hook(t)
-	hook.Offer(webhook.Message{Text: "one", Client: "7"})
-	hook.Offer(webhook.Message{Text: "refused"})
-	hook.Offer(webhook.Message{Text: `"three" <`})
+	hook.Enqueue(webhook.Message{Text: "one", Client: "7"})
+	hook.Enqueue(webhook.Message{Text: "refused"})
+	hook.Enqueue(webhook.Message{Text: `"three" <`})
 	got := s.wait(t, 4)
 	const at = "POST /wp-json/site/v1/said?x=1 bot abcd efgh "
 	want := []string{at + `{"text":"one","client":"7"}`, at + `{"text":"one","client":"7"}`, at + `{"text":"refused"}`, at + `{"text":"\"three\" \u003c"}`}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the site got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	hook.Offer(webhook.Message{Text: "four"})
+	hook.Enqueue(webhook.Message{Text: "four"})
 	s.wait(t, 1)
 	if sent, dropped, failed := hook.Counts(); sent < 2 || dropped != 0 || failed != 1 {
 		t.Errorf("%d are sent, %d dropped and %d failed, want 2 or 3, 0 and 1", sent, dropped, failed)
@@ -100,7 +100,7 @@ func TestNobodyWaitsForASiteThatHangs(t *testing.T) {
 	s := &site{Server: server}
 	hook := s.hook(t)
 	for range 3000 { // of which 1000 wait, and one is on its way
-		hook.Offer(webhook.Message{Text: "x"})
+		hook.Enqueue(webhook.Message{Text: "x"})
 	}
 	if _, dropped, _ := hook.Counts(); dropped < 1999 {
 		t.Errorf("%d of 3000 are dropped, want 1999", dropped)
@@ -119,7 +119,7 @@ func TestSecretsOfTheAddressAreNotLogged(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); hook.Run(ctx) }()
-		hook.Offer(webhook.Message{Text: "one"})
+		hook.Enqueue(webhook.Message{Text: "one"})
 		time.Sleep(time.Minute)
 		cancel()
 		<-ended
@@ -134,7 +134,7 @@ func TestAUserNeedsNoPassword(t *testing.T) {
 	s := newSite(t)
 	s.user = "token"
 	hook := s.hook(t)
-	hook.Offer(webhook.Message{Text: "one"})
+	hook.Enqueue(webhook.Message{Text: "one"})
 	if got, want := s.wait(t, 1)[0], `POST /wp-json/site/v1/said?x=1 token  {"text":"one"}`; got != want {
 		t.Errorf("the site got\n%s\nwant\n%s", got, want)
 	}

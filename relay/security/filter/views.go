@@ -79,5 +79,5 @@ type View struct {
 
 // Sees reports whether the client may see the record's event.
 func (v *View) Sees(rec *eventlog.Record) bool {
-	return !rec.IsVoid() && (len(v.types) == 0 || slices.Contains(v.types, rec.Event.Type)) && v.all.shows(rec.Event, v.viewer)
+	return !rec.IsTombstone() && (len(v.types) == 0 || slices.Contains(v.types, rec.Event.Type)) && v.all.shows(rec.Event, v.viewer)
 }

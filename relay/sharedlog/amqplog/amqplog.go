@@ -134,7 +134,7 @@ func following(entries []sharedlog.Entry, after, given uint64) ([]sharedlog.Entr
 	}
 	for _, entry := range entries {
 		if entry.Seq <= max(after, given) {
-			return nil, fmt.Errorf("%w: entry %d comes after %d", sharedlog.ErrRenewed, entry.Seq, max(after, given))
+			return nil, fmt.Errorf("%w: entry %d comes after %d", sharedlog.ErrStreamReset, entry.Seq, max(after, given))
 		}
 		given = entry.Seq
 	}

@@ -32,12 +32,12 @@ func open(t testing.TB, address, name string) sharedlog.Engine {
 
 // patient returns a context for what must happen.
 func patient(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), enginetest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), enginetest.Timeout)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-func join(t testing.TB, engine sharedlog.Engine) sharedlog.Extent {
+func join(t testing.TB, engine sharedlog.Engine) sharedlog.StreamInfo {
 	t.Helper()
 	extent, err := engine.Join(patient(t))
 	if err != nil {
@@ -86,7 +86,7 @@ func read(t testing.TB, engine sharedlog.Engine, after uint64) *reading {
 // gives wants of a reading that it gives these texts next.
 func (r *reading) gives(t testing.TB, want []string) {
 	t.Helper()
-	late := time.After(enginetest.Patience)
+	late := time.After(enginetest.Timeout)
 	var got []string
 	for len(got) < len(want) {
 		select {
@@ -109,11 +109,11 @@ func (r *reading) ends(t testing.TB) {
 	begun := time.Now()
 	select {
 	case err := <-r.ended:
-		if err == nil || errors.Is(err, sharedlog.ErrRenewed) {
+		if err == nil || errors.Is(err, sharedlog.ErrStreamReset) {
 			t.Errorf("reading ends with %v", err)
 		}
 		t.Logf("reading ends after %v with: %v", time.Since(begun).Round(time.Millisecond), err)
-	case <-time.After(enginetest.Patience):
+	case <-time.After(enginetest.Timeout):
 		t.Fatal("reading goes on")
 	}
 }
@@ -145,7 +145,7 @@ func TestRabbitMQ(t *testing.T) {
 
 	t.Run("all who join a new stream at once find one epoch", func(t *testing.T) {
 		const n = 8
-		extents := make(chan sharedlog.Extent, n)
+		extents := make(chan sharedlog.StreamInfo, n)
 		var joining sync.WaitGroup
 		for range n {
 			engine := open(t, server.Address, "joined")
@@ -173,7 +173,7 @@ func TestRabbitMQ(t *testing.T) {
 		})
 		engine := open(t, server.Address, "short")
 		first := join(t, engine)
-		var now sharedlog.Extent
+		var now sharedlog.StreamInfo
 		for now = first; now.First == 1; now = join(t, open(t, server.Address, "short")) {
 			appended(t, engine, strings.Repeat("x", 200), 100)
 		}
@@ -366,7 +366,7 @@ func (n *network) pass(from, to net.Conn) {
 }
 
 func TestASilentServerHoldsNobodyBack(t *testing.T) {
-	enginetest.Silent(t, func(address string) (sharedlog.Engine, error) {
+	enginetest.TestUnresponsiveServer(t, func(address string) (sharedlog.Engine, error) {
 		return amqplog.Open(&url.URL{Scheme: "amqp", Host: address}, "silent", 10_000)
 	})
 }

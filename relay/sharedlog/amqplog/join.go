@@ -16,7 +16,7 @@ import (
 const joinPatience = 15 * time.Second
 
 // Join implements sharedlog.Engine. It appends a mark, which is the entry numbered Last.
-func (e *Engine) Join(ctx context.Context) (extent sharedlog.Extent, err error) {
+func (e *Engine) Join(ctx context.Context) (extent sharedlog.StreamInfo, err error) {
 	ctx, cancel := limited(ctx, joinPatience)
 	defer cancel()
 	l, err := dial(ctx, e.address, e.host)
@@ -31,7 +31,7 @@ func (e *Engine) Join(ctx context.Context) (extent sharedlog.Extent, err error) 
 		return err
 	})
 	if err != nil {
-		return sharedlog.Extent{}, err
+		return sharedlog.StreamInfo{}, err
 	}
 	e.mu.Lock()
 	e.epoch = extent.Epoch
@@ -65,7 +65,7 @@ func (e *Engine) declare(l *link) error {
 }
 
 // mark appends a mark and returns what the stream holds then.
-func (e *Engine) mark(l *link) (extent sharedlog.Extent, err error) {
+func (e *Engine) mark(l *link) (extent sharedlog.StreamInfo, err error) {
 	// Reading begins before there is a mark: the last chunk may be one of others by the time that it can be asked for.
 	// A queue that is no stream is refused here, before anything is put into it.
 	end, err := l.reader(e.name, "next")

@@ -9,7 +9,7 @@ import (
 // Redis runs a Redis that keeps what it has acknowledged.
 func Redis(t testing.TB) *Server {
 	t.Helper()
-	return Run(t, "redis-server", func(host, port, dir string) (args, env []string) {
+	return StartServer(t, "redis-server", func(host, port, dir string) (args, env []string) {
 		return []string{"--bind", host, "--port", port, "--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--save", ""}, nil
 	})
 }
@@ -17,7 +17,7 @@ func Redis(t testing.TB) *Server {
 // NATS runs a NATS server with JetStream, with more arguments.
 func NATS(t testing.TB, more ...string) *Server {
 	t.Helper()
-	return Run(t, "nats-server", func(host, port, dir string) (args, env []string) {
+	return StartServer(t, "nats-server", func(host, port, dir string) (args, env []string) {
 		return append([]string{"-js", "-sd", dir, "-a", host, "-p", port}, more...), nil
 	})
 }
@@ -31,10 +31,10 @@ func RabbitMQ(t testing.TB, more ...string) *Server {
 	if _, err := os.Stat(debian); err == nil {
 		program = debian
 	}
-	names := Run(t, "epmd", func(host, port, _ string) (args, env []string) {
+	names := StartServer(t, "epmd", func(host, port, _ string) (args, env []string) {
 		return []string{"-address", host, "-port", port}, nil
 	})
-	return Run(t, program, func(host, port, dir string) (args, env []string) {
+	return StartServer(t, program, func(host, port, dir string) (args, env []string) {
 		return nil, append([]string{
 			"HOME=" + dir, // of .erlang.cookie
 			"ERL_EPMD_ADDRESS=" + host,

@@ -13,7 +13,7 @@ import (
 )
 
 // Patience is how long something that must happen may take on a busy machine.
-const Patience = 30 * time.Second
+const Timeout = 30 * time.Second
 
 // Test tests an engine. Open opens one more connection to one stream, which is new at first. Unique says that the engine
 // itself drops entries whose ID it has seen.
@@ -27,9 +27,9 @@ func Test(t *testing.T, open func() (sharedlog.Engine, error), unique bool) {
 		t.Cleanup(func() { engine.Close() })
 		return engine
 	}
-	join := func(engine sharedlog.Engine) sharedlog.Extent {
+	join := func(engine sharedlog.Engine) sharedlog.StreamInfo {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), Patience)
+		ctx, cancel := context.WithTimeout(t.Context(), Timeout)
 		defer cancel()
 		extent, err := engine.Join(ctx)
 		if err != nil {
@@ -113,7 +113,7 @@ func Test(t *testing.T, open func() (sharedlog.Engine, error), unique bool) {
 		cancel()
 		select {
 		case <-ended:
-		case <-time.After(Patience):
+		case <-time.After(Timeout):
 			t.Fatal("it goes on")
 		}
 	})
@@ -127,7 +127,7 @@ func Test(t *testing.T, open func() (sharedlog.Engine, error), unique bool) {
 }
 
 func appendOne(t *testing.T, engine sharedlog.Engine, id, text string) error {
-	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), Timeout)
 	defer cancel()
 	return engine.Append(ctx, id, []byte(text))
 }
@@ -147,7 +147,7 @@ func appendAll(t *testing.T, engine sharedlog.Engine, name string, n int) (appen
 // read returns the n entries after a number, which must be dense. Those without a text are an engine's own: it passes over
 // them, though they have a number too.
 func read(t *testing.T, engine sharedlog.Engine, after uint64, n int) (all []sharedlog.Entry) {
-	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), Timeout)
 	defer cancel()
 	enough := fmt.Errorf("enough")
 	seq := after

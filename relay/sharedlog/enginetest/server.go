@@ -27,7 +27,7 @@ type Server struct {
 
 // Run runs a server until the test ends. Configure returns its arguments, and what to add to its environment, for an address
 // and a folder of its own. Where the program is missing it skips the test; with CI=true that is a failure.
-func Run(t testing.TB, program string, configure func(host, port, dir string) (args, env []string)) *Server {
+func StartServer(t testing.TB, program string, configure func(host, port, dir string) (args, env []string)) *Server {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 
 // Silent tests that an engine's methods return when their context ends, while they wait for a server that takes what is said
 // and never answers. It is for protocols in which the client speaks first.
-func Silent(t *testing.T, open func(address string) (sharedlog.Engine, error)) {
+func TestUnresponsiveServer(t *testing.T, open func(address string) (sharedlog.Engine, error)) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func Silent(t *testing.T, open func(address string) (sharedlog.Engine, error)) {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%s returns %v after its context ended", name, err)
 			}
-		case <-time.After(Patience):
+		case <-time.After(Timeout):
 			t.Errorf("%s does not return when its context ends", name)
 		}
 	}

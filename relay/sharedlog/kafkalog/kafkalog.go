@@ -105,7 +105,7 @@ func (e *Engine) Close() error {
 }
 
 // Join implements sharedlog.Engine. A topic that is there is taken as it is, unless it has several partitions.
-func (e *Engine) Join(ctx context.Context) (sharedlog.Extent, error) {
+func (e *Engine) Join(ctx context.Context) (sharedlog.StreamInfo, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, attempt, errSlow)
 	defer cancel()
 	for {
@@ -123,7 +123,7 @@ func (e *Engine) Join(ctx context.Context) (sharedlog.Extent, error) {
 
 // join returns what the topic holds, with a client of its own: kgo remembers for a while that a topic was not there. If it
 // is not, join makes it, and says that it was not there.
-func (e *Engine) join(ctx context.Context) (extent sharedlog.Extent, err error) {
+func (e *Engine) join(ctx context.Context) (extent sharedlog.StreamInfo, err error) {
 	client, err := kgo.NewClient(e.opts...)
 	if err != nil {
 		return extent, err
@@ -143,7 +143,7 @@ func (e *Engine) join(ctx context.Context) (extent sharedlog.Extent, err error) 
 
 // extent returns what the topic holds, or an error of kerr's, wrapped. For that the broker that leads the partition must be
 // there.
-func (e *Engine) extent(ctx context.Context, client *kgo.Client) (extent sharedlog.Extent, err error) {
+func (e *Engine) extent(ctx context.Context, client *kgo.Client) (extent sharedlog.StreamInfo, err error) {
 	admin := kadm.NewClient(client)
 	topics, err := admin.ListTopics(ctx, e.topic)
 	if err == nil {
@@ -160,7 +160,7 @@ func (e *Engine) extent(ctx context.Context, client *kgo.Client) (extent sharedl
 		return extent, err
 	}
 	end, err := e.offset(ctx, admin.ListEndOffsets)
-	return sharedlog.Extent{Epoch: epoch(topics[e.topic].ID, e.topic), First: first + 1, Last: end}, err
+	return sharedlog.StreamInfo{Epoch: epoch(topics[e.topic].ID, e.topic), First: first + 1, Last: end}, err
 }
 
 // offset returns the one that list lists of the partition.

@@ -39,7 +39,7 @@ func open(w *wire) (sharedlog.Engine, error) {
 }
 
 // connect returns an engine, and what its stream holds.
-func connect(t testing.TB, w *wire) (sharedlog.Engine, sharedlog.Extent) {
+func connect(t testing.TB, w *wire) (sharedlog.Engine, sharedlog.StreamInfo) {
 	t.Helper()
 	engine, err := open(w)
 	if err != nil {
@@ -55,7 +55,7 @@ func connect(t testing.TB, w *wire) (sharedlog.Engine, sharedlog.Extent) {
 
 // soon ends when nobody has patience any more.
 func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), enginetest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), enginetest.Timeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -150,7 +150,7 @@ func TestReadEndsWhenBrokersAreAway(t *testing.T) {
 			ended := reading(t, engine, extent.Last, ignore)
 			harm(w)
 			begun := time.Now()
-			if err := <-ended; err == nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sharedlog.ErrRenewed) {
+			if err := <-ended; err == nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sharedlog.ErrStreamReset) {
 				t.Errorf("brokers that are %s: %v", name, err)
 			}
 			t.Logf("it took %v", time.Since(begun))
@@ -237,7 +237,7 @@ func TestWhatKafkaHasDeletedIsPassedOver(t *testing.T) {
 	if got, want := read(t, engine, extent.Last, 2), []string{"c@3", "d@4"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	want := sharedlog.Extent{Epoch: extent.Epoch, First: 3, Last: 4}
+	want := sharedlog.StreamInfo{Epoch: extent.Epoch, First: 3, Last: 4}
 	if got, err := engine.Join(soon(t)); err != nil || got != want {
 		t.Errorf("the stream holds %+v, %v, want %+v", got, err, want)
 	}
@@ -249,8 +249,8 @@ func TestNumberBeyondTheEndIsOfAnotherStream(t *testing.T) {
 		t.Errorf("got %v", entries)
 		return nil
 	})
-	if !errors.Is(err, sharedlog.ErrRenewed) {
-		t.Errorf("got %v, want %v", err, sharedlog.ErrRenewed)
+	if !errors.Is(err, sharedlog.ErrStreamReset) {
+		t.Errorf("got %v, want %v", err, sharedlog.ErrStreamReset)
 	}
 }
 

@@ -25,7 +25,7 @@ func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.E
 		return err
 	}
 	if after > held.Last {
-		return fmt.Errorf("%w: it ends at %d, before %d", sharedlog.ErrRenewed, held.Last, after)
+		return fmt.Errorf("%w: it ends at %d, before %d", sharedlog.ErrStreamReset, held.Last, after)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
@@ -70,7 +70,7 @@ func (e *Engine) watch(ctx context.Context, client *kgo.Client, epoch string) er
 }
 
 // look returns what the topic holds, or an error within patience.
-func (e *Engine) look(ctx context.Context, client *kgo.Client) (sharedlog.Extent, error) {
+func (e *Engine) look(ctx context.Context, client *kgo.Client) (sharedlog.StreamInfo, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errSlow)
 	defer cancel()
 	return e.extent(ctx, client)
@@ -81,7 +81,7 @@ func (e *Engine) look(ctx context.Context, client *kgo.Client) (sharedlog.Extent
 func (e *Engine) entries(fetches kgo.Fetches, epochThen string) (entries []sharedlog.Entry, err error) {
 	err = fetches.Err()
 	if loss, ok := errors.AsType[*kgo.ErrDataLoss](err); ok {
-		return nil, fmt.Errorf("%w: %w", sharedlog.ErrRenewed, loss)
+		return nil, fmt.Errorf("%w: %w", sharedlog.ErrStreamReset, loss)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read topic %s: %w", e.topic, err)
@@ -106,7 +106,7 @@ func (e *Engine) entries(fetches kgo.Fetches, epochThen string) (entries []share
 // same wants the topic to be of that epoch still.
 func same(now, then string) error {
 	if now != then {
-		return fmt.Errorf("%w: its epoch is %s, and was %s", sharedlog.ErrRenewed, now, then)
+		return fmt.Errorf("%w: its epoch is %s, and was %s", sharedlog.ErrStreamReset, now, then)
 	}
 	return nil
 }

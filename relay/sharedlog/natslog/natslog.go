@@ -91,7 +91,7 @@ func (e *Engine) Close() error {
 }
 
 // Join implements sharedlog.Engine.
-func (e *Engine) Join(ctx context.Context) (extent sharedlog.Extent, err error) {
+func (e *Engine) Join(ctx context.Context) (extent sharedlog.StreamInfo, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	js, err := e.connected(ctx)
@@ -108,7 +108,7 @@ func (e *Engine) Join(ctx context.Context) (extent sharedlog.Extent, err error) 
 	info := stream.CachedInfo()
 	made := info.Created.UnixNano()
 	e.made.Store(made)
-	extent = sharedlog.Extent{Epoch: epoch(made), First: info.State.FirstSeq, Last: info.State.LastSeq}
+	extent = sharedlog.StreamInfo{Epoch: epoch(made), First: info.State.FirstSeq, Last: info.State.LastSeq}
 	if info.State.Msgs == 0 {
 		extent.First = extent.Last + 1 // where NATS says 0 if there never was one
 	}
@@ -189,7 +189,7 @@ func (e *Engine) messages(ctx context.Context, js jetstream.JetStream, after uin
 func (e *Engine) same(ctx context.Context, js jetstream.JetStream, upTo uint64) error {
 	stream, err := js.Stream(ctx, e.stream.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("%w: there is no %s any more", sharedlog.ErrRenewed, e.stream.Name)
+		return fmt.Errorf("%w: there is no %s any more", sharedlog.ErrStreamReset, e.stream.Name)
 	}
 	if err != nil {
 		return err
@@ -198,10 +198,10 @@ func (e *Engine) same(ctx context.Context, js jetstream.JetStream, upTo uint64) 
 	now := info.Created.UnixNano()
 	e.made.CompareAndSwap(0, now)
 	if made := e.made.Load(); now != made {
-		return fmt.Errorf("%w: its epoch is %s, and was %s", sharedlog.ErrRenewed, epoch(now), epoch(made))
+		return fmt.Errorf("%w: its epoch is %s, and was %s", sharedlog.ErrStreamReset, epoch(now), epoch(made))
 	}
 	if info.State.LastSeq < upTo {
-		return fmt.Errorf("%w: it ends at %d, and had %d before", sharedlog.ErrRenewed, info.State.LastSeq, upTo)
+		return fmt.Errorf("%w: it ends at %d, and had %d before", sharedlog.ErrStreamReset, info.State.LastSeq, upTo)
 	}
 	return nil
 }
@@ -213,7 +213,7 @@ func (e *Engine) ended(ctx context.Context, js jetstream.JetStream, after uint64
 	}
 	ctx, cancel := context.WithTimeout(ctx, beat)
 	defer cancel()
-	if renewed := e.same(ctx, js, after); errors.Is(renewed, sharedlog.ErrRenewed) {
+	if renewed := e.same(ctx, js, after); errors.Is(renewed, sharedlog.ErrStreamReset) {
 		return renewed
 	}
 	return e.failed("read", js, err)

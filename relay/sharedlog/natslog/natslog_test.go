@@ -42,7 +42,7 @@ func connect(t testing.TB, address string) sharedlog.Engine {
 
 // bounded returns a context that ends when nothing more is to be hoped for.
 func bounded(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), enginetest.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), enginetest.Timeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -62,7 +62,7 @@ func admin(t testing.TB, address string) jetstream.JetStream {
 	return js
 }
 
-func join(t testing.TB, engine sharedlog.Engine) sharedlog.Extent {
+func join(t testing.TB, engine sharedlog.Engine) sharedlog.StreamInfo {
 	t.Helper()
 	extent, err := engine.Join(bounded(t))
 	if err != nil {
@@ -143,7 +143,7 @@ func TestNothingIsLostWithTheServer(t *testing.T) {
 	begun := time.Now()
 	err := reading.end(t)
 	t.Logf("noticed after %v: %v", time.Since(begun), err)
-	if errors.Is(err, sharedlog.ErrRenewed) {
+	if errors.Is(err, sharedlog.ErrStreamReset) {
 		t.Errorf("got %v, while the stream is what it was", err)
 	}
 	if err := engine.Append(t.Context(), "d", []byte("d")); err == nil {
@@ -154,7 +154,7 @@ func TestNothingIsLostWithTheServer(t *testing.T) {
 	}
 
 	server.Start()
-	want := sharedlog.Extent{Epoch: before.Epoch, First: 1, Last: 3}
+	want := sharedlog.StreamInfo{Epoch: before.Epoch, First: 1, Last: 3}
 	if after := join(t, engine); after != want {
 		t.Errorf("the stream holds %+v, want %+v", after, want)
 	}
@@ -174,12 +174,12 @@ func TestADeletedStreamIsNoticed(t *testing.T) {
 		}
 	}
 	check := func(t *testing.T, err error) {
-		if !errors.Is(err, sharedlog.ErrRenewed) {
-			t.Errorf("got %v, want %v", err, sharedlog.ErrRenewed)
+		if !errors.Is(err, sharedlog.ErrStreamReset) {
+			t.Errorf("got %v, want %v", err, sharedlog.ErrStreamReset)
 		}
 	}
 	engine, other := connect(t, server.Address), connect(t, server.Address)
-	begin := func(t *testing.T) (*reading, sharedlog.Extent) {
+	begin := func(t *testing.T) (*reading, sharedlog.StreamInfo) {
 		extent := join(t, engine)
 		appendAll(t, engine, "a")
 		reading := read(t, engine, 0)

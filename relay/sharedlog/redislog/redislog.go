@@ -112,7 +112,7 @@ func (e *Engine) drop(client *redis.Client) {
 }
 
 // Join implements sharedlog.Engine.
-func (e *Engine) Join(ctx context.Context) (extent sharedlog.Extent, err error) {
+func (e *Engine) Join(ctx context.Context) (extent sharedlog.StreamInfo, err error) {
 	said, err := e.run(ctx, join, e.keys, eventlog.NewEpoch())
 	if err != nil {
 		return extent, err
@@ -136,7 +136,7 @@ func (e *Engine) Join(ctx context.Context) (extent sharedlog.Extent, err error) 
 }
 
 // Renew implements sharedlog.Renewer.
-func (e *Engine) Renew(ctx context.Context, epoch string) error {
+func (e *Engine) ReplaceEpoch(ctx context.Context, epoch string) error {
 	_, err := e.run(ctx, renew, e.keys[2:], epoch, eventlog.NewEpoch())
 	return err
 }
@@ -187,7 +187,7 @@ func (e *Engine) next(ctx context.Context, reader *redis.Client, after uint64) (
 func (e *Engine) epoch(ctx context.Context, reader *redis.Client) (string, error) {
 	epoch, err := reader.Get(ctx, e.keys[2]).Result()
 	if errors.Is(err, redis.Nil) {
-		err = fmt.Errorf("%w: there is no %s any more", sharedlog.ErrRenewed, e.keys[2])
+		err = fmt.Errorf("%w: there is no %s any more", sharedlog.ErrStreamReset, e.keys[2])
 	}
 	return epoch, err
 }
@@ -196,7 +196,7 @@ func (e *Engine) epoch(ctx context.Context, reader *redis.Client) (string, error
 func (e *Engine) same(ctx context.Context, reader *redis.Client, epoch string) error {
 	now, err := e.epoch(ctx, reader)
 	if err == nil && now != epoch {
-		err = fmt.Errorf("%w: its epoch is %s, and was %s", sharedlog.ErrRenewed, now, epoch)
+		err = fmt.Errorf("%w: its epoch is %s, and was %s", sharedlog.ErrStreamReset, now, epoch)
 	}
 	return err
 }

@@ -26,7 +26,7 @@ func TestRedis(t *testing.T) {
 }
 
 // joined runs a server and joins a new stream there.
-func joined(t *testing.T) (*enginetest.Server, sharedlog.Engine, sharedlog.Extent) {
+func joined(t *testing.T) (*enginetest.Server, sharedlog.Engine, sharedlog.StreamInfo) {
 	t.Helper()
 	server := enginetest.Redis(t)
 	engine, err := open(server.Address, "")
@@ -62,10 +62,10 @@ func TestRedisKilled(t *testing.T) {
 	server.Kill()
 	select {
 	case err := <-ended:
-		if err == nil || errors.Is(err, sharedlog.ErrRenewed) {
+		if err == nil || errors.Is(err, sharedlog.ErrStreamReset) {
 			t.Errorf("Read returns %v", err)
 		}
-	case <-time.After(enginetest.Patience):
+	case <-time.After(enginetest.Timeout):
 		t.Fatal("Read does not notice that the server is gone")
 	}
 	if err := engine.Append(t.Context(), "b", []byte("b")); err == nil {
@@ -73,7 +73,7 @@ func TestRedisKilled(t *testing.T) {
 	}
 	server.Start()
 	after, err := engine.Join(t.Context())
-	if want := (sharedlog.Extent{Epoch: before.Epoch, First: 1, Last: before.Last + 1}); err != nil || after != want {
+	if want := (sharedlog.StreamInfo{Epoch: before.Epoch, First: 1, Last: before.Last + 1}); err != nil || after != want {
 		t.Errorf("it holds %+v, %v, want %+v", after, err, want)
 	}
 }
@@ -92,7 +92,7 @@ func TestRedisLosesTheStream(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(enginetest.Patience):
+	case <-time.After(enginetest.Timeout):
 		t.Fatal("Read does not notice that the stream is gone")
 	}
 	if err := engine.Append(t.Context(), "a", []byte("a")); err == nil {
@@ -103,7 +103,7 @@ func TestRedisLosesTheStream(t *testing.T) {
 		t.Errorf("the epoch is %s, %v, and was %s before", after.Epoch, err, before.Epoch)
 	}
 	for range 2 { // only the first may change it
-		if err := engine.(sharedlog.Renewer).Renew(t.Context(), after.Epoch); err != nil {
+		if err := engine.(sharedlog.EpochReplacer).ReplaceEpoch(t.Context(), after.Epoch); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,7 +111,7 @@ func TestRedisLosesTheStream(t *testing.T) {
 	if err != nil || renewed.Epoch == after.Epoch {
 		t.Errorf("the epoch is %s, %v, and was %s before", renewed.Epoch, err, after.Epoch)
 	}
-	if err := engine.(sharedlog.Renewer).Renew(t.Context(), after.Epoch); err != nil {
+	if err := engine.(sharedlog.EpochReplacer).ReplaceEpoch(t.Context(), after.Epoch); err != nil {
 		t.Fatal(err)
 	}
 	if again, err := engine.Join(t.Context()); err != nil || again != renewed {
@@ -142,14 +142,14 @@ func TestRedisBeginsAnewWhileMuchComes(t *testing.T) {
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for n, deadline := 0, time.Now().Add(enginetest.Patience); ; n++ {
+	for n, deadline := 0, time.Now().Add(enginetest.Timeout); ; n++ {
 		if err := other.Append(t.Context(), fmt.Sprint("new", n), []byte("new")); err != nil {
 			t.Fatal(err)
 		}
 		select {
 		case err := <-ended:
-			if !errors.Is(err, sharedlog.ErrRenewed) {
-				t.Errorf("Read returns %v, want %v", err, sharedlog.ErrRenewed)
+			if !errors.Is(err, sharedlog.ErrStreamReset) {
+				t.Errorf("Read returns %v, want %v", err, sharedlog.ErrStreamReset)
 			}
 			return
 		case now := <-tick.C:
@@ -189,7 +189,7 @@ func TestRedisThatTakesNothingIsRead(t *testing.T) {
 }
 
 func TestASilentServerHoldsNobodyBack(t *testing.T) {
-	enginetest.Silent(t, func(address string) (sharedlog.Engine, error) {
+	enginetest.TestUnresponsiveServer(t, func(address string) (sharedlog.Engine, error) {
 		return open(address, "read_timeout=9h") // for so long go-redis itself would wait
 	})
 }

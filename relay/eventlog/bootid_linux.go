@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// bootID returns what tells this boot of the system from all others (random(4)), "" if that cannot be told.
+// bootID returns an identifier of the system's current boot (random(4)), or "" if it is not available.
 func bootID() string {
 	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(id))

@@ -1,0 +1,153 @@
+package eventlog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	// maxBuffered bounds the lines that are kept in memory, in bytes, while the journal cannot be written.
+	maxBuffered = 16 << 20
+
+	// maxIdleBuffer is the largest buffer that is kept after a write, in bytes, so that one large event does not
+	// occupy memory for ever.
+	maxIdleBuffer = 1 << 20
+
+	// writeErrorInterval is the minimum time between two log messages about failed writes.
+	writeErrorInterval = time.Minute
+)
+
+// writeBuffer holds the lines to write next: those of new records, preceded by those whose write failed.
+type writeBuffer struct {
+	text  []byte
+	index []indexEntry // of the lines in text
+}
+
+// add appends the line of rec.
+func (b *writeBuffer) add(rec *Record) {
+	b.text = rec.line().Append(b.text)
+	b.index = append(b.index, indexEntry{rec.Position.Seq, rec.Time.UnixMicro(), int64(len(b.text))})
+}
+
+// truncate removes all lines after the first n.
+func (b *writeBuffer) truncate(n int) {
+	end := int64(0)
+	if n > 0 {
+		end = b.index[n-1].end
+	}
+	b.text, b.index = b.text[:end], b.index[:n]
+	if n == 0 && cap(b.text) > maxIdleBuffer {
+		b.text = nil
+	}
+}
+
+// append writes recs and the buffered lines with one write(2). If that fails, it buffers recs up to maxBuffered.
+func (j *journal) append(recs []*Record) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	before := len(j.buffer.index)
+	for _, rec := range recs {
+		j.buffer.add(rec)
+	}
+	j.write()
+	if len(j.buffer.text) > maxBuffered {
+		j.lost += len(recs)
+		j.buffer.truncate(before)
+	}
+}
+
+// write writes the buffer to the current segment and empties it. If that fails, it keeps the buffer. The caller
+// holds j.mu.
+func (j *journal) write() {
+	if err := j.tryWrite(j.buffer.text); err != nil {
+		j.writeFailed(err)
+		return
+	}
+	j.segmentsMu.Lock()
+	j.current.add(j.buffer.index)
+	j.segmentsMu.Unlock()
+	j.buffer.truncate(0)
+	j.dirty = true
+	if j.writeErr != nil {
+		j.logger.Info("journal write recovered", "records_lost", j.lost)
+		j.writeErr, j.lost = nil, 0
+		j.writeCheckpoint(checkpoint{Next: j.checkpoint.Next, Boot: j.checkpoint.Boot})
+	}
+}
+
+// tryWrite appends text to the current segment. It starts a new segment if the current one is full.
+func (j *journal) tryWrite(text []byte) error {
+	if j.writeErr != nil {
+		if err := j.reopen(); err != nil {
+			return err
+		}
+	}
+	s := j.current
+	if n := len(s.index); n > 0 && (n >= j.opts.Records || s.size+int64(len(text)) > int64(j.opts.Bytes)) {
+		if err := j.rotate(); err != nil {
+			return err
+		}
+	}
+	_, err := j.current.file.Write(text)
+	return err
+}
+
+// reopen opens the current segment after a failed write, whatever happened to its file, and truncates lines that were
+// written in part.
+func (j *journal) reopen() error {
+	s := j.current
+	file, err := j.openCurrent()
+	if err != nil {
+		return fmt.Errorf("open journal: %w; set --state-dir to another directory", err)
+	}
+	if info, err := file.Stat(); err == nil && info.Size() < s.size { // another program truncated or removed the file
+		j.segmentsMu.Lock()
+		s.index, s.size = nil, info.Size()
+		j.segmentsMu.Unlock()
+	}
+	if err := file.Truncate(s.size); err != nil {
+		return errors.Join(fmt.Errorf("truncate journal to its last complete line: %w", err), file.Close())
+	}
+	s.fileMu.Lock()
+	defer s.fileMu.Unlock()
+	s.file.Close() // its error repeats that of the failed write
+	s.file = file
+	return nil
+}
+
+// rotate renames the current segment, which replaces the previous one, and starts a new segment.
+func (j *journal) rotate() error {
+	if err := os.Rename(filepath.Join(j.dir, journalName), filepath.Join(j.dir, previousName)); err != nil {
+		return err
+	}
+	j.segmentsMu.Lock()
+	if j.previous != nil {
+		j.deleted = append(j.deleted, j.previous)
+	}
+	j.rotated = append(j.rotated, j.current)
+	j.previous, j.current = j.current, &segment{name: journalName}
+	j.segmentsMu.Unlock()
+	file, err := j.openCurrent()
+	j.current.file = file
+	return err
+}
+
+// openCurrent opens the file of the current segment, or creates it.
+func (j *journal) openCurrent() (*os.File, error) {
+	return os.OpenFile(filepath.Join(j.dir, journalName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+}
+
+// writeFailed records why the buffer could not be written, and logs it once per writeErrorInterval.
+func (j *journal) writeFailed(err error) {
+	if j.writeErr == nil || time.Since(j.loggedAt) > writeErrorInterval {
+		j.loggedAt = time.Now()
+		j.logger.Error("journal write failed, clients may miss or repeat events after a restart; "+
+			"free disk space or fix the permissions of the state directory",
+			"error", err, "unwritten_bytes", len(j.buffer.text), "records_lost", j.lost)
+	}
+	j.writeErr = err
+	j.writeCheckpoint(checkpoint{Next: j.checkpoint.Next, Boot: j.checkpoint.Boot, Unwritten: true})
+}
