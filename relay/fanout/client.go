@@ -23,7 +23,7 @@ type client struct {
 	set    *Clients
 	shard  *shard
 	socket socket
-	left   func(End)
+	left   func(Disconnect)
 	said   func([]byte) // nil if nobody wants to know what it says
 	kind
 	turn    uint32 // decides in which second it is pinged
@@ -81,14 +81,14 @@ func (c *client) end(why error) {
 // when the connection was closed.
 func (c *client) gone(why error, delivered bool) {
 	defer c.set.count[c.format].Add(-1)
-	end := End{Own: why == errClosed, Code: websocket.StatusAbnormalClosure}
+	end := Disconnect{ByClient: why == errClosed, Code: websocket.StatusAbnormalClosure}
 	if bye := c.goodbye.Load(); bye != nil {
 		end.Code = bye.code
-	} else if c.format == EventStream {
+	} else if c.format == SSE {
 		end.Code = 0
 	}
 	if c.receipt != nil {
-		end.Had = c.receipt.had(why == errToldOff, delivered, time.Now())
+		end.LastDelivered = c.receipt.had(why == errToldOff, delivered, time.Now())
 	}
 	c.left(end)
 }
@@ -118,7 +118,7 @@ func (c *client) heard(p []byte, err error) (more bool) {
 // hear takes what the client says, in pieces of any size. It reports false if that was the last: a close frame.
 func (c *client) hear(p []byte) (more bool) {
 	c.alive.Store(true)
-	if c.failed || c.format == EventStream { // who has asked for a stream has said all
+	if c.failed || c.format == SSE { // who has asked for a stream has said all
 		return true
 	}
 	opts := &c.set.opts

@@ -48,7 +48,7 @@ type Options struct {
 	// Delivered is told how long after it was written an event was given to the last socket of the clients that were
 	// caught up; not of events whose time of writing is not known. It is called while others wait. Default: nobody is
 	// told.
-	Delivered func(time.Duration)
+	OnDelivered func(time.Duration)
 
 	// Shards is the number of goroutines that write. Default: GOMAXPROCS.
 	Shards int
@@ -67,8 +67,8 @@ func (o Options) withDefaults() Options {
 	if o.PingInterval < time.Second {
 		o.PingInterval = 25 * time.Second
 	}
-	if o.Delivered == nil {
-		o.Delivered = func(time.Duration) {}
+	if o.OnDelivered == nil {
+		o.OnDelivered = func(time.Duration) {}
 	}
 	if o.Shards <= 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
@@ -97,7 +97,7 @@ func New(log *eventlog.Reader, opts Options) *Clients {
 	for i := range c.opts.Shards {
 		c.shards = append(c.shards, newShard(c, i))
 	}
-	c.finish.init(c.opts.Shards, c.opts.Delivered)
+	c.finish.init(c.opts.Shards, c.opts.OnDelivered)
 	return c
 }
 
@@ -117,16 +117,16 @@ func (c *Clients) Run(ctx context.Context) {
 	pollers.Wait()
 }
 
-// Len returns how many clients are connected. One whose Entry.Left has not returned is.
-func (c *Clients) Len() int { return c.WebSockets() + c.EventStreams() }
+// Len returns how many clients are connected. One whose OnDisconnect has not returned is.
+func (c *Clients) Len() int { return c.WebSocketClients() + c.SSEClients() }
 
 // WebSockets returns how many of the clients are connected by WebSocket.
-func (c *Clients) WebSockets() int {
-	return int(c.count[Plain].Load() + c.count[Confirmed].Load() + c.count[Enveloped].Load())
+func (c *Clients) WebSocketClients() int {
+	return int(c.count[Plain].Load() + c.count[Acked].Load() + c.count[Enveloped].Load())
 }
 
 // EventStreams returns how many of the clients have an event stream.
-func (c *Clients) EventStreams() int { return int(c.count[EventStream].Load()) }
+func (c *Clients) SSEClients() int { return int(c.count[SSE].Load()) }
 
 // Sent returns how many messages were given to clients' sockets so far.
 func (c *Clients) Sent() uint64 {
@@ -138,34 +138,34 @@ func (c *Clients) Sent() uint64 {
 }
 
 // Entry is how one client begins.
-type Entry struct {
-	Format      Format
-	View        View               // which events it gets, also of Found; nil: all
-	Expires     time.Time          // it is closed with 1008 then, to a second; zero: never
-	Subprotocol string             // to agree on, if Format has none of its own; "": none
-	Greeting    string             // text that it gets first, if it is one of plain WebSocket
-	Found       []*eventlog.Record // what it gets before anything else; of those after After it gets none twice
-	Position    schema.Position    // it is told that it is here, if Tell is set
-	Tell        bool
-	Gap         *eventlog.Gap     // what it is told is lost, nil if nothing
-	After       uint64            // number of the record after which it reads the log
-	Left        func(End)         // called once, when the client is gone
-	Said        func(text []byte) // called with each message of the client, on the goroutine that reads; it must not wait, nor keep text. nil: nobody wants to know
+type ClientConfig struct {
+	Format       Format
+	View         View               // which events it gets, also of Found; nil: all
+	Expires      time.Time          // it is closed with 1008 then, to a second; zero: never
+	Subprotocol  string             // to agree on, if Format has none of its own; "": none
+	Welcome      string             // text that it gets first, if it is one of plain WebSocket
+	Replay       []*eventlog.Record // what it gets before anything else; of those after After it gets none twice
+	Position     schema.Position    // it is told that it is here, if Tell is set
+	SendPosition bool
+	Gap          *eventlog.Gap     // what it is told is lost, nil if nothing
+	After        uint64            // number of the record after which it reads the log
+	OnDisconnect func(Disconnect)  // called once, when the client is gone
+	OnMessage    func(text []byte) // called with each message of the client, on the goroutine that reads; it must not wait, nor keep text. nil: nobody wants to know
 }
 
 // End is how a client's connection came to its end.
-type End struct {
-	Own  bool                 // the client closed it
-	Code websocket.StatusCode // with which it was closed (RFC 6455 §7.4); 1006 if without one, 0 for an event stream
-	Had  uint64               // number up to which a client that is Confirmed has got everything, as far as is known
+type Disconnect struct {
+	ByClient      bool                 // the client closed it
+	Code          websocket.StatusCode // with which it was closed (RFC 6455 §7.4); 1006 if without one, 0 for an event stream
+	LastDelivered uint64               // number up to which a client that is Confirmed has got everything, as far as is known
 }
 
 // hello appends what the client gets first.
-func (e Entry) hello(dst []byte) []byte {
-	if e.Greeting != "" && !e.Format.positions() {
-		dst = appendTextFrame(dst, []byte(e.Greeting))
+func (e ClientConfig) hello(dst []byte) []byte {
+	if e.Welcome != "" && !e.Format.positions() {
+		dst = appendTextFrame(dst, []byte(e.Welcome))
 	}
-	for _, rec := range e.Found {
+	for _, rec := range e.Replay {
 		if e.View == nil || e.View.Sees(rec) {
 			dst = e.Format.appendRecord(dst, rec)
 		}
@@ -173,21 +173,21 @@ func (e Entry) hello(dst []byte) []byte {
 	if e.Gap != nil {
 		dst = e.Format.appendGap(dst, *e.Gap)
 	}
-	if e.Tell {
+	if e.SendPosition {
 		dst = e.Format.appendPosition(dst, e.Position)
 	}
 	return dst
 }
 
 // begin adds the client whose connection was taken over, and sends it hello.
-func (c *Clients) begin(taken *hijacker, entry Entry, hello []byte) {
+func (c *Clients) begin(taken *hijacker, entry ClientConfig, hello []byte) {
 	turn := c.joins.Add(1)
 	client := &client{
 		set:     c,
 		shard:   c.shards[turn%uint64(len(c.shards))],
 		socket:  newSocket(taken.conn),
-		left:    entry.Left,
-		said:    entry.Said,
+		left:    entry.OnDisconnect,
+		said:    entry.OnMessage,
 		turn:    uint32(turn / uint64(len(c.shards))),
 		kind:    kind{entry.Format, entry.View},
 		pos:     entry.After,
@@ -197,7 +197,7 @@ func (c *Clients) begin(taken *hijacker, entry Entry, hello []byte) {
 	if !entry.Expires.IsZero() {
 		client.expires = entry.Expires.Unix()
 	}
-	if entry.Format == Confirmed {
+	if entry.Format == Acked {
 		client.receipt = newReceipt(entry.After)
 	}
 	client.alive.Store(true)

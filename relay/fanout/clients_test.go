@@ -44,8 +44,8 @@ type house struct {
 	clients *fanout.Clients
 	url     string
 	left    atomic.Int64
-	ends    chan fanout.End
-	begin   func(*fanout.Entry) // may change how clients begin; set before any comes
+	ends    chan fanout.Disconnect
+	begin   func(*fanout.ClientConfig) // may change how clients begin; set before any comes
 }
 
 func open(t testing.TB, logOpts eventlog.Options, opts fanout.Options) *house {
@@ -55,15 +55,15 @@ func open(t testing.TB, logOpts eventlog.Options, opts fanout.Options) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{log: log, clients: fanout.New(log.Reader, opts), ends: make(chan fanout.End, 1<<16)}
+	h := &house{log: log, clients: fanout.New(log.Reader, opts), ends: make(chan fanout.Disconnect, 1<<16)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		entry := fanout.Entry{After: log.Head().Seq}
+		entry := fanout.ClientConfig{After: log.Head().Seq}
 		if h.begin != nil {
 			h.begin(&entry)
 		}
-		entry.Left = func(end fanout.End) { h.left.Add(1); h.ends <- end }
-		if entry.Format == fanout.EventStream {
-			h.clients.AcceptEventStream(w, r, entry)
+		entry.OnDisconnect = func(end fanout.Disconnect) { h.left.Add(1); h.ends <- end }
+		if entry.Format == fanout.SSE {
+			h.clients.AcceptSSE(w, r, entry)
 		} else {
 			h.clients.AcceptWebSocket(w, r, entry)
 		}
@@ -169,7 +169,7 @@ func TestEveryClientGetsEveryEventInOrder(t *testing.T) {
 func TestHelloComesFirstAndNothingBeforeTheStart(t *testing.T) {
 	h := open(t, eventlog.Options{}, fanout.Options{})
 	found := h.log.Append(event(t, 1, 0))
-	h.begin = func(entry *fanout.Entry) { entry.Greeting, entry.Found = "welcome", found }
+	h.begin = func(entry *fanout.ClientConfig) { entry.Welcome, entry.Replay = "welcome", found }
 	h.log.Append(event(t, 1, 0))
 	conn := h.client(t)
 	h.log.Append(event(t, 2, 0))
@@ -452,7 +452,7 @@ func BenchmarkDeliver(b *testing.B) {
 // TestOnlyEventsAreConfirmed counts the pings of a client that catches up and then gets some live.
 func TestOnlyEventsAreConfirmed(t *testing.T) {
 	h := open(t, eventlog.Options{}, fanout.Options{})
-	h.begin = func(entry *fanout.Entry) { entry.Format, entry.After = fanout.Confirmed, 0 }
+	h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.After = fanout.Acked, 0 }
 	const events = 20
 	h.log.Append(event(t, 1, 0))
 	var pings atomic.Int64
@@ -472,7 +472,7 @@ func TestOnlyEventsAreConfirmed(t *testing.T) {
 		t.Errorf("%d pings behind %d events", got, events+1)
 	}
 	conn.Close(websocket.StatusNormalClosure, "")
-	if end := <-h.ends; !end.Own || end.Had < events || end.Had > events+1 {
+	if end := <-h.ends; !end.ByClient || end.LastDelivered < events || end.LastDelivered > events+1 {
 		t.Errorf("the end is told as %+v", end)
 	}
 }

@@ -18,10 +18,10 @@ const (
 // AcceptEventStream answers the request with an event stream (HTML standard §9.2) and adds the client. It returns when
 // that is begun; the error says that the connection cannot be taken over, as in HTTP/2, and was answered. The headers
 // that w has are sent, too. Who may connect is for the caller to decide, before.
-func (c *Clients) AcceptEventStream(w http.ResponseWriter, r *http.Request, entry Entry) error {
+func (c *Clients) AcceptSSE(w http.ResponseWriter, r *http.Request, entry ClientConfig) error {
 	hijacker := &hijacker{ResponseWriter: w}
 	if _, _, err := hijacker.Hijack(); err != nil {
-		entry.Left(End{})
+		entry.OnDisconnect(Disconnect{})
 		http.Error(w, "wpre-relay: an event stream needs HTTP/1", http.StatusHTTPVersionNotSupported)
 		return err
 	}

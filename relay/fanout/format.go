@@ -18,14 +18,14 @@ const (
 
 	// Confirmed is Plain to the page's script. The browser is pinged behind the events, and its pong tells which have
 	// come to it (RFC 6455 §5.5.3), so that it is known at the connection's end.
-	Confirmed
+	Acked
 
 	// Enveloped is the WebSocket subprotocol Subprotocol: {"id":POSITION,"event":DOCUMENT} and {"gap":GAP}.
 	Enveloped
 
 	// EventStream is Server-Sent Events, as in the HTML standard, with positions as ids, of which the first comes before
 	// any event. A gap is an event of type "gap"; who asks to be told where it is gets one of type "position".
-	EventStream
+	SSE
 
 	formats = iota
 )
@@ -34,10 +34,10 @@ const (
 const Subprotocol = "wpre.v1"
 
 // positions reports whether clients learn where they are.
-func (f Format) positions() bool { return f == Enveloped || f == EventStream }
+func (f Format) positions() bool { return f == Enveloped || f == SSE }
 
 // pongs reports whether clients answer a ping.
-func (f Format) pongs() bool { return f != EventStream }
+func (f Format) pongs() bool { return f != SSE }
 
 // appendRecord appends what a client is told of rec.
 func (f Format) appendRecord(dst []byte, rec *eventlog.Record) []byte {
@@ -50,7 +50,7 @@ func (f Format) appendRecord(dst []byte, rec *eventlog.Record) []byte {
 		dst = append(append(dst, before...), at...)
 		dst = append(append(dst, between...), rec.Event.Document...)
 		return append(dst, behind...)
-	case EventStream:
+	case SSE:
 		dst = rec.Position.Append(append(dst, "id: "...))
 		dst = append(append(dst, "\ndata: "...), rec.Event.Document...) // JSON without white space has no line ends
 		return append(dst, "\n\n"...)
@@ -65,7 +65,7 @@ func (f Format) appendGap(dst []byte, gap eventlog.Gap) []byte {
 	case Enveloped:
 		text := append(gap.AppendJSON([]byte(`{"gap":`)), '}')
 		return append(appendHeader(dst, opText, len(text)), text...)
-	case EventStream:
+	case SSE:
 		dst = gap.Until.Append(append(dst, "id: "...))
 		dst = gap.AppendJSON(append(dst, "\nevent: gap\ndata: "...))
 		return append(dst, "\n\n"...)
@@ -80,7 +80,7 @@ func (f Format) appendPosition(dst []byte, at schema.Position) []byte {
 	case Enveloped:
 		text := append(at.Append([]byte(`{"id":"`)), `"}`...)
 		return append(appendHeader(dst, opText, len(text)), text...)
-	case EventStream: // scripts see an id only with data
+	case SSE: // scripts see an id only with data
 		dst = at.Append(append(dst, "id: "...))
 		dst = at.Append(append(dst, "\nevent: position\ndata: {\"id\":\""...))
 		return append(dst, "\"}\n\n"...)
@@ -91,7 +91,7 @@ func (f Format) appendPosition(dst []byte, at schema.Position) []byte {
 
 // appendMark appends what a client answers when it has got everything up to number seq.
 func (f Format) appendMark(dst []byte, seq uint64) []byte {
-	if f != Confirmed {
+	if f != Acked {
 		return dst
 	}
 	return append(dst, controlFrame(opPing, strconv.AppendUint(nil, seq, 10))...)
@@ -104,7 +104,7 @@ var (
 
 // ping returns what keeps the connection alive.
 func (f Format) ping() []byte {
-	if f == EventStream {
+	if f == SSE {
 		return pingComment
 	}
 	return pingFrame
@@ -112,7 +112,7 @@ func (f Format) ping() []byte {
 
 // goodbye returns how a client is told that the connection ends. An event stream just ends.
 func (f Format) goodbye(code websocket.StatusCode, reason string) goodbye {
-	if f == EventStream {
+	if f == SSE {
 		return goodbye{end: errToldOff}
 	}
 	return goodbye{code: code, frame: closeFrame(code, reason)}

@@ -120,7 +120,7 @@ func (h *house) listen(t testing.TB, format fanout.Format) listener {
 
 // formats runs a test for each format with positions.
 func formats(t *testing.T, test func(t *testing.T, format fanout.Format)) {
-	for name, format := range map[string]fanout.Format{"wpre.v1": fanout.Enveloped, "event stream": fanout.EventStream} {
+	for name, format := range map[string]fanout.Format{"wpre.v1": fanout.Enveloped, "event stream": fanout.SSE} {
 		t.Run(name, func(t *testing.T) { test(t, format) })
 	}
 }
@@ -133,7 +133,7 @@ func TestReplayGoesOverIntoWhatIsLive(t *testing.T) {
 		for n := 1; n <= replayed; n++ {
 			h.log.Append(event(t, n, padding))
 		}
-		h.begin = func(entry *fanout.Entry) { entry.Format, entry.After = format, 7 }
+		h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.After = format, 7 }
 		c := h.listen(t, format)
 		go func() {
 			for n := replayed + 1; n <= replayed+live; n++ {
@@ -159,13 +159,13 @@ func TestAGapIsToldOnceAndInItsPlace(t *testing.T) {
 		}
 		var after atomic.Uint64
 		after.Store(5)
-		h.begin = func(entry *fanout.Entry) { entry.Format, entry.After = format, after.Load() }
+		h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.After = format, after.Load() }
 		c := h.listen(t, format)
 		got := c.next(t)
 		if got.Gap == nil || got.Gap.Since.Seq != 5 || got.Gap.Until.Seq != 20 || got.Gap.Missing == nil || *got.Gap.Missing != 15 {
 			t.Fatalf("got %+v, want a gap", got)
 		}
-		if format == fanout.EventStream && got.ID != got.Gap.Until.String() {
+		if format == fanout.SSE && got.ID != got.Gap.Until.String() {
 			t.Errorf("the gap has id %s, and leads to %v", got.ID, got.Gap.Until)
 		}
 		after.Store(got.Gap.Until.Seq)
@@ -183,7 +183,7 @@ func TestAGapIsToldOnceAndInItsPlace(t *testing.T) {
 func TestASlowReaderGetsWholeEvents(t *testing.T) {
 	formats(t, func(t *testing.T, format fanout.Format) {
 		h := open(t, eventlog.Options{}, fanout.Options{})
-		h.begin = func(entry *fanout.Entry) { entry.Format = format }
+		h.begin = func(entry *fanout.ClientConfig) { entry.Format = format }
 		c := h.listen(t, format)
 		const events, padding = 400, 30_000
 		for n := 1; n <= events; n++ {
@@ -201,8 +201,8 @@ func TestAClientIsToldWhereItIsBehindWhatItFinds(t *testing.T) {
 	formats(t, func(t *testing.T, format fanout.Format) {
 		h := open(t, eventlog.Options{}, fanout.Options{})
 		found := h.log.Append(event(t, 1, 0))
-		h.begin = func(entry *fanout.Entry) {
-			*entry = fanout.Entry{Format: format, Greeting: "not for those", Found: found, Position: h.log.Head(), Tell: true, After: 1}
+		h.begin = func(entry *fanout.ClientConfig) {
+			*entry = fanout.ClientConfig{Format: format, Welcome: "not for those", Replay: found, Position: h.log.Head(), SendPosition: true, After: 1}
 		}
 		c := h.listen(t, format)
 		h.log.Append(event(t, 2, 0))
@@ -217,10 +217,10 @@ func TestAClientIsToldWhereItIsBehindWhatItFinds(t *testing.T) {
 
 func TestADrainEndsStreams(t *testing.T) {
 	h := open(t, eventlog.Options{}, fanout.Options{})
-	h.begin = func(entry *fanout.Entry) { entry.Format = fanout.EventStream }
-	c := h.listen(t, fanout.EventStream).(stream)
-	if h.clients.EventStreams() != 1 || h.clients.WebSockets() != 0 {
-		t.Errorf("%d streams and %d sockets", h.clients.EventStreams(), h.clients.WebSockets())
+	h.begin = func(entry *fanout.ClientConfig) { entry.Format = fanout.SSE }
+	c := h.listen(t, fanout.SSE).(stream)
+	if h.clients.SSEClients() != 1 || h.clients.WebSocketClients() != 0 {
+		t.Errorf("%d streams and %d sockets", h.clients.SSEClients(), h.clients.WebSocketClients())
 	}
 	h.log.Append(event(t, 1, 0))
 	h.clients.Drain(websocket.StatusServiceRestart, "", 0)
@@ -232,8 +232,8 @@ func TestADrainEndsStreams(t *testing.T) {
 
 func TestStreamsAreKeptAliveWithComments(t *testing.T) {
 	h := open(t, eventlog.Options{}, fanout.Options{PingInterval: time.Second})
-	h.begin = func(entry *fanout.Entry) { entry.Format = fanout.EventStream }
-	c := h.listen(t, fanout.EventStream).(stream)
+	h.begin = func(entry *fanout.ClientConfig) { entry.Format = fanout.SSE }
+	c := h.listen(t, fanout.SSE).(stream)
 	for comments := 0; comments < 3; {
 		line, err := c.lines.ReadString('\n')
 		if err != nil {
@@ -248,15 +248,15 @@ func TestStreamsAreKeptAliveWithComments(t *testing.T) {
 // TestWhatACutConnectionHadIsKnown ends connections of clients that answer marks, or do not, in several ways.
 func TestWhatACutConnectionHadIsKnown(t *testing.T) {
 	h := open(t, eventlog.Options{}, fanout.Options{})
-	h.begin = func(entry *fanout.Entry) { entry.Format = fanout.Confirmed }
-	end := func() fanout.End {
+	h.begin = func(entry *fanout.ClientConfig) { entry.Format = fanout.Acked }
+	end := func() fanout.Disconnect {
 		t.Helper()
 		select {
 		case end := <-h.ends:
 			return end
 		case <-time.After(patience):
 			t.Fatal("the client does not leave")
-			return fanout.End{}
+			return fanout.Disconnect{}
 		}
 	}
 
@@ -265,7 +265,7 @@ func TestWhatACutConnectionHadIsKnown(t *testing.T) {
 		rec := h.log.Append(event(t, 1, 0))[0]
 		io.ReadFull(r, make([]byte, len(fanouttest.TextFrame(rec.Event.Document))+len("\x89\x01")+1)) // and the mark, which is not answered
 		conn.Close()
-		if got := end(); got.Own || got.Had != 1 {
+		if got := end(); got.ByClient || got.LastDelivered != 1 {
 			t.Errorf("got %+v, want everything", got)
 		}
 	})
@@ -275,7 +275,7 @@ func TestWhatACutConnectionHadIsKnown(t *testing.T) {
 		io.ReadFull(r, make([]byte, len(fanouttest.TextFrame(rec.Event.Document))))
 		conn.(*net.TCPConn).SetLinger(0)
 		conn.Close()
-		if got := end(); got.Own || got.Had != 1 {
+		if got := end(); got.ByClient || got.LastDelivered != 1 {
 			t.Errorf("got %+v, want nothing but what was before", got)
 		}
 	})

@@ -11,7 +11,7 @@ import (
 )
 
 // Offers reports whether the client of a WebSocket handshake offers a subprotocol (RFC 6455 §4.1).
-func Offers(r *http.Request, subprotocol string) bool {
+func OffersSubprotocol(r *http.Request, subprotocol string) bool {
 	for _, value := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for token := range strings.SplitSeq(value, ",") {
 			if strings.TrimSpace(token) == subprotocol {
@@ -24,7 +24,7 @@ func Offers(r *http.Request, subprotocol string) bool {
 
 // AcceptWebSocket upgrades the request and adds the client. It returns when the handshake is done, and answers the
 // request itself if that fails. Who may connect is for the caller to decide, before.
-func (c *Clients) AcceptWebSocket(w http.ResponseWriter, r *http.Request, entry Entry) error {
+func (c *Clients) AcceptWebSocket(w http.ResponseWriter, r *http.Request, entry ClientConfig) error {
 	options := &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the origin was checked
 		CompressionMode:    websocket.CompressionDisabled,
@@ -38,7 +38,7 @@ func (c *Clients) AcceptWebSocket(w http.ResponseWriter, r *http.Request, entry 
 	hijacker := &hijacker{ResponseWriter: w}
 	shaken, err := websocket.Accept(hijacker, r, options)
 	if err != nil {
-		entry.Left(End{})
+		entry.OnDisconnect(Disconnect{})
 		return err
 	}
 	shaken.CloseNow() // it is not needed any more, and its finalizer would keep it, and 8 KiB of buffers, for ever

@@ -31,8 +31,8 @@ func TestAViewKeepsEventsFromAClient(t *testing.T) {
 	}
 	found, _, _, _ := h.log.ReadMemory(nil, 0, 1<<30)
 	views := make(chan fanout.View, 3)
-	h.begin = func(entry *fanout.Entry) {
-		entry.View, entry.After, entry.Found = <-views, 100, found[:100]
+	h.begin = func(entry *fanout.ClientConfig) {
+		entry.View, entry.After, entry.Replay = <-views, 100, found[:100]
 	}
 	steps := []int{2, 3, 1}
 	var conns []*websocket.Conn
@@ -58,7 +58,7 @@ func TestAGapInAViewIsNotCounted(t *testing.T) {
 		for n := 1; n <= 30; n++ {
 			h.log.Append(event(t, n, 0))
 		}
-		h.begin = func(entry *fanout.Entry) { entry.Format, entry.View, entry.After = format, every(7), 5 }
+		h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.View, entry.After = format, every(7), 5 }
 		c := h.listen(t, format)
 		got := c.next(t)
 		if got.Gap == nil || got.Gap.Since.Seq != 5 || got.Gap.Until.Seq != 20 || got.Gap.Missing != nil {
@@ -74,7 +74,7 @@ func TestAGapInAViewIsNotCounted(t *testing.T) {
 
 func TestAClientThatExpiresIsClosedWith1008(t *testing.T) {
 	h := open(t, eventlog.Options{}, fanout.Options{})
-	h.begin = func(entry *fanout.Entry) { entry.Expires = time.Now().Add(time.Second) }
+	h.begin = func(entry *fanout.ClientConfig) { entry.Expires = time.Now().Add(time.Second) }
 	conn := h.client(t)
 	h.log.Append(event(t, 1, 0))
 	expect(t, conn, 1, 1, 0)

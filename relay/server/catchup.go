@@ -37,7 +37,7 @@ func (f *found) soon() bool { return time.Now().Before(f.till) }
 
 // take returns what the client gets of it. One that got it and is back already gets nothing: it cannot be told from
 // another tab of its browser, or another visitor with all the same headers, who then misses it.
-func (f *found) take(r *http.Request, entry *fanout.Entry) []*eventlog.Record {
+func (f *found) take(r *http.Request, entry *fanout.ClientConfig) []*eventlog.Record {
 	if len(f.recs) == 0 || !f.soon() {
 		return nil
 	}
@@ -47,8 +47,8 @@ func (f *found) take(r *http.Request, entry *fanout.Entry) []*eventlog.Record {
 	if f.gone[visitor] {
 		return nil
 	}
-	leave := entry.Left
-	entry.Left = func(end fanout.End) {
+	leave := entry.OnDisconnect
+	entry.OnDisconnect = func(end fanout.Disconnect) {
 		if f.soon() {
 			f.mu.Lock()
 			f.gone[visitor] = true

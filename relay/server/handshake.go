@@ -28,23 +28,23 @@ func (s *Server) upgrade(v visit) {
 		s.reject(v, http.StatusForbidden, "origin", err.Error())
 		return
 	}
-	entry := fanout.Entry{Greeting: s.opts.Welcome}
+	entry := fanout.ClientConfig{Welcome: s.opts.Welcome}
 	switch {
-	case fanout.Offers(v.r, fanout.Subprotocol):
+	case fanout.OffersSubprotocol(v.r, fanout.Subprotocol):
 		entry.Format = fanout.Enveloped
 	case s.returns != nil && !knowsItsPlace(v.r):
-		entry.Format = fanout.Confirmed
+		entry.Format = fanout.Acked
 	}
 	s.accept(v, entry, s.clients.AcceptWebSocket)
 }
 
 // stream answers the request with an event stream.
 func (s *Server) stream(v visit) {
-	s.accept(v, fanout.Entry{Format: fanout.EventStream}, s.clients.AcceptEventStream)
+	s.accept(v, fanout.ClientConfig{Format: fanout.SSE}, s.clients.AcceptSSE)
 }
 
 // accept lets the client in, if there is a place for it and it may, at the place that it asks for.
-func (s *Server) accept(v visit, entry fanout.Entry, accept func(http.ResponseWriter, *http.Request, fanout.Entry) error) {
+func (s *Server) accept(v visit, entry fanout.ClientConfig, accept func(http.ResponseWriter, *http.Request, fanout.ClientConfig) error) {
 	leave, refusal := s.admission.admit(v.address)
 	switch refusal {
 	case "max_clients":
@@ -56,7 +56,7 @@ func (s *Server) accept(v visit, entry fanout.Entry, accept func(http.ResponseWr
 		s.reject(v, http.StatusTooManyRequests, refusal, "as many clients as --max-clients-per-ip allows are connected from this address")
 		return
 	}
-	entry.Left = func(end fanout.End) {
+	entry.OnDisconnect = func(end fanout.Disconnect) {
 		leave()
 		s.closes.add(closeName(end.Code))
 	}
@@ -66,7 +66,7 @@ func (s *Server) accept(v visit, entry fanout.Entry, accept func(http.ResponseWr
 		return
 	}
 	entry.View, entry.Expires, entry.Subprotocol = identity.view, identity.Expires, identity.Subprotocol
-	entry.Said = s.said(identity)
+	entry.OnMessage = s.said(identity)
 	if err := s.begin(v, &entry); err != nil {
 		leave()
 		s.rejectPosition(v, err)

@@ -56,18 +56,18 @@ func (s *Server) catchUp(ctx context.Context, to schema.Position) error {
 
 // begin sets where the client begins: where it asks to, else where its browser was when its last connection ended, else
 // at the head, which for a while after the start comes with what was found at that. The error is the client's.
-func (s *Server) begin(v visit, entry *fanout.Entry) error {
+func (s *Server) begin(v visit, entry *fanout.ClientConfig) error {
 	asked, err := s.askedFor(v.r, entry.View)
 	if err != nil {
 		return err
 	}
-	if entry.Format == fanout.Confirmed {
+	if entry.Format == fanout.Acked {
 		browser, known := s.returns.browser(v.w, v.r)
-		leave := entry.Left
-		entry.Left = func(end fanout.End) {
+		leave := entry.OnDisconnect
+		entry.OnDisconnect = func(end fanout.Disconnect) {
 			leave(end)
-			if !end.Own {
-				s.returns.left(browser, end.Had)
+			if !end.ByClient {
+				s.returns.left(browser, end.LastDelivered)
 			}
 		}
 		if had, ok := s.returns.back(browser); ok {
@@ -79,7 +79,7 @@ func (s *Server) begin(v visit, entry *fanout.Entry) error {
 	if asked == nil {
 		head := s.log.Head()
 		asked = &head
-		entry.Found = s.found.take(v.r, entry)
+		entry.Replay = s.found.take(v.r, entry)
 	}
 	if err := s.catchUp(v.r.Context(), *asked); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (s *Server) begin(v visit, entry *fanout.Entry) error {
 	at, gap := s.place(*asked, entry.View)
 	entry.After, entry.Gap, entry.Position = at.Seq, gap, at
 	if v.r.URL.Query().Get("since") == now {
-		entry.Tell = true
+		entry.SendPosition = true
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ func New(log *eventlog.Reader, found uint64, opts Options) *Server {
 	s := &Server{
 		log:       log,
 		opts:      opts,
-		clients:   fanout.New(log, fanout.Options{PeerMessages: opts.PeerMessages, MessageRate: opts.MessageRate, Delivered: opts.Delivered, Logger: opts.Logger}),
+		clients:   fanout.New(log, fanout.Options{PeerMessages: opts.PeerMessages, MessageRate: opts.MessageRate, OnDelivered: opts.Delivered, Logger: opts.Logger}),
 		admission: admission{maxClients: opts.MaxClients, maxPerIP: opts.MaxClientsPerIP, maxRate: rate.Limit(opts.HandshakeRate)},
 		views:     filter.NewViews(opts.Filter, opts.Behind != nil, opts.Logger),
 		found:     newFound(log, found, opts.CatchUp),
@@ -191,7 +191,7 @@ type Status struct {
 func (s *Server) Status() Status {
 	return Status{
 		Clients:      s.clients.Len(),
-		EventStreams: s.clients.EventStreams(),
+		EventStreams: s.clients.SSEClients(),
 		MessagesSent: s.clients.Sent(),
 		Rejected:     s.refusals.all(),
 		Closed:       s.closes.all(),
