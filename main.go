@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
-	"time"
 
 	"wpre-relay/relay"
 	"wpre-relay/relay/admin"
@@ -51,7 +50,7 @@ func main() {
 	case "bench":
 		err = verb.Bench(ctx, settings.Bench, os.Stdout, os.Stderr)
 	case "check":
-		err = verb.Check(ctx, settings.Check, verb.Watching{Locate: watcher.Locate, Probe: probe}, os.Stdout)
+		err = verb.Check(ctx, settings.Check, verb.Watching{Locate: watcher.Locate, Probe: watcher.Probe}, os.Stdout)
 	case "companion":
 		_, err = os.Stdout.Write(companion.Plugin)
 	case "config":
@@ -137,9 +136,9 @@ func serve(ctx context.Context, s config.Relay, reload func(context.Context, fun
 				PollInterval: s.PollInterval,
 				MaxSize:      int(s.MaxEventSize),
 				Complete:     schema.Complete,
-				Intact:       schema.Intact,
-				Newest:       newest,
-				Overwritten:  rel.Overwritten,
+				ValidLine:    schema.ValidLine,
+				NewestOnly:   newest,
+				OnOverwrites: rel.Overwritten,
 				Logger:       logger,
 			})
 			if err != nil {
@@ -158,7 +157,7 @@ type watch struct {
 	relay *relay.Relay
 }
 
-// Run implements sidecar.Watcher.
+// Run implements app.Watcher.
 func (w watch) Run(ctx context.Context) error {
 	return w.Watcher.Run(ctx, func(ctx context.Context, content watcher.Content) error {
 		if content.Outbox {
@@ -168,25 +167,5 @@ func (w watch) Run(ctx context.Context) error {
 	})
 }
 
-// Status implements sidecar.Watcher, in the words of admin.
-func (w watch) Status() admin.Watch {
-	s := w.Watcher.Status()
-	return admin.Watch{
-		File:          s.File,
-		Mode:          string(s.Mode),
-		Reason:        s.Reason,
-		Present:       s.Present,
-		Outbox:        s.Outbox,
-		Problem:       s.Problem,
-		Alive:         s.Alive,
-		Notifications: s.Notifications,
-		Overflows:     s.Overflows,
-		Rearmed:       s.Rearmed,
-	}
-}
-
-// probe is watcher.Probe in the words of verb.
-func probe(file string, pollInterval time.Duration) (mode, reason string) {
-	m, reason := watcher.Probe(file, pollInterval)
-	return string(m), reason
-}
+// Status implements app.Watcher.
+func (w watch) Status() admin.Watch { return admin.Watch(w.Watcher.Status()) }

@@ -95,7 +95,7 @@ func ParseLine(text []byte) (l Line, err error) {
 }
 
 // Intact reports whether text is a line as it was written.
-func Intact(text []byte) bool {
+func ValidLine(text []byte) bool {
 	_, err := ParseLine(text)
 	return err == nil
 }

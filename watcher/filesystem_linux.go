@@ -3,8 +3,8 @@ package watcher
 import "golang.org/x/sys/unix"
 
 const (
-	notifyMode  Mode = "inotify"
-	doubleWatch      = true
+	notifyMode  = "inotify"
+	doubleWatch = true
 )
 
 // remoteTypes are the file systems, by statfs(2) type, whose files change without this kernel's inotify seeing

@@ -6,7 +6,7 @@ import "runtime"
 
 // notifyMode is named after the system, whose notifications fsnotify hides: kqueue on macOS and the BSDs,
 // ReadDirectoryChangesW on Windows.
-const notifyMode = Mode(runtime.GOOS + " notifications")
+const notifyMode = runtime.GOOS + " notifications"
 
 // doubleWatch is for inotify alone: elsewhere a watch on a directory is one on its files, too.
 const doubleWatch = false

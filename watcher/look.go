@@ -94,8 +94,7 @@ func (l *loop) stopWaiting() {
 // overwritten closes the books on the writes that ended before this look and were not seen by one.
 func (l *loop) overwritten() {
 	if n := l.ledger.lost(); n > 0 {
-		l.w.update(func(s *Status) { s.Overwritten += n })
-		l.w.opts.Overwritten(n)
+		l.w.opts.OnOverwrites(n)
 		l.logger.Debug("change decided", "decision", "overwritten", "writes", n)
 	}
 }

@@ -28,7 +28,7 @@ const (
 // loop is the state of one Run, touched by its goroutine alone.
 type loop struct {
 	w      *Watcher
-	handle Handle
+	handle Handler
 	logger *slog.Logger
 	reader reader
 	watch  *watch
@@ -55,13 +55,13 @@ type loop struct {
 	lastCheck time.Time // when the watch polls: the last backstop
 }
 
-func newLoop(w *Watcher, handle Handle) *loop {
+func newLoop(w *Watcher, handle Handler) *loop {
 	l := &loop{
 		w:        w,
 		handle:   handle,
 		logger:   w.opts.Logger.With("file", w.file),
 		reader:   reader{limit: w.opts.MaxSize + 1},
-		outbox:   outbox{limit: w.opts.MaxSize + maxStamp, intact: w.opts.Intact},
+		outbox:   outbox{limit: w.opts.MaxSize + maxStamp, intact: w.opts.ValidLine},
 		debounce: time.NewTimer(time.Hour),
 		again:    time.NewTimer(time.Hour),
 		tick:     time.NewTicker(backstopInterval),
@@ -112,12 +112,12 @@ func (l *loop) run(ctx context.Context) error {
 // breathe notes that the loop is not held up.
 func (l *loop) breathe() {
 	now := time.Now()
-	l.w.update(func(s *Status) { s.Alive = now })
+	l.w.update(func(s *Status) { s.Heartbeat = now })
 }
 
 // first takes what is there when Run begins.
 func (l *loop) first(ctx context.Context) error {
-	if l.w.opts.Newest {
+	if l.w.opts.NewestOnly {
 		if err := l.followNewest(ctx); err != nil {
 			return err
 		}

@@ -138,7 +138,7 @@ func TestOverwrittenWritesAreCounted(t *testing.T) {
 		t.Errorf("got %s first", got)
 	}
 	h.expect(50)
-	if err := h.until("count of 49", func(s watcher.Status) bool { return s.Overwritten == 49 }); err != nil {
+	if err := h.until("count of 49", func(watcher.Status) bool { return h.overwrites.Load() == 49 }); err != nil {
 		t.Error(err)
 	}
 }

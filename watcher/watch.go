@@ -12,18 +12,15 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Mode is a way of watching.
-type Mode string
-
 // Polling reads the file at a fixed pace. The other mode is named after the system's notifications: "inotify" on
 // Linux.
-const Polling Mode = "polling"
+const Polling = "polling"
 
 // watch is one way of learning that the file may have changed: notifications for the directories on its route,
 // or a pace to poll at. It is set up once and replaced as a whole: a fresh one is easier to trust than a mended
 // one.
 type watch struct {
-	mode     Mode
+	mode     string
 	reason   string        // why it polls
 	interval time.Duration // the pace of polling
 	route    route
@@ -65,7 +62,7 @@ func armWatch(file string, opts Options, old, keep *watch) *watch {
 }
 
 // Probe returns how a Watcher would watch the file at path now, and why it would poll.
-func Probe(path string, pollInterval time.Duration) (Mode, string) {
+func Probe(path string, pollInterval time.Duration) (mode, reason string) {
 	w := armWatch(path, Options{PollInterval: pollInterval}, nil, nil)
 	defer w.close()
 	return w.mode, w.reason

@@ -33,16 +33,16 @@ type Options struct {
 	// Complete reports whether waiting for more bytes would be in vain. Default: always.
 	Complete func(content []byte) bool
 
-	// Intact reports whether a line of the outbox, with its end, is as it was written. Lines that are not may wait, too.
+	// ValidLine reports whether a line of the outbox, with its end, is as it was written. Lines that are not may wait, too.
 	// Default: always.
-	Intact func(line []byte) bool
+	ValidLine func(line []byte) bool
 
-	// Newest has the first look give only the newest line of the outbox. Default: it gives all that are there.
-	Newest bool
+	// NewestOnly has the first look give only the newest line of the outbox. Default: it gives all that are there.
+	NewestOnly bool
 
-	// Overwritten is told how many more writes were gone before they could be read, as far as can be estimated. It is
-	// called on Run's goroutine. Default: nobody is told; Status counts them.
-	Overwritten func(writes uint64)
+	// OnOverwrites is told how many more writes were gone before they could be read, as far as can be estimated. It is
+	// called on Run's goroutine. Default: they are not counted.
+	OnOverwrites func(estimate uint64)
 
 	// Logger gets one line when the watch is armed, lost or changes its mode, or the file cannot be read.
 	// Default: slog.Default().
@@ -59,11 +59,11 @@ func (o Options) withDefaults() Options {
 	if o.Complete == nil {
 		o.Complete = func([]byte) bool { return true }
 	}
-	if o.Intact == nil {
-		o.Intact = func([]byte) bool { return true }
+	if o.ValidLine == nil {
+		o.ValidLine = func([]byte) bool { return true }
 	}
-	if o.Overwritten == nil {
-		o.Overwritten = func(uint64) {}
+	if o.OnOverwrites == nil {
+		o.OnOverwrites = func(uint64) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -120,7 +120,7 @@ func (w *Watcher) update(change func(*Status)) {
 // A content of the file is new if its bytes differ from the one handled before, or if the file was written again with the
 // same bytes. If there is an outbox beside it, Run gives that one's lines as well, and those that came before a content of
 // the file before that. Lines may come again: after a start, and if the outbox is replaced. Run may be called once.
-func (w *Watcher) Run(ctx context.Context, handle Handle) error {
+func (w *Watcher) Run(ctx context.Context, handle Handler) error {
 	l := newLoop(w, handle)
 	defer l.close()
 	if err := l.run(ctx); err != nil && ctx.Err() == nil {
@@ -139,24 +139,23 @@ type Content struct {
 	Written time.Time
 }
 
-// Handle takes a content.
-type Handle func(ctx context.Context, content Content) error
+// Handler takes a content.
+type Handler func(ctx context.Context, content Content) error
 
 // Status says how a watch stands. The counters only grow.
 type Status struct {
-	File    string `json:"file"`    // absolute path of the watched file
-	Mode    Mode   `json:"mode"`    // "" until the watch is armed
-	Reason  string `json:"reason"`  // why it polls; "" where it does not
-	Present bool   `json:"present"` // whether the file was there and could be read at the last look
-	Outbox  bool   `json:"outbox"`  // whether there is an outbox, which is followed
-	Problem string `json:"problem"` // why events would go unseen; "" if the file can be read, or can still be made
+	File    string // absolute path of the watched file
+	Mode    string // "" until the watch is armed
+	Reason  string // why it polls; "" where it does not
+	Present bool   // whether the file was there and could be read at the last look
+	Outbox  bool   // whether there is an outbox, which is followed
+	Problem string // why events would go unseen; "" if the file can be read, or can still be made
 
-	// Alive is when Run was last free to look, to a second; an old time means that it is held up, by the file
+	// Heartbeat is when Run was last free to look, to a second; an old time means that it is held up, by the file
 	// system or by handle.
-	Alive time.Time `json:"alive"`
+	Heartbeat time.Time
 
-	Notifications uint64 `json:"notifications"` // those that concerned the file
-	Overflows     uint64 `json:"overflows"`     // times the kernel dropped notifications
-	Rearmed       uint64 `json:"rearmed"`       // times the watch was set up anew after the first
-	Overwritten   uint64 `json:"overwritten"`   // writes that were gone before they could be read, estimated from Chmods
+	Notifications uint64 // those that concerned the file
+	Overflows     uint64 // times the kernel dropped notifications
+	Rearmed       uint64 // times the watch was set up anew after the first
 }

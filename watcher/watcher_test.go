@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -93,16 +94,17 @@ func play(t *testing.T, script string) {
 
 // player carries out the commands of one script.
 type player struct {
-	t       *testing.T
-	root    string
-	file    string
-	opts    watcher.Options
-	watcher *watcher.Watcher
-	handled chan string
-	started bool
-	before  uint64     // notifications dealt with at the last command
-	busy    sync.Mutex // locked between hold and release
-	release func()     // unlocks it
+	t          *testing.T
+	root       string
+	file       string
+	opts       watcher.Options
+	watcher    *watcher.Watcher
+	handled    chan string
+	overwrites atomic.Uint64
+	started    bool
+	before     uint64     // notifications dealt with at the last command
+	busy       sync.Mutex // locked between hold and release
+	release    func()     // unlocks it
 }
 
 func newPlayer(t *testing.T) *player {
@@ -114,9 +116,10 @@ func newPlayer(t *testing.T) *player {
 		t:       t,
 		root:    root,
 		file:    filepath.Join(root, "wp-content", "realtime-events", "latest_event.json"),
-		opts:    watcher.Options{Complete: schema.Complete, Intact: intact, Logger: slog.New(slog.DiscardHandler)},
+		opts:    watcher.Options{Complete: schema.Complete, ValidLine: intact, Logger: slog.New(slog.DiscardHandler)},
 		handled: make(chan string, 100),
 	}
+	p.opts.OnOverwrites = func(estimate uint64) { p.overwrites.Add(estimate) }
 	if err := os.MkdirAll(filepath.Dir(p.file), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +190,7 @@ func (p *player) do(command, rest string) error {
 	case "line":
 		return p.want(outboxLine + rest + "\n")
 	case "newest":
-		p.opts.Newest = true
+		p.opts.NewestOnly = true
 	case "outbox":
 		return p.until("outbox", func(s watcher.Status) bool { return s.Outbox == (rest != "none") })
 	case "hold":
@@ -199,9 +202,9 @@ func (p *player) do(command, rest string) error {
 	case "notified":
 		return p.until("a notification", func(s watcher.Status) bool { return s.Notifications > p.before })
 	case "mode":
-		return p.until("mode "+rest, func(s watcher.Status) bool { return string(s.Mode) == rest })
+		return p.until("mode "+rest, func(s watcher.Status) bool { return s.Mode == rest })
 	case "overwritten":
-		if got := fmt.Sprint(p.watcher.Status().Overwritten); got != rest {
+		if got := fmt.Sprint(p.overwrites.Load()); got != rest {
 			return fmt.Errorf("got %s", got)
 		}
 	default:
@@ -285,8 +288,8 @@ func (p *player) rearmed() error {
 	if err := p.until("new watch", func(s watcher.Status) bool { return s.Rearmed > 0 }); err != nil {
 		return err
 	}
-	alive := p.watcher.Status().Alive
-	return p.until("turn of the loop after that", func(s watcher.Status) bool { return s.Alive.After(alive) })
+	alive := p.watcher.Status().Heartbeat
+	return p.until("turn of the loop after that", func(s watcher.Status) bool { return s.Heartbeat.After(alive) })
 }
 
 func (p *player) until(what string, ok func(watcher.Status) bool) error {

@@ -40,7 +40,7 @@ func operate(t *testing.T, opts admin.Options) *operated {
 	}
 	t.Cleanup(func() { log.Close() })
 	o := &operated{t: t, monitor: admin.NewMonitor(), stopping: make(chan struct{})}
-	o.watch = admin.Watch{File: "/wp/latest_event.json", Mode: "inotify", Present: true, Alive: time.Now()}
+	o.watch = admin.Watch{File: "/wp/latest_event.json", Mode: "inotify", Present: true, Heartbeat: time.Now()}
 	o.rel = relay.New(log, relay.Options{Decided: o.monitor.Decided, Logger: quiet})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -91,7 +91,7 @@ func TestARelayIsReadyOnlyWhileItWouldSeeEvents(t *testing.T) {
 	good := o.watch
 	for want, change := range map[string]func(*admin.Watch){
 		"not watched yet":      func(w *admin.Watch) { w.Mode = "" },
-		"held up for 1m":       func(w *admin.Watch) { w.Alive = w.Alive.Add(-time.Minute) },
+		"held up for 1m":       func(w *admin.Watch) { w.Heartbeat = w.Heartbeat.Add(-time.Minute) },
 		"the watch is lost: x": func(w *admin.Watch) { w.Problem = "x" },
 	} {
 		o.watch = good

@@ -23,7 +23,7 @@ type Watch struct {
 	Outbox  bool   `json:"outbox"`  // whether the companion's outbox is there, and followed
 	Problem string `json:"problem"` // why events would go unseen; "" if they would not
 
-	Alive time.Time `json:"alive"` // when it was last free to look
+	Heartbeat time.Time `json:"alive"` // when it was last free to look
 
 	Notifications uint64 `json:"notifications"`
 	Overflows     uint64 `json:"overflows"`
@@ -63,7 +63,7 @@ func (h Health) Ready() error {
 		return nil
 	}
 	watch := h.Watch()
-	switch silent := time.Since(watch.Alive); {
+	switch silent := time.Since(watch.Heartbeat); {
 	case watch.Mode == "":
 		return errors.New("the event file is not watched yet")
 	case silent > heldUp:

@@ -43,7 +43,7 @@ func (w *watcher) Run(ctx context.Context) error {
 
 func (w *watcher) Ready() <-chan struct{} { return w.ready }
 
-func (w *watcher) Status() admin.Watch { return admin.Watch{Mode: "scripted", Alive: time.Now()} }
+func (w *watcher) Status() admin.Watch { return admin.Watch{Mode: "scripted", Heartbeat: time.Now()} }
 
 // settings are those of a relay on ports that the kernel chooses.
 func settings(t *testing.T) config.Relay {

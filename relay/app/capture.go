@@ -104,5 +104,5 @@ func (c *capture) alive() time.Time {
 	if c.watcher == nil {
 		return time.Now()
 	}
-	return c.watcher.Status().Alive
+	return c.watcher.Status().Heartbeat
 }
