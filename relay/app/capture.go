@@ -48,7 +48,7 @@ func (p *parts) openCapture(file string) (*capture, error) {
 	p.logger.Info("remembering what was sent", "state", p.state, "position", log.Head())
 	rel := relay.New(log, relay.Options{
 		MaxEventSize: int(s.MaxEventSize),
-		Filter:       p.guard.Filter,
+		Filter:       p.security.filter,
 		Decided:      p.monitor.Decided,
 		Logger:       p.logger,
 	})
@@ -78,11 +78,7 @@ func (c *capture) start(cancel context.CancelCauseFunc) (stop func()) {
 	if c.watcher == nil {
 		return stopLog
 	}
-	stopWatch := start(func(ctx context.Context) {
-		if err := c.watcher.Run(ctx); err != nil {
-			cancel(err)
-		}
-	})
+	stopWatch := start(orCancel(cancel, c.watcher.Run))
 	return func() { stopWatch(); stopLog() }
 }
 

@@ -13,9 +13,9 @@ func (p *parts) serverOptions() server.Options {
 	s := p.settings
 	options := server.Options{
 		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
-		Gate:            p.guard.Gate,
-		Filter:          p.guard.Filter,
-		Proxies:         p.guard.Proxies,
+		Authenticate:    p.security.access.Authenticate,
+		Filter:          p.security.filter,
+		Proxies:         p.security.proxies,
 		HandshakeRate:   s.HandshakeRate,
 		MessageRate:     s.MessageRate,
 		MaxClients:      s.MaxClients,

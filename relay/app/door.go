@@ -8,7 +8,6 @@ import (
 
 	"wpre-relay/relay/config"
 	"wpre-relay/relay/listener"
-	"wpre-relay/relay/security"
 	"wpre-relay/relay/server"
 	"wpre-relay/relay/systemd"
 )
@@ -22,10 +21,13 @@ type door struct {
 	stop     func() // ends the answering; nil before open
 }
 
-// newDoor returns a door that the guard secures. Who comes before it is open waits.
-func newDoor(listener net.Listener, guard *security.Guard, logger *slog.Logger) *door {
-	listener, scheme := guard.Secure(listener)
-	return &door{listener: listener, scheme: scheme, logger: logger}
+// newDoor returns a door with the PROXY protocol, if that is set, and TLS. Connections wait in the kernel until it opens.
+func newDoor(socket net.Listener, sec *security, proxyProtocol bool, logger *slog.Logger) *door {
+	if proxyProtocol {
+		socket = listener.ProxyProtocol(socket, sec.proxies)
+	}
+	socket, scheme := sec.tls.Wrap(socket)
+	return &door{listener: socket, scheme: scheme, logger: logger}
 }
 
 // url returns where browsers find the door.
@@ -36,9 +38,12 @@ func (d *door) leadTo(server *server.Server) { d.entrance.Open(server) }
 
 // open answers those who come. A door that is open stays so. With that the relay counts as started: a service manager that
 // waited for a broker, too, would give up on what captures meanwhile.
-func (d *door) open() {
+// If its listener fails for good, it calls cancel with the error.
+func (d *door) open(cancel context.CancelCauseFunc) {
 	if d.stop == nil {
-		d.stop = start(func(ctx context.Context) { listener.Serve(ctx, d.listener, &d.entrance, d.logger) })
+		d.stop = start(orCancel(cancel, func(ctx context.Context) error {
+			return listener.Serve(ctx, d.listener, &d.entrance, d.logger)
+		}))
 		systemd.Ready()
 	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // startOperators lets operators look, if they may, until stop is called. They see the relay as not ready once stopping is
-// closed.
-func (p *parts) startOperators(stopping <-chan struct{}) (stop func()) {
+// closed. If their listener fails for good, it calls cancel with the error.
+func (p *parts) startOperators(stopping <-chan struct{}, cancel context.CancelCauseFunc) (stop func()) {
 	if p.operators == nil {
 		return func() {}
 	}
@@ -23,7 +23,7 @@ func (p *parts) startOperators(stopping <-chan struct{}) (stop func()) {
 	})
 	stop = start(
 		func(ctx context.Context) { p.monitor.Run(ctx, health) },
-		func(ctx context.Context) { listener.Serve(ctx, p.operators, handler, p.logger) },
+		orCancel(cancel, func(ctx context.Context) error { return listener.Serve(ctx, p.operators, handler, p.logger) }),
 	)
 	p.logger.Info("operators look here", "url", listener.URL("http", p.operators.Addr()))
 	return stop

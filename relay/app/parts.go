@@ -9,7 +9,6 @@ import (
 
 	"wpre-relay/relay/admin"
 	"wpre-relay/relay/config"
-	"wpre-relay/relay/security"
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/sharedlog/broker"
 	"wpre-relay/relay/webhook"
@@ -22,7 +21,7 @@ type parts struct {
 	logger   *slog.Logger
 
 	state     string // the folder for what is remembered
-	guard     *security.Guard
+	security  *security
 	monitor   *admin.Monitor
 	capture   *capture
 	shared    *sharedlog.Stream // nil if the history is this relay's own
@@ -46,7 +45,7 @@ func (p *parts) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if p.guard, err = security.Open(p.settings.Security, p.state, p.logger); err != nil {
+	if p.security, err = openSecurity(p.settings.Security, p.state, p.logger); err != nil {
 		return err
 	}
 	if p.capture, err = p.openCapture(file); err != nil {
@@ -59,7 +58,7 @@ func (p *parts) open() (err error) {
 	if err != nil {
 		return err
 	}
-	p.door, p.operators = newDoor(public, p.guard, p.logger), operators
+	p.door, p.operators = newDoor(public, p.security, p.settings.ProxyProtocol, p.logger), operators
 	p.forward = webhook.New(p.settings.ForwardURL, p.logger)
 	return nil
 }
@@ -69,10 +68,14 @@ func (p *parts) close() error {
 	if p.shared != nil {
 		p.shared.Close()
 	}
-	if p.capture == nil {
-		return nil
+	var errs []error
+	if p.security != nil {
+		errs = append(errs, p.security.close())
 	}
-	return p.capture.close()
+	if p.capture != nil {
+		errs = append(errs, p.capture.close())
+	}
+	return errors.Join(errs...)
 }
 
 // locate finds the folder for what is remembered, and the file to watch, "" if none is to be.
@@ -109,6 +112,15 @@ func (p *parts) openShared() (*sharedlog.Stream, error) {
 	}
 	p.logger.Info("sharing the history with other relays", "broker", s.Broker.Scheme+"://"+s.Broker.Host, "captures", p.capture.log != nil)
 	return shared, nil
+}
+
+// orCancel returns a function for start that runs function, and calls cancel with its error, if any.
+func orCancel(cancel context.CancelCauseFunc, function func(context.Context) error) func(context.Context) {
+	return func(ctx context.Context) {
+		if err := function(ctx); err != nil {
+			cancel(err)
+		}
+	}
 }
 
 // start runs functions side by side. The one that it returns ends them and waits until they are done; it may be called again.

@@ -20,7 +20,7 @@ import (
 func (p *parts) run(ctx context.Context, cancel context.CancelCauseFunc) error {
 	defer p.capture.start(cancel)()
 	defer start(p.forward.Run)()
-	defer p.startOperators(ctx.Done())()
+	defer p.startOperators(ctx.Done(), cancel)()
 	defer start(p.keepWatchdog)()
 	defer p.door.close()
 	if !p.capture.ready(ctx) {
@@ -29,31 +29,27 @@ func (p *parts) run(ctx context.Context, cancel context.CancelCauseFunc) error {
 	if p.shared != nil {
 		return p.serveShared(ctx, cancel)
 	}
-	return p.serve(ctx, p.capture.log.Reader, p.capture.before)
+	return p.serve(ctx, cancel, p.capture.log.Reader, p.capture.before)
 }
 
 // serveShared serves the history that is shared, once that is reached.
 func (p *parts) serveShared(ctx context.Context, cancel context.CancelCauseFunc) error {
-	p.door.open() // who comes before the broker is reached is told so
+	p.door.open(cancel) // who comes before the broker is reached is told so
 	joined, err := p.shared.Join(ctx)
 	if err != nil {
 		cancel(err) // counts only if nothing else has ended ctx
 		return onPurpose(ctx)
 	}
-	defer start(func(ctx context.Context) {
-		if err := joined.Run(ctx); err != nil {
-			cancel(err)
-		}
-	})()
-	return p.serve(ctx, joined.Log(), joined.Log().Head().Seq)
+	defer start(orCancel(cancel, joined.Run))()
+	return p.serve(ctx, cancel, joined.Log(), joined.Log().Head().Seq)
 }
 
 // serve serves a log until ctx ends, and then sees clients off. Records after number found were found at the start.
-func (p *parts) serve(ctx context.Context, log *eventlog.Reader, found uint64) error {
+func (p *parts) serve(ctx context.Context, cancel context.CancelCauseFunc, log *eventlog.Reader, found uint64) error {
 	server := server.New(log, found, p.serverOptions())
-	defer start(server.Run, p.guard.Run, p.reload)()
+	defer start(server.Run, orCancel(cancel, p.security.run), p.reload)()
 	p.door.leadTo(server)
-	p.door.open()
+	p.door.open(cancel)
 	p.logger.Info("browsers connect here", "url", p.door.url())
 	if p.settings.ShowsDrafts() {
 		p.logger.Warn("titles of drafts, private and pending posts are sent to everybody who connects; to send those of published posts alone: --public-status publish")
@@ -74,7 +70,7 @@ func (p *parts) serve(ctx context.Context, log *eventlog.Reader, found uint64) e
 	return onPurpose(ctx)
 }
 
-func (p *parts) reload(ctx context.Context) { p.opts.Reload(ctx, p.guard.Reload) }
+func (p *parts) reload(ctx context.Context) { p.opts.Reload(ctx, p.security.reload) }
 
 func (p *parts) keepWatchdog(ctx context.Context) {
 	systemd.KeepWatchdog(ctx, p.capture.alive, p.logger)

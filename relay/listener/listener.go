@@ -1,5 +1,6 @@
-// Package listener opens the sockets that clients and operators connect to, and serves HTTP on them within bounds: how fast
-// connections are accepted, how many may be pending, and how much the kernel buffers for each. It knows no routes.
+// Package listener opens the sockets that clients and operators connect to, adds the PROXY protocol and TLS, and
+// serves HTTP on them. It limits the rate of accepted connections, the number of pending ones and the kernel's
+// buffers. It knows no routes and does not decide who may connect.
 package listener
 
 import (
@@ -10,43 +11,47 @@ import (
 	"syscall"
 )
 
-// sendBuffer is what the kernel is asked to hold for one connection, in bytes; Linux takes twice that, which includes
-// its own. An event of 192 KB, the largest title that WordPress saves, still leaves in one write. Left to itself the
-// kernel holds megabytes for a client that does not read.
-const sendBuffer = 128 << 10
+const (
+	// sendBuffer is the requested size of a socket's send buffer, in bytes. Linux doubles it to make room for its own
+	// bookkeeping. An event of 192 KB, with the largest title that WordPress saves, still leaves in one write. By
+	// default, the kernel buffers megabytes for a client that does not read.
+	sendBuffer = 128 << 10
 
-// receiveBuffer is the same for what a client sends before it is read: a handshake at most, and of those who flood the
-// relay nothing is read.
-const receiveBuffer = 32 << 10
+	// receiveBuffer is the requested size of a socket's receive buffer, in bytes. A client sends little more than a
+	// handshake, and the relay stops reading from a client that floods it.
+	receiveBuffer = 32 << 10
+)
 
-// Listen takes the address that was given with the flag. The error says what to do if another has it. What the
-// kernel holds for each connection is bounded, and it sends no probes of its own: clients are pinged.
+// Listen opens a TCP listener at address, which the operator set with the given flag. It limits the kernel's buffers
+// for each connection and turns off TCP keep-alive, since the server pings clients itself. The error says how to
+// choose another address if this one is in use.
 func Listen(flag, address string) (net.Listener, error) {
-	config := net.ListenConfig{KeepAlive: -1, Control: boundBuffers}
+	config := net.ListenConfig{KeepAlive: -1, Control: limitBuffers}
 	listener, err := config.Listen(context.Background(), "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%w: another program (the recipe's Node server, another relay?) has it; stop that, or give another address with %s", err, flag)
+		return nil, fmt.Errorf("%w: another program uses it (the recipe's Node server, another relay?); "+
+			"stop that program, or choose another address with %s", err, flag)
 	case err != nil:
 		return nil, fmt.Errorf("%w (from %s)", err, flag)
 	}
 	return listener, nil
 }
 
-// Adopt has a listener that somebody else has opened hold no more than one of Listen.
+// Adopt limits the kernel's buffers of a listener that another process has opened, as Listen does for its own.
 func Adopt(listener net.Listener) error {
 	socket, ok := listener.(syscall.Conn)
 	if !ok {
-		return fmt.Errorf("%s is no socket", listener.Addr())
+		return fmt.Errorf("adopt listener %s: it is not a socket", listener.Addr())
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
 		return err
 	}
-	return boundBuffers("", "", raw)
+	return limitBuffers("", "", raw)
 }
 
-// URL returns where a browser on this machine finds what listens at addr.
+// URL returns the URL at which a browser on this machine reaches a listener with the address addr.
 func URL(scheme string, addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {

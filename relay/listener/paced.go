@@ -1,81 +1,100 @@
 package listener
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
 	"sync"
 	"time"
+
+	"wpre-relay/relay/throttle"
 )
 
 const (
-	// arrivalPatience is how long the next connection waits for the one before it to say what it wants.
-	arrivalPatience = 250 * time.Microsecond
+	// handshakeGrace is how long the next connection waits for the handshake of the previous one.
+	handshakeGrace = 250 * time.Microsecond
 
-	// restPerArrival is how long a processor has rest after each that was let in: several times what one costs. Rests are
-	// taken together, leastRest at least.
-	restPerArrival = 800 * time.Microsecond
-	leastRest      = 500 * time.Microsecond
+	// pausePerConn is the time without new connections that one processor gets for each accepted connection. It is
+	// several times the CPU time of a handshake.
+	pausePerConn = 800 * time.Microsecond
+
+	// minPause is the shortest pause that is taken: shorter ones add up first, since timers are not precise.
+	minPause = 500 * time.Microsecond
 )
 
-// pacedListener is a listener that lets in one after the other, the next when the last has become a client or was answered, but
-// for those that take their time; and with pauses. A flood that is served as fast as it comes would take all processors
-// from the clients that are in; so it gets a part of one. Meanwhile the kernel keeps those who wait.
+// pacedListener limits the rate at which connections are accepted, so that a flood of handshakes leaves CPU time for
+// connected clients. It accepts the next connection when the previous one has finished its handshake, was rejected,
+// or has been silent for handshakeGrace. After that it pauses, so that handshakes use only a part of one processor.
+// Connections that are not accepted yet wait in the kernel's backlog.
 type pacedListener struct {
 	net.Listener
-	through chan struct{} // has an element if the last is through
+	logger   *slog.Logger
+	throttle throttle.Throttle // for the log message about accept errors
+	idle     chan struct{}     // holds one token while no handshake is in progress
 
 	mu   sync.Mutex
-	last net.Conn // nil if it is through; guarded by mu
+	last net.Conn // the newest connection while its handshake is in progress, else nil; guarded by mu
 
-	rest   time.Duration // after each
-	rested time.Time     // when all rest is taken; for Accept alone
+	pause       time.Duration // after each connection
+	pausedUntil time.Time     // end of all pauses so far; used by Accept only
+
+	closeOnce sync.Once
+	closed    chan struct{}
 }
 
-func newPacedListener(listener net.Listener) *pacedListener {
+func newPacedListener(listener net.Listener, logger *slog.Logger) *pacedListener {
 	return &pacedListener{
 		Listener: listener,
-		through:  make(chan struct{}, 1),
-		rest:     restPerArrival / time.Duration(runtime.GOMAXPROCS(0)),
+		logger:   logger,
+		idle:     make(chan struct{}, 1),
+		pause:    pausePerConn / time.Duration(runtime.GOMAXPROCS(0)),
+		closed:   make(chan struct{}),
 	}
 }
 
-// Accept implements net.Listener.
-func (d *pacedListener) Accept() (net.Conn, error) {
+// Accept implements net.Listener. It may be called by one goroutine at a time. Transient errors are retried.
+func (p *pacedListener) Accept() (net.Conn, error) {
 	select {
-	case <-d.through:
-	case <-time.After(arrivalPatience):
+	case <-p.idle:
+	case <-time.After(handshakeGrace):
 	}
-	if rest := time.Until(d.rested); rest > leastRest {
-		time.Sleep(rest)
+	if pause := time.Until(p.pausedUntil); pause > minPause {
+		time.Sleep(pause)
 	}
-	conn, err := d.Listener.Accept()
+	conn, err := p.acceptWithRetry()
 	if err != nil {
 		return nil, err
 	}
-	if now := time.Now(); d.rested.Before(now) {
-		d.rested = now
+	if now := time.Now(); p.pausedUntil.Before(now) {
+		p.pausedUntil = now
 	}
-	d.rested = d.rested.Add(d.rest)
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	p.pausedUntil = p.pausedUntil.Add(p.pause)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	select {
-	case <-d.through: // of one that took its time
+	case <-p.idle: // left by a handshake that took longer than handshakeGrace
 	default:
 	}
-	d.last = conn
+	p.last = conn
 	return conn, nil
 }
 
-// connState is for http.Server.ConnState.
-func (d *pacedListener) connState(conn net.Conn, state http.ConnState) {
+// Close implements net.Listener. It also ends an Accept that waits to retry.
+func (p *pacedListener) Close() error {
+	p.closeOnce.Do(func() { close(p.closed) })
+	return p.Listener.Close()
+}
+
+// connState follows the handshake of the newest connection. It is a hook for http.Server.ConnState.
+func (p *pacedListener) connState(conn net.Conn, state http.ConnState) {
 	if state == http.StateNew || state == http.StateActive {
 		return
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if conn == d.last {
-		d.last = nil
-		d.through <- struct{}{}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if conn == p.last {
+		p.last = nil
+		p.idle <- struct{}{}
 	}
 }

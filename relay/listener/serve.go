@@ -3,43 +3,62 @@ package listener
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
 )
 
-// Serve answers HTTP requests on listener with handler until ctx ends. Then it closes the listener, gives the
-// requests under way a second, and returns; connections that were upgraded go on. Those that are not are bounded, in
-// number and time.
-func Serve(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) {
-	paced := newPacedListener(listener)
+// shutdownGrace is how long requests in progress may take after the listener is closed.
+const shutdownGrace = time.Second
+
+// Serve answers HTTP requests on listener with handler until ctx ends, and then returns nil. Before it returns, it
+// closes the listener and gives requests in progress one second to finish; upgraded connections continue. If the
+// listener fails for good, Serve stops in the same way and returns the error. It retries transient accept errors.
+func Serve(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) error {
+	server := newServer(handler, logger)
+	paced := newPacedListener(listener, logger)
 	pending := newPendingConns(pendingLimit(), logger)
-	server := &http.Server{
+	server.ConnState = func(conn net.Conn, state http.ConnState) {
+		paced.connState(conn, state)
+		pending.connState(conn, state)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(paced) }()
+	var err error
+	select {
+	case <-ctx.Done():
+		shutdown(ctx, server)
+		err = <-ended
+	case err = <-ended:
+		shutdown(ctx, server)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+}
+
+// newServer returns an HTTP server with limits that suit requests without a body.
+func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second, // a handshake is a few hundred bytes; of TLS, too
-		ReadTimeout:       10 * time.Second, // nobody has a body to send
+		ReadHeaderTimeout: 10 * time.Second, // a handshake has a few hundred bytes; includes the TLS handshake
+		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       30 * time.Second,
-		ConnState: func(conn net.Conn, state http.ConnState) {
-			paced.connState(conn, state)
-			pending.connState(conn, state)
-		},
-		MaxHeaderBytes: 16 << 10, // room for a site's cookies
-		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		MaxHeaderBytes:    16 << 10, // enough for a site's cookies
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := server.Serve(paced); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("the listener failed", "address", listener.Addr().String(), "error", err)
-		}
-	}()
-	<-ctx.Done()
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+}
+
+// shutdown closes the server's listener, waits up to shutdownGrace for requests in progress, and then closes their
+// connections.
+func shutdown(ctx context.Context, server *http.Server) {
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	if server.Shutdown(grace) != nil {
 		server.Close()
 	}
-	<-ended
 }

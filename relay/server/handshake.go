@@ -101,18 +101,34 @@ func (s *Server) identify(v visit) (identity, bool) {
 		s.reject(v, http.StatusBadRequest, "types", err.Error())
 		return identity{}, false
 	}
-	known, err := s.opts.Gate.Identify(v.r, v.address.String())
-	if refusal, ok := errors.AsType[*access.Refusal](err); ok {
-		switch refusal.Status {
-		case http.StatusUnauthorized:
-			v.w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750 §3
-		case http.StatusServiceUnavailable:
-			v.w.Header().Set("Retry-After", "5")
-		}
-		s.reject(v, refusal.Status, refusal.Reason, refusal.Text)
+	known, err := s.opts.Authenticate(v.r, v.address.String())
+	if err != nil {
+		s.rejectUnauthenticated(v, err)
 		return identity{}, false
 	}
 	return identity{known, s.viewOf(known.Viewer, types)}, true
+}
+
+// rejectUnauthenticated rejects a client for an error of Authenticate, also for an unknown one.
+func (s *Server) rejectUnauthenticated(v visit, err error) {
+	rejection, ok := errors.AsType[*access.Rejection](err)
+	if !ok {
+		s.opts.Logger.Error("authentication failed", "error", err)
+		rejection = &access.Rejection{Reason: access.Unavailable, Text: "authentication failed; retry"}
+	}
+	switch rejection.Reason {
+	case access.InvalidToken:
+		v.w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750 §3
+		s.reject(v, http.StatusUnauthorized, "token", rejection.Text)
+	case access.UnknownClient:
+		v.w.Header().Set("WWW-Authenticate", "Bearer")
+		s.reject(v, http.StatusUnauthorized, "auth", rejection.Text)
+	case access.Forbidden:
+		s.reject(v, http.StatusForbidden, "auth", rejection.Text)
+	default:
+		v.w.Header().Set("Retry-After", "5")
+		s.reject(v, http.StatusServiceUnavailable, "auth_unavailable", rejection.Text)
+	}
 }
 
 // rejectPosition tells a client that it cannot have what comes after the position that it asks for.
@@ -159,7 +175,7 @@ func notAWebSocket(r *http.Request) string {
 
 // viewOf returns the view of a viewer that asks for these types, nil if it sees every event.
 func (s *Server) viewOf(viewer filter.Viewer, types []string) fanout.View {
-	if view := s.views.Of(viewer, types); view != nil {
+	if view := s.views.For(viewer, types); view != nil {
 		return view
 	}
 	return nil

@@ -28,8 +28,9 @@ type Options struct {
 	// Origins says which pages may connect. Default: those of the same host name.
 	Origins origin.Policy
 
-	// Gate tells who clients are, and refuses some. Default: it admits everybody as the public.
-	Gate *access.Gate
+	// Authenticate returns the identity of the client that sent the request from the given address. An error that is not
+	// an *access.Rejection counts as access.Unavailable. Default: every client is the public.
+	Authenticate func(r *http.Request, address string) (access.Identity, error)
 
 	// Filter says who may see which events. Default: everybody all.
 	Filter *filter.Filter
@@ -103,8 +104,8 @@ func New(log *eventlog.Reader, found uint64, opts Options) *Server {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	if opts.Gate == nil {
-		opts.Gate = access.New(access.Options{})
+	if opts.Authenticate == nil {
+		opts.Authenticate = access.New(access.Options{}).Authenticate
 	}
 	if limit := listener.MaxClients(); limit > 0 && (opts.MaxClients == 0 || limit < opts.MaxClients) {
 		opts.MaxClients = limit

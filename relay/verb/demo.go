@@ -2,6 +2,7 @@ package verb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -40,20 +41,23 @@ func Demo(ctx context.Context, d cli.Demo, serve func(context.Context, config.Re
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	var served error
+	var served, pageServed error
 	parts.Go(func() {
 		defer cancel()
 		served = serve(ctx, d.Settings(root))
 	})
 	url := "ws://" + d.Listen
 	_, port, _ := net.SplitHostPort(d.Listen)
-	parts.Go(func() { listener.Serve(ctx, page, demo.Page(port), logger) })
+	parts.Go(func() {
+		defer cancel()
+		pageServed = listener.Serve(ctx, page, demo.Page(port), logger)
+	})
 	fmt.Fprintf(out, demoText, root, listener.URL("http", page.Addr()), url)
 	err = demo.Run(ctx, file, url, d.Every, d.Count, out)
 	cancel()
 	parts.Wait()
-	if served != nil {
-		return served // also if somebody else, who has the port, has answered in the relay's place
+	if failed := errors.Join(served, pageServed); failed != nil {
+		return failed // also if somebody else, who has the port, has answered in the relay's place
 	}
 	return err
 }

@@ -1,154 +1,118 @@
-// Package access finds out who a client is: by a token that it brings, or by asking the site, which knows its own
-// visitors by their cookies.
+// Package access authenticates clients: by a token that they send, or by a request to the site, which knows its
+// visitors by their cookies. Every error is a rejection: a client becomes the public only by the settings, never by a
+// failure.
 package access
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"wpre-relay/relay/security/filter"
 	"wpre-relay/relay/security/token"
 )
 
-const (
-	// Subprotocol is what a client offers before its token, as the next subprotocol: a browser lets scripts set nothing
-	// else of a WebSocket handshake but the URL.
-	Subprotocol = "bearer"
-
-	// Parameter is that of the query for a token (RFC 6750 §2.3).
-	Parameter = "access_token"
-)
-
-// Options for New. The zero value admits everybody as the public.
+// Options for New. The zero value admits every client as the public.
 type Options struct {
-	// Tokens checks tokens. Default nil: they are not looked at.
+	// Tokens verifies tokens. Default: tokens are ignored.
 	Tokens *token.Verifier
 
-	// Cookie is the name of that which may hold a token. Default "": none.
+	// Cookie is the name of a cookie that may hold a token. Default: none.
 	Cookie string
 
-	// Site is asked for those who bring no token. Default nil: nobody is.
+	// Site authorizes clients without a token. Default: no site is asked.
 	Site *Site
 
-	// Anonymous admits those who have no token, and whom the site does not know, as the public. It is so without
-	// Tokens and Site.
+	// Anonymous admits clients as the public if they have no token and the site does not know them. It is always on
+	// without Tokens and Site.
 	Anonymous bool
 }
 
-// Gate tells who clients are. Use New.
-type Gate struct{ opts Options }
+// Authenticator finds out who a client is. Use New. It may be used by several goroutines.
+type Authenticator struct{ opts Options }
 
-// New returns a gate.
-func New(opts Options) *Gate {
+// New returns an authenticator.
+func New(opts Options) *Authenticator {
 	opts.Anonymous = opts.Anonymous || opts.Tokens == nil && opts.Site == nil
-	return &Gate{opts}
+	return &Authenticator{opts}
 }
 
-// Identity is who a client is.
+// Identity is the result of authentication. The zero value is the public.
 type Identity struct {
 	Viewer      filter.Viewer
-	Expires     time.Time // from when on it is no longer; zero: never
-	Subprotocol string    // that by which the token came, which has to be agreed on; else ""
+	Expires     time.Time // the client must be disconnected then; zero: never
+	Subprotocol string    // the WebSocket subprotocol that carried the token and must be accepted, or ""
 }
 
-// Refusal says why a client is not admitted.
-type Refusal struct {
-	Status int    // 401, 403 or 503
-	Reason string // one word for counts
-	Text   string // for the client; it holds nothing that is secret
-}
-
-// Error implements error.
-func (r *Refusal) Error() string { return r.Text }
-
-// Identify returns who the client is. The address is where it comes from, for the site to know. The error is a *Refusal.
-func (g *Gate) Identify(r *http.Request, address string) (Identity, error) {
-	if g.opts.Tokens != nil {
-		text, from := g.token(r)
-		if text != "" {
-			claims, expires, err := g.opts.Tokens.Verify(text)
-			switch {
-			case err == nil:
-				identity := Identity{Viewer: filter.Viewer{Token: true, Claims: claims}, Expires: expires}
-				if from == fromSubprotocol {
-					identity.Subprotocol = Subprotocol
-				}
-				return identity, nil
-			case from != fromCookie: // a browser sends an old cookie whether its page wants or not
-				return Identity{}, &Refusal{http.StatusUnauthorized, "token", err.Error()}
-			}
-		}
+// Authenticate returns the identity of the client that sent r from the given address. The error is always a
+// *Rejection.
+func (a *Authenticator) Authenticate(r *http.Request, address string) (Identity, error) {
+	if identity, found, err := a.byToken(r); found || err != nil {
+		return identity, err
 	}
-	if g.opts.Site != nil && (!g.opts.Anonymous || hasCredentials(r)) {
-		identity, err := g.askSite(r.Context(), r, address)
-		if refusal, ok := err.(*Refusal); err == nil || !g.opts.Anonymous || !ok || refusal.Status == http.StatusServiceUnavailable {
-			return identity, err
-		}
+	if identity, found, err := a.bySite(r, address); found || err != nil {
+		return identity, err
 	}
-	if !g.opts.Anonymous {
-		return Identity{}, &Refusal{http.StatusUnauthorized, "token", fmt.Sprintf(
-			"a token is needed: as Authorization: Bearer, as ?%s=, or as the subprotocol behind %q", Parameter, Subprotocol)}
+	if !a.opts.Anonymous {
+		return Identity{}, &Rejection{InvalidToken, fmt.Sprintf("a token is required: "+
+			"as Authorization: Bearer, as ?%s=, or as the subprotocol after %q", Parameter, Subprotocol)}
 	}
 	return Identity{}, nil
 }
 
-func (g *Gate) askSite(ctx context.Context, r *http.Request, address string) (Identity, error) {
-	answer, err := g.opts.Site.ask(ctx, r, address)
-	if err != nil {
-		return Identity{}, err
+// Reload reads the files with the keys of tokens again.
+func (a *Authenticator) Reload() {
+	if a.opts.Tokens != nil {
+		a.opts.Tokens.Reload()
 	}
-	return Identity{Viewer: filter.Viewer{Token: true, Claims: answer.claims}, Expires: answer.expires}, nil
 }
 
-// hasCredentials reports whether a site could know the client.
+// byToken returns the identity that a token proves. found is false if the request has no token. It is also false for
+// an expired token in a cookie: a browser sends its cookies even if the page does not want to authenticate.
+func (a *Authenticator) byToken(r *http.Request) (identity Identity, found bool, err error) {
+	if a.opts.Tokens == nil {
+		return Identity{}, false, nil
+	}
+	text, from := findToken(r, a.opts.Cookie)
+	if text == "" {
+		return Identity{}, false, nil
+	}
+	claims, expires, err := a.opts.Tokens.Verify(text)
+	if err == nil {
+		identity = Identity{Viewer: filter.Viewer{Token: true, Claims: claims}, Expires: expires}
+		if from == fromSubprotocol {
+			identity.Subprotocol = Subprotocol
+		}
+		return identity, true, nil
+	}
+	if from == fromCookie && errors.Is(err, token.ErrExpired) {
+		return Identity{}, false, nil
+	}
+	if invalid, ok := errors.AsType[*token.InvalidError](err); ok {
+		return Identity{}, false, &Rejection{InvalidToken, invalid.Error()}
+	}
+	return Identity{}, false, &Rejection{Unavailable, "the token cannot be verified; retry"}
+}
+
+// bySite returns the identity that the site confirms. found is false if the site was not asked, or if it does not
+// admit the client and the settings admit the public.
+func (a *Authenticator) bySite(r *http.Request, address string) (identity Identity, found bool, err error) {
+	if a.opts.Site == nil || a.opts.Anonymous && !hasCredentials(r) {
+		return Identity{}, false, nil
+	}
+	answer, err := a.opts.Site.authorize(r.Context(), r, address)
+	if err == nil {
+		return Identity{Viewer: filter.Viewer{Token: true, Claims: answer.claims}, Expires: answer.expires}, true, nil
+	}
+	rejection, ok := errors.AsType[*Rejection](err)
+	if ok && a.opts.Anonymous && (rejection.Reason == UnknownClient || rejection.Reason == Forbidden) {
+		return Identity{}, false, nil
+	}
+	return Identity{}, false, err
+}
+
+// hasCredentials reports whether a request has headers by which the site could know the client.
 func hasCredentials(r *http.Request) bool {
 	return r.Header.Get("Cookie") != "" || r.Header.Get("Authorization") != ""
-}
-
-// source is where in a request a token stands.
-type source int
-
-const (
-	fromHeader source = iota
-	fromSubprotocol
-	fromQuery
-	fromCookie
-)
-
-// token returns the token that the client brings, "" if none. What a script has put there on purpose counts before a
-// cookie.
-func (g *Gate) token(r *http.Request) (text string, from source) {
-	if scheme, text, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(text), fromHeader
-	}
-	if text := behindBearer(r.Header.Values("Sec-WebSocket-Protocol")); text != "" {
-		return text, fromSubprotocol
-	}
-	if text := r.URL.Query().Get(Parameter); text != "" {
-		return text, fromQuery
-	}
-	if g.opts.Cookie != "" {
-		if cookie, err := r.Cookie(g.opts.Cookie); err == nil {
-			return cookie.Value, fromCookie
-		}
-	}
-	return "", fromHeader
-}
-
-// behindBearer returns the subprotocol that a client offers behind Subprotocol.
-func behindBearer(values []string) string {
-	found := false
-	for _, value := range values {
-		for name := range strings.SplitSeq(value, ",") {
-			name = strings.TrimSpace(name)
-			if found {
-				return name
-			}
-			found = name == Subprotocol
-		}
-	}
-	return ""
 }

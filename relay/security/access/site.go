@@ -17,92 +17,93 @@ import (
 )
 
 const (
-	// askTimeout bounds how long the site may take to answer, and a client waits for that.
-	askTimeout = 5 * time.Second
+	// siteTimeout limits the time for the site's answer, and thus a client's wait for it.
+	siteTimeout = 5 * time.Second
 
-	// maxAsking bounds how many questions are under way: a flood of handshakes must not become one on the site.
-	maxAsking = 16
+	// maxSiteRequests limits the concurrent requests to the site, so that a flood of handshakes does not become a
+	// flood on the site.
+	maxSiteRequests = 16
 
-	// knownFor is for how long an answer counts for others with the same credentials, and vouchedFor for how long a
-	// client may stay on it.
-	knownFor   = 10 * time.Second
-	vouchedFor = time.Hour
+	// answerTTL is how long an answer is reused for requests with the same credentials.
+	answerTTL = 10 * time.Second
 
-	// maxKnown bounds the answers that are remembered, and maxAnswer each, in bytes.
-	maxKnown  = 10_000
-	maxAnswer = 64 << 10
+	// defaultLifetime is how long a client may stay connected if the site's answer has no exp.
+	defaultLifetime = time.Hour
+
+	// maxCachedAnswers limits the cached answers.
+	maxCachedAnswers = 10_000
+
+	// maxAnswerSize limits the body of one answer, in bytes.
+	maxAnswerSize = 64 << 10
 )
 
-// Site is asked whether it knows clients. Use NewSite.
+// errUnavailable is the rejection of a client that the site could not be asked about.
+var errUnavailable = &Rejection{Unavailable, "the site cannot be reached for authorization; retry"}
+
+// forwardedHeaders are the client's headers that the site receives.
+var forwardedHeaders = []string{"Cookie", "Authorization", "Origin", "User-Agent"}
+
+// Site authorizes clients by a request to the WordPress site. Use NewSite. It may be used by several goroutines.
 type Site struct {
-	url    string
-	client *http.Client
-	logger *slog.Logger
-	noisy  throttle.Throttle
-	asking chan struct{} // has an element for each question under way
+	url      string
+	client   *http.Client
+	logger   *slog.Logger
+	throttle throttle.Throttle // for the log message about failed requests
+	requests chan struct{}     // holds one element for each request in progress
 
 	mu    sync.Mutex
-	known map[[sha256.Size]byte]*answer // by credentials; guarded by mu
+	cache map[[sha256.Size]byte]*answer // by credentials; guarded by mu
 }
 
-// answer is what the site says of a client. It is good when done is closed.
+// answer is the site's answer for one client. Its fields are set once done is closed.
 type answer struct {
 	done    chan struct{}
 	asked   time.Time
 	claims  map[string]any
 	expires time.Time
-	err     *Refusal // nil if it is admitted
+	err     *Rejection // nil if the client is admitted
 }
 
-// NewSite returns the site that answers at this URL: with 2xx if it admits the client whose headers Cookie,
-// Authorization and Origin it is sent. A body that is a JSON object is what is known of the client; its exp, in Unix
-// time, is until when that counts, else it is an hour. Answers count for 10 s for all with equal headers.
-func NewSite(at *url.URL, logger *slog.Logger) *Site {
+// NewSite returns a Site that sends requests to the given URL, with the client's Cookie, Authorization, Origin and
+// User-Agent headers. A 2xx status admits the client. A body with a JSON object has the client's claims; its exp is
+// the Unix time until which the client may stay connected, by default one hour. Answers are reused for 10 seconds for
+// requests with the same headers and address.
+func NewSite(authURL *url.URL, logger *slog.Logger) *Site {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = maxAsking
+	transport.MaxIdleConnsPerHost = maxSiteRequests
 	return &Site{
-		url: at.String(),
+		url: authURL.String(),
 		client: &http.Client{
 			Transport: transport,
-			Timeout:   askTimeout,
+			Timeout:   siteTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error {
-				return http.ErrUseLastResponse // to a login form: it does not know the client
+				return http.ErrUseLastResponse // a redirect to the login form means that the client is unknown
 			},
 		},
-		logger: logger,
-		asking: make(chan struct{}, maxAsking),
-		known:  make(map[[sha256.Size]byte]*answer),
+		logger:   logger,
+		requests: make(chan struct{}, maxSiteRequests),
+		cache:    make(map[[sha256.Size]byte]*answer),
 	}
 }
 
-// passedOn are the headers of the client that the site is sent.
-var passedOn = []string{"Cookie", "Authorization", "Origin", "User-Agent"}
-
-// ask returns what the site says of the client. The error is a *Refusal: who cannot be asked for is not admitted.
-func (s *Site) ask(ctx context.Context, r *http.Request, address string) (*answer, error) {
-	hash := sha256.New()
-	for _, name := range passedOn {
-		for _, value := range r.Header.Values(name) {
-			fmt.Fprintf(hash, "%s: %d %s\n", name, len(value), value)
-		}
-	}
-	fmt.Fprintf(hash, "%s", address)
-	credentials := [sha256.Size]byte(hash.Sum(nil))
-	a, first := s.answerTo(credentials)
+// authorize returns the site's answer for a client that it admits. The error is always a *Rejection.
+func (s *Site) authorize(ctx context.Context, r *http.Request, address string) (*answer, error) {
+	key := credentialsKey(r, address)
+	a, first := s.cached(key)
 	if first {
-		// Others may wait for it, too: it does not end with this client.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+		// Other clients may wait for this answer, so it does not depend on this client's context.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), siteTimeout)
 		defer cancel()
-		s.fill(ctx, a, r, address)
+		s.ask(ctx, a, r, address)
 		close(a.done)
-		if a.err == unavailable { // the next one asks anew
-			s.forget(credentials, a)
+		if a.err == errUnavailable {
+			s.forget(key, a)
 		}
 	} else {
 		select {
 		case <-a.done:
 		case <-ctx.Done():
-			return nil, unavailable
+			return nil, errUnavailable
 		}
 	}
 	if a.err != nil {
@@ -111,39 +112,51 @@ func (s *Site) ask(ctx context.Context, r *http.Request, address string) (*answe
 	return a, nil
 }
 
-// answerTo returns the answer to these credentials. If it is the first to ask, the caller must fill it.
-func (s *Site) answerTo(credentials [sha256.Size]byte) (a *answer, first bool) {
+// credentialsKey returns a hash of everything about a client that the site receives.
+func credentialsKey(r *http.Request, address string) [sha256.Size]byte {
+	hash := sha256.New()
+	for _, name := range forwardedHeaders {
+		for _, value := range r.Header.Values(name) {
+			fmt.Fprintf(hash, "%s: %d %s\n", name, len(value), value)
+		}
+	}
+	fmt.Fprintf(hash, "%s", address)
+	return [sha256.Size]byte(hash.Sum(nil))
+}
+
+// cached returns the answer for these credentials. If first is true, the answer is new and the caller must complete
+// it.
+func (s *Site) cached(key [sha256.Size]byte) (a *answer, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if a := s.known[credentials]; a != nil && now.Sub(a.asked) < knownFor {
+	if a := s.cache[key]; a != nil && now.Sub(a.asked) < answerTTL {
 		return a, false
 	}
-	if len(s.known) >= maxKnown {
-		clear(s.known)
+	if len(s.cache) >= maxCachedAnswers {
+		clear(s.cache)
 	}
 	a = &answer{done: make(chan struct{}), asked: now}
-	s.known[credentials] = a
+	s.cache[key] = a
 	return a, true
 }
 
-func (s *Site) forget(credentials [sha256.Size]byte, a *answer) {
+// forget removes an answer from the cache, so that the next client asks again.
+func (s *Site) forget(key [sha256.Size]byte, a *answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.known[credentials] == a {
-		delete(s.known, credentials)
+	if s.cache[key] == a {
+		delete(s.cache, key)
 	}
 }
 
-var unavailable = &Refusal{http.StatusServiceUnavailable, "auth_unavailable", "the site cannot be asked who this is; try again"}
-
-// fill asks the site.
-func (s *Site) fill(ctx context.Context, a *answer, r *http.Request, address string) {
+// ask sends a request to the site and completes a with the result.
+func (s *Site) ask(ctx context.Context, a *answer, r *http.Request, address string) {
 	select {
-	case s.asking <- struct{}{}:
-		defer func() { <-s.asking }()
+	case s.requests <- struct{}{}:
+		defer func() { <-s.requests }()
 	case <-ctx.Done():
-		a.err = unavailable
+		a.err = errUnavailable
 		return
 	}
 	response, body, err := s.get(ctx, r, address)
@@ -152,14 +165,14 @@ func (s *Site) fill(ctx context.Context, a *answer, r *http.Request, address str
 	}
 	switch {
 	case err != nil:
-		if n, due := s.noisy.Count(); due {
-			s.logger.Error("the site cannot be asked who may listen; nobody new is admitted by it", "error", err, "times", n)
+		if n, due := s.throttle.Count(); due {
+			s.logger.Error("auth request failed, rejecting clients", "error", err, "times", n)
 		}
-		a.err = unavailable
+		a.err = errUnavailable
 	case response.StatusCode == http.StatusForbidden:
-		a.err = &Refusal{http.StatusForbidden, "auth", "the site does not admit this client"}
+		a.err = &Rejection{Forbidden, "the site does not admit this client"}
 	case response.StatusCode < 200 || response.StatusCode > 299:
-		a.err = &Refusal{http.StatusUnauthorized, "auth", "the site does not know this client"}
+		a.err = &Rejection{UnknownClient, "the site does not know this client"}
 	default:
 		a.admit(body)
 	}
@@ -170,7 +183,7 @@ func (s *Site) get(ctx context.Context, r *http.Request, address string) (*http.
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range passedOn {
+	for _, name := range forwardedHeaders {
 		request.Header[name] = r.Header.Values(name)
 	}
 	request.Header.Set("Accept", "application/json")
@@ -181,23 +194,24 @@ func (s *Site) get(ctx context.Context, r *http.Request, address string) (*http.
 		return nil, nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err == nil && len(body) > maxAnswer {
-		err = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerSize+1))
+	if err == nil && len(body) > maxAnswerSize {
+		err = fmt.Errorf("the answer is longer than %d bytes", maxAnswerSize)
 	}
 	return response, body, err
 }
 
-// admit takes what the site says of a client that it knows.
+// admit completes the answer for a client that the site admits. A body that is not a JSON object, such as a page for
+// people, has no claims.
 func (a *answer) admit(body []byte) {
-	a.expires = a.asked.Add(vouchedFor)
+	a.expires = a.asked.Add(defaultLifetime)
 	if json.Unmarshal(body, &a.claims) != nil {
-		a.claims = nil // some page, for a person
+		a.claims = nil
 	}
 	if exp, ok := a.claims["exp"].(float64); ok {
 		a.expires = time.Unix(int64(exp), 0)
 		if !a.expires.After(time.Now()) {
-			a.err = &Refusal{http.StatusUnauthorized, "auth", "the site's word for this client has expired"}
+			a.err = &Rejection{UnknownClient, "the site's authorization of this client has expired"}
 		}
 	}
 }

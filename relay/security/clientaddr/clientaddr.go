@@ -1,4 +1,5 @@
-// Package forwarded finds out from which address a client comes when proxies are in between.
+// Package clientaddr finds the address of the client that sent a request, also behind proxies. It believes only
+// proxies that the operator trusts.
 package clientaddr
 
 import (
@@ -9,13 +10,13 @@ import (
 	"strings"
 )
 
-// maxHops bounds the addresses that are read of one request.
+// maxHops limits the addresses that are read from one request.
 const maxHops = 32
 
-// Network is one whose proxies are believed.
+// Network is a range of addresses, such as that of an operator's proxies.
 type Network struct{ netip.Prefix }
 
-// UnmarshalText takes "10.0.0.0/8", "fd00::/8" or one address.
+// UnmarshalText parses a network, "10.0.0.0/8" or "fd00::/8", or a single address.
 func (n *Network) UnmarshalText(text []byte) error {
 	if addr, err := netip.ParseAddr(string(text)); err == nil && addr.Zone() == "" {
 		addr = addr.Unmap()
@@ -24,34 +25,35 @@ func (n *Network) UnmarshalText(text []byte) error {
 	}
 	prefix, err := netip.ParsePrefix(string(text))
 	if err != nil {
-		return fmt.Errorf("%q is not a network, as 10.0.0.0/8 or fd00::/8, nor an address", text)
+		return fmt.Errorf("%q is neither a network, such as 10.0.0.0/8 or fd00::/8, nor an address", text)
 	}
 	if prefix.Addr().Is4In6() {
-		return fmt.Errorf("%q: write it as an IPv4 network", text)
+		return fmt.Errorf("%q is an IPv4 network in IPv6 notation; write it in IPv4 notation", text)
 	}
 	n.Prefix = prefix.Masked()
 	return nil
 }
 
-// Policy says which proxies are believed. The zero value believes none.
+// Policy defines the trusted proxies. The zero value trusts none.
 type Policy struct {
 	Trusted []Network
 }
 
-// Client returns the address that the request comes from: that of the connection; and if that is a trusted proxy's, the one
-// that it names in X-Forwarded-For or Forwarded (RFC 7239), and so on from right to left, up to the first that is not
-// trusted. What stands further left anyone may have written. A client can send the one header of the two that its proxy
-// does not know: if they disagree, neither is believed. The address is not valid if the connection is not TCP's.
+// Client returns the address of the client that sent the request. That is the address of the connection, unless it
+// belongs to a trusted proxy. Client then reads X-Forwarded-For and Forwarded (RFC 7239) from right to left, and
+// returns the first address that is not a trusted proxy's; anyone can forge the addresses left of it. A proxy usually
+// sets only one of the two headers, and a client can forge the other one: if the two disagree, Client ignores both.
+// The address is invalid if the connection is not TCP.
 func (p Policy) Client(r *http.Request) netip.Addr {
-	at, _ := ParseAddr(r.RemoteAddr)
-	if !p.trusts(at) {
-		return at
+	peer, _ := ParseAddr(r.RemoteAddr)
+	if !p.Trusts(peer) {
+		return peer
 	}
-	xff, hasXFF := p.walk(at, xForwardedFor(r.Header))
-	standard, hasStandard := p.walk(at, forwardedFor(r.Header))
+	xff, hasXFF := p.firstUntrusted(peer, xForwardedFor(r.Header))
+	standard, hasStandard := p.firstUntrusted(peer, forwardedFor(r.Header))
 	switch {
 	case hasXFF && hasStandard && xff != standard:
-		return at
+		return peer
 	case hasStandard:
 		return standard
 	default:
@@ -59,35 +61,38 @@ func (p Policy) Client(r *http.Request) netip.Addr {
 	}
 }
 
-func (p Policy) trusts(addr netip.Addr) bool {
+// Trusts reports whether addr belongs to a trusted proxy.
+func (p Policy) Trusts(addr netip.Addr) bool {
 	return slices.ContainsFunc(p.Trusted, func(n Network) bool { return n.Contains(addr) })
 }
 
-// walk follows hops, the nearest first, as far as they are trusted. It reports whether there were any.
-func (p Policy) walk(at netip.Addr, hops []string) (netip.Addr, bool) {
+// firstUntrusted returns the first of hops that is not trusted, the nearest hop first. If it finds none, it returns
+// the last trusted one, or peer. It reports whether there are any hops.
+func (p Policy) firstUntrusted(peer netip.Addr, hops []string) (netip.Addr, bool) {
+	addr := peer
 	for _, hop := range hops {
 		next, ok := ParseAddr(hop)
-		if !ok { // "unknown", or a name of the proxy's own (RFC 7239 §6)
+		if !ok { // "unknown", or an identifier that the proxy chose (RFC 7239 §6)
 			break
 		}
-		if at = next; !p.trusts(at) {
+		if addr = next; !p.Trusts(addr) {
 			break
 		}
 	}
-	return at, len(hops) > 0
+	return addr, len(hops) > 0
 }
 
-// xForwardedFor returns the hops of that header, the nearest first.
+// xForwardedFor returns the hops in X-Forwarded-For, the nearest first.
 func xForwardedFor(header http.Header) []string {
-	return nearest(header.Values("X-Forwarded-For"), ',')
+	return splitBackward(header.Values("X-Forwarded-For"), ',')
 }
 
-// forwardedFor returns the hops of that header, the nearest first; "" for one that names no address.
+// forwardedFor returns the hops in Forwarded, the nearest first. A hop without an address is "".
 func forwardedFor(header http.Header) []string {
-	hops := nearest(header.Values("Forwarded"), ',')
+	hops := splitBackward(header.Values("Forwarded"), ',')
 	for i, hop := range hops {
 		hops[i] = ""
-		for _, pair := range nearest([]string{hop}, ';') {
+		for _, pair := range splitBackward([]string{hop}, ';') {
 			if name, value, ok := strings.Cut(pair, "="); ok && strings.EqualFold(strings.TrimSpace(name), "for") {
 				hops[i] = unquote(strings.TrimSpace(value))
 			}
@@ -96,8 +101,9 @@ func forwardedFor(header http.Header) []string {
 	return hops
 }
 
-// nearest returns the elements of a header's lists from right to left, without those inside of quotes being divided.
-func nearest(values []string, separator byte) []string {
+// splitBackward splits the values of a header at separators outside of quotes, and returns at most maxHops elements,
+// the last one first.
+func splitBackward(values []string, separator byte) []string {
 	var elements []string
 	for _, value := range slices.Backward(values) {
 		quoted, end := false, len(value)
@@ -117,7 +123,7 @@ func nearest(values []string, separator byte) []string {
 	return elements
 }
 
-// unquote returns what a quoted string holds; addresses have nothing to escape.
+// unquote removes the quotes around a value. It does not interpret escapes, since addresses contain none.
 func unquote(value string) string {
 	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
 		return value[1 : len(value)-1]
@@ -125,8 +131,8 @@ func unquote(value string) string {
 	return value
 }
 
-// ParseAddr returns the address in "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]" or "[2001:db8::1]:80": an
-// IPv4 address that is written in IPv6 as what it is, and without a zone.
+// ParseAddr parses "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]" or "[2001:db8::1]:80". It returns an
+// IPv4 address in IPv6 notation as IPv4, and removes the zone.
 func ParseAddr(text string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package filter decides which events a client may see, by an expression over the event and what is known of the client.
+// Package filter decides which events a client may see, with an expression over the event and the client's claims.
 // The language is that of expr-lang.org. It does no I/O and reads no clock.
 package filter
 
@@ -20,13 +20,13 @@ import (
 	"wpre-relay/schema"
 )
 
-// Viewer is what is known of a client. The zero value is the public.
+// Viewer holds the attributes of a client that an expression can use. The zero value is the public.
 type Viewer struct {
-	Token  bool           // it has a token, or the site vouches for it
-	Claims map[string]any // what that says, as JSON is decoded; not to be changed
+	Token  bool           // the client has a token, or the site authorized it
+	Claims map[string]any // from the token or the site, as encoding/json decodes them; read-only
 }
 
-// environment is what an expression can name.
+// environment defines the names that an expression can use.
 type environment struct {
 	Type      string         `expr:"type"`
 	Status    string         `expr:"status"`
@@ -39,51 +39,48 @@ type environment struct {
 	Claims    map[string]any `expr:"claims"`
 }
 
-// remembered bounds the events that are kept decoded: those that all kinds of clients are being told of.
-const remembered = 64
+// decodedEvents is the number of decoded events in the cache. It is enough for the events that all audiences are
+// getting at one time.
+const decodedEvents = 64
 
-// Filter is a compiled expression. It may be used from several goroutines. Use Parse or PublicStatus.
+// Filter is a compiled expression. Use Parse or PublicStatus. It may be used by several goroutines.
 type Filter struct {
 	source  string
 	program *vm.Program
-	used    []string // the claims that the expression names; nil if it may use any
+	claims  []string // the claims that the expression can use; nil: all
 	vms     sync.Pool
-	decoded [remembered]atomic.Pointer[decoded]
+	cache   [decodedEvents]atomic.Pointer[decoded]
 }
 
-// decoded is an event as the expression sees it.
+// decoded is an event as the environment of an expression.
 type decoded struct {
-	id    schema.ID
-	event environment
+	id  schema.ID
+	env environment
 }
 
-// Parse compiles an expression, which must be true or false. It can name the event's type, status, post_id, post_title,
-// is_update and timestamp, of which those that an event has not are "", 0 or false; event, all of its fields; token,
-// whether the client has a token; and claims, what that says. The error shows the place.
+// Parse compiles an expression with a boolean result. It can use the event's type, status, post_id, post_title,
+// is_update and timestamp, which are "", 0 or false if the event does not have them; event, with all fields of the
+// event; token, which is true for a client with a token; and claims, the claims of the token. The error shows the
+// place of a mistake.
 func Parse(expression string) (*Filter, error) {
-	claims := &usedClaims{}
+	claims := &claimFinder{}
 	program, err := expr.Compile(expression,
 		expr.Env(environment{}),
 		expr.AsBool(),
-		expr.DisableBuiltin("now"),  // it must always say the same of an event
-		expr.DisableBuiltin("type"), // it is the event's
+		expr.DisableBuiltin("now"),  // the result for an event must not change
+		expr.DisableBuiltin("type"), // the name stands for the type of the event
 		expr.Patch(claims),
 	)
 	if err != nil {
 		return nil, err
 	}
-	f := &Filter{source: expression, program: program, used: claims.names}
-	if claims.any {
-		f.used = nil
-	} else if f.used == nil {
-		f.used = []string{}
-	}
+	f := &Filter{source: expression, program: program, claims: claims.found()}
 	f.vms.New = func() any { return new(vm.VM) }
 	return f, nil
 }
 
-// PublicStatus returns the filter that shows the public only events with one of these statuses, and clients with a token
-// all.
+// PublicStatus returns a filter that shows the public only events with one of these statuses. Clients with a token
+// see all events.
 func PublicStatus(statuses []string) (*Filter, error) {
 	quoted := make([]string, len(statuses))
 	for i, status := range statuses {
@@ -95,24 +92,24 @@ func PublicStatus(statuses []string) (*Filter, error) {
 // String returns the expression.
 func (f *Filter) String() string { return f.source }
 
-// UnmarshalText is Parse.
+// UnmarshalText parses an expression, like Parse.
 func (f *Filter) UnmarshalText(text []byte) error {
 	parsed, err := Parse(string(text))
 	if err != nil {
-		return fmt.Errorf("\n%w", err) // it has three lines, the last with a caret
+		return fmt.Errorf("\n%w", err) // the error has three lines; a caret in the last one marks the place
 	}
-	f.source, f.program, f.used, f.vms.New = parsed.source, parsed.program, parsed.used, parsed.vms.New
+	f.source, f.program, f.claims, f.vms.New = parsed.source, parsed.program, parsed.claims, parsed.vms.New
 	return nil
 }
 
-// Shows reports whether the viewer may see the event. It may not if the expression has no answer, as when it compares
-// with a claim that is not there; the error says why.
-func (f *Filter) Shows(ev schema.Event, to Viewer) (bool, error) {
+// Shows reports whether the viewer may see the event. If the expression fails, for example because a claim is
+// missing, the result is false and the error says why.
+func (f *Filter) Shows(ev schema.Event, viewer Viewer) (bool, error) {
 	env, err := f.decode(ev)
 	if err != nil {
 		return false, err
 	}
-	env.Token, env.Claims = to.Token, to.Claims
+	env.Token, env.Claims = viewer.Token, viewer.Claims
 	machine := f.vms.Get().(*vm.VM)
 	defer f.vms.Put(machine)
 	out, err := machine.Run(f.program, env)
@@ -120,35 +117,36 @@ func (f *Filter) Shows(ev schema.Event, to Viewer) (bool, error) {
 		return false, err
 	}
 	shows, ok := out.(bool)
-	if !ok { // a claim of another type where one that is true or false is meant
-		return false, errors.New("it is neither true nor false")
+	if !ok { // the result is a claim that is not a boolean
+		return false, errors.New("the result is neither true nor false")
 	}
 	return shows, nil
 }
 
-// Key returns what tells viewers apart that may not see the same: viewers with equal keys may.
+// Key returns a text that is equal only for viewers that see the same events. It contains the claims that the
+// expression can use.
 func (f *Filter) Key(viewer Viewer) string {
 	claims := viewer.Claims
-	if f.used != nil {
+	if f.claims != nil {
 		claims = make(map[string]any)
-		for _, name := range f.used {
+		for _, name := range f.claims {
 			if value, ok := viewer.Claims[name]; ok {
 				claims[name] = value
 			}
 		}
 	}
-	text, err := json.Marshal(claims) // in the order of names
+	text, err := json.Marshal(claims) // sorts the names
 	if err != nil {
-		panic(err) // they are made of JSON
+		panic(err) // impossible: the claims were decoded from JSON
 	}
 	return strconv.FormatBool(viewer.Token) + string(text)
 }
 
-// decode returns the event as the expression sees it, without a viewer.
+// decode returns the environment for an event, without a viewer.
 func (f *Filter) decode(ev schema.Event) (environment, error) {
-	slot := &f.decoded[int(ev.ID[0])%remembered]
-	if known := slot.Load(); known != nil && known.id == ev.ID {
-		return known.event, nil
+	slot := &f.cache[int(ev.ID[0])%decodedEvents]
+	if cached := slot.Load(); cached != nil && cached.id == ev.ID {
+		return cached.env, nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(ev.Document))
 	decoder.UseNumber()
@@ -156,7 +154,7 @@ func (f *Filter) decode(ev schema.Event) (environment, error) {
 	if err := decoder.Decode(&fields); err != nil {
 		return environment{}, err
 	}
-	plain(fields)
+	convertNumbers(fields)
 	env := environment{Type: ev.Type, Timestamp: ev.Seconds, Event: fields}
 	env.Status, _ = fields["status"].(string)
 	env.PostID, _ = fields["post_id"].(int)
@@ -166,17 +164,17 @@ func (f *Filter) decode(ev schema.Event) (environment, error) {
 	return env, nil
 }
 
-// plain replaces numbers in decoded JSON, in place: by ints where they are whole and small enough, else by floats. It
-// returns what stands for the value itself.
-func plain(value any) any {
+// convertNumbers replaces each json.Number in decoded JSON by an int if it fits, else by a float64. It changes maps
+// and slices in place and returns the new value.
+func convertNumbers(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
 		for name, element := range value {
-			value[name] = plain(element)
+			value[name] = convertNumbers(element)
 		}
 	case []any:
 		for i, element := range value {
-			value[i] = plain(element)
+			value[i] = convertNumbers(element)
 		}
 	case json.Number:
 		if n, err := strconv.Atoi(value.String()); err == nil {
@@ -188,30 +186,36 @@ func plain(value any) any {
 	return value
 }
 
-// usedClaims finds out which claims an expression names.
-type usedClaims struct {
-	names []string
-	all   int  // how often claims are named at all
-	named int  // of these with a name behind
-	any   bool // it may use any
+// claimFinder finds the claims that an expression can use.
+type claimFinder struct {
+	names   []string
+	uses    int // uses of the variable claims, or of all variables
+	members int // the uses that access one claim by a constant name
 }
 
-// Visit implements ast.Visitor. Children come before what they belong to.
-func (u *usedClaims) Visit(node *ast.Node) {
+// found returns the claims that the expression can use, or nil if it can use any.
+func (f *claimFinder) found() []string {
+	if f.members < f.uses {
+		return nil
+	}
+	return append([]string{}, f.names...) // not nil
+}
+
+// Visit implements ast.Visitor.
+func (f *claimFinder) Visit(node *ast.Node) {
 	switch node := (*node).(type) {
 	case *ast.IdentifierNode:
 		if node.Value == "claims" || node.Value == "$env" {
-			u.all++
+			f.uses++
 		}
 	case *ast.MemberNode:
-		from, isName := node.Node.(*ast.IdentifierNode)
+		variable, isVariable := node.Node.(*ast.IdentifierNode)
 		name, isConstant := node.Property.(*ast.StringNode)
-		if isName && from.Value == "claims" && isConstant {
-			u.named++
-			if !slices.Contains(u.names, name.Value) {
-				u.names = append(u.names, name.Value)
+		if isVariable && variable.Value == "claims" && isConstant {
+			f.members++
+			if !slices.Contains(f.names, name.Value) {
+				f.names = append(f.names, name.Value)
 			}
 		}
 	}
-	u.any = u.named < u.all
 }

@@ -29,13 +29,15 @@ func viewer(t testing.TB, claims string) filter.Viewer {
 	return v
 }
 
-func TestWhoSeesWhat(t *testing.T) {
+func TestShowsEvaluatesTheExpression(t *testing.T) {
 	const (
-		draft     = `{"timestamp":1,"type":"post_saved","post_id":7,"post_title":"Plan","status":"draft","is_update":true}`
-		published = `{"timestamp":1,"type":"post_saved","post_id":9223372036854775807,"status":"publish","post_type":"page","tags":["a",{"n":2}]}`
-		other     = `{"timestamp":1.5,"type":"initialized"}`
-		odd       = `{"timestamp":1,"status":["publish"],"post_id":"7","is_update":1}`
-		twice     = `{"timestamp":1,"status":"publish","status":"draft"}` // the last counts, as for the page
+		draft = `{"timestamp":1,"type":"post_saved","post_id":7,"post_title":"Plan","status":"draft",` +
+			`"is_update":true}`
+		published = `{"timestamp":1,"type":"post_saved","post_id":9223372036854775807,"status":"publish",` +
+			`"post_type":"page","tags":["a",{"n":2}]}`
+		other = `{"timestamp":1.5,"type":"initialized"}`
+		odd   = `{"timestamp":1,"status":["publish"],"post_id":"7","is_update":1}`
+		twice = `{"timestamp":1,"status":"publish","status":"draft"}` // the last one is valid, as in browsers
 	)
 	for _, tc := range []struct {
 		expression, event, claims string
@@ -56,7 +58,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		{`event.post_type in ["page"]`, published, "", true},
 		{`event.post_type in ["page"]`, draft, "", false},
 		{`event.tags[1].n == 2`, published, "", true},
-		{`event.tags[1].n == 2`, draft, "", false}, // which has no answer
+		{`event.tags[1].n == 2`, draft, "", false}, // the expression fails
 		{`token or status == "publish"`, draft, "", false},
 		{`token or status == "publish"`, draft, `{}`, true},
 		{`"editor" in claims.roles`, draft, "", false},
@@ -76,12 +78,13 @@ func TestWhoSeesWhat(t *testing.T) {
 			continue
 		}
 		if got, err := f.Shows(event(t, tc.event), viewer(t, tc.claims)); got != tc.want {
-			t.Errorf("%s\n of %s\n to %q: %v, %v; want %v", tc.expression, tc.event, tc.claims, got, err, tc.want)
+			t.Errorf("%s\n event %s\n claims %q: %v, %v; want %v",
+				tc.expression, tc.event, tc.claims, got, err, tc.want)
 		}
 	}
 }
 
-func TestPublicStatus(t *testing.T) {
+func TestPublicStatusShowsTheRestOnlyWithToken(t *testing.T) {
 	f, err := filter.PublicStatus([]string{"publish", `in"herit`})
 	if err != nil {
 		t.Fatal(err)
@@ -89,15 +92,15 @@ func TestPublicStatus(t *testing.T) {
 	for status, want := range map[string]bool{"publish": true, `in"herit`: true, "draft": false, "": false} {
 		document, _ := json.Marshal(map[string]any{"timestamp": 1, "status": status})
 		if got, _ := f.Shows(event(t, string(document)), filter.Viewer{}); got != want {
-			t.Errorf("%q to the public: %v", status, got)
+			t.Errorf("status %q, public: %v", status, got)
 		}
 		if got, _ := f.Shows(event(t, string(document)), filter.Viewer{Token: true}); !got {
-			t.Errorf("%q to one with a token: %v", status, got)
+			t.Errorf("status %q, with a token: %v", status, got)
 		}
 	}
 }
 
-func TestMistakesAreShownInTheirPlace(t *testing.T) {
+func TestParseShowsThePlaceOfAMistake(t *testing.T) {
 	for expression, want := range map[string]string{
 		``:                           "unexpected token EOF",
 		`staus == "publish"`:         "unknown name staus (1:1)\n | staus == \"publish\"\n | ^",
@@ -112,8 +115,8 @@ func TestMistakesAreShownInTheirPlace(t *testing.T) {
 	}
 }
 
-// TestKeysTellThoseApartThatTheExpressionDoes and no others: they share what they are sent.
-func TestKeysTellThoseApartThatTheExpressionDoes(t *testing.T) {
+// TestKeyDependsOnUsedClaimsOnly compares viewers with different claims. Viewers with the same key share frames.
+func TestKeyDependsOnUsedClaimsOnly(t *testing.T) {
 	one, other := `{"sub":"1","roles":["editor"],"level":1}`, `{"sub":"2","roles":["editor"],"level":2}`
 	for expression, same := range map[string]bool{
 		`status == "publish"`:           true,
@@ -133,17 +136,18 @@ func TestKeysTellThoseApartThatTheExpressionDoes(t *testing.T) {
 			continue
 		}
 		if got := f.Key(viewer(t, one)) == f.Key(viewer(t, other)); got != same {
-			t.Errorf("%s: equal keys %v, want %v", expression, got, same)
+			t.Errorf("%s: same key %v, want %v", expression, got, same)
 		}
 		if f.Key(viewer(t, one)) == f.Key(filter.Viewer{}) {
-			t.Errorf("%s: the public has the key of one with a token", expression)
+			t.Errorf("%s: the public has the key of a viewer with a token", expression)
 		}
 	}
 }
 
-// FuzzFilter looks for expressions and claims on which the filter breaks, or answers twice differently.
+// FuzzFilter looks for expressions and claims that make the filter panic, or return different results for one event.
 func FuzzFilter(f *testing.F) {
-	f.Add(`status in ["publish"] or "editor" in claims.roles`, `{"timestamp":1,"status":"draft"}`, `{"roles":["editor"]}`)
+	const draft = `{"timestamp":1,"status":"draft"}`
+	f.Add(`status in ["publish"] or "editor" in claims.roles`, draft, `{"roles":["editor"]}`)
 	f.Add(`event.a[0].b > claims.c`, `{"timestamp":1,"a":[{"b":2}]}`, `{"c":1e400}`)
 	f.Fuzz(func(t *testing.T, expression, document, claims string) {
 		if len(expression) > 200 {

@@ -11,28 +11,30 @@ import (
 	"wpre-relay/schema"
 )
 
-// maxViews bounds the Views that are kept for clients to share.
+// maxViews limits the views that are kept for new clients to share.
 const maxViews = 10_000
 
-// Views hands out views of the log: equal for clients that may see the same events. Use NewViews.
+// Views returns one View for all clients that see the same events. Use NewViews. It may be used by several
+// goroutines.
 type Views struct {
-	filter     *Filter // nil: all may see everything
-	tombstones bool    // there may be records that hold no event
+	filter     *Filter // nil: every client sees every event
+	tombstones bool    // the log may have records without an event
 	logger     *slog.Logger
-	noisy      throttle.Throttle
+	throttle   throttle.Throttle // for the log message about failed expressions
 
 	mu    sync.Mutex
-	known map[string]*View // guarded by mu
+	byKey map[string]*View // guarded by mu
 }
 
-// NewViews returns the views through f, which may be nil: then everybody may see every event. tombstones says that the log
-// may hold records without an event.
+// NewViews returns the views of a filter. If f is nil, every client sees every event. tombstones says that the log
+// may have records without an event.
 func NewViews(f *Filter, tombstones bool, logger *slog.Logger) *Views {
-	return &Views{filter: f, tombstones: tombstones, logger: logger, known: make(map[string]*View)}
+	return &Views{filter: f, tombstones: tombstones, logger: logger, byKey: make(map[string]*View)}
 }
 
-// Of returns what the viewer may see of the events of these types, all if there are none; nil if that is everything.
-func (v *Views) Of(viewer Viewer, types []string) *View {
+// For returns the view of a viewer that asks for events of these types, or of all types if there are none. It returns
+// nil if the viewer sees every record.
+func (v *Views) For(viewer Viewer, types []string) *View {
 	if v.filter == nil && !v.tombstones && len(types) == 0 {
 		return nil
 	}
@@ -42,42 +44,45 @@ func (v *Views) Of(viewer Viewer, types []string) *View {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if known := v.known[key]; known != nil {
-		return known
+	if view := v.byKey[key]; view != nil {
+		return view
 	}
-	if len(v.known) >= maxViews {
-		clear(v.known) // those there are stay good
+	if len(v.byKey) >= maxViews {
+		clear(v.byKey) // connected clients keep their views
 	}
-	fresh := &View{all: v, viewer: viewer, types: types}
-	v.known[key] = fresh
-	return fresh
+	view := &View{views: v, viewer: viewer, types: types}
+	v.byKey[key] = view
+	return view
 }
 
 // Public reports whether the public may see the event.
 func (v *Views) Public(ev schema.Event) bool { return v.shows(ev, Viewer{}) }
 
-// shows reports whether the viewer may see the event. Where the filter has no answer it may not.
-func (v *Views) shows(ev schema.Event, to Viewer) bool {
+// shows reports whether the viewer may see the event. If the expression fails, the viewer may not.
+func (v *Views) shows(ev schema.Event, viewer Viewer) bool {
 	if v.filter == nil {
 		return true
 	}
-	shows, err := v.filter.Shows(ev, to)
+	shows, err := v.filter.Shows(ev, viewer)
 	if err != nil {
-		if n, due := v.noisy.Count(); due {
-			v.logger.Warn("the filter has no answer for an event, which is not shown", "error", err, "times", n)
+		if n, due := v.throttle.Count(); due {
+			v.logger.Warn("filter failed, hiding the event", "error", err, "times", n)
 		}
 	}
 	return shows
 }
 
-// View decides which events a client may see. It is comparable: clients with equal views are sent the same.
+// View decides which events a client sees. Clients with the same View see the same events.
 type View struct {
-	all    *Views
+	views  *Views
 	viewer Viewer
 	types  []string
 }
 
-// Sees reports whether the client may see the record's event.
+// Sees reports whether the client sees the record's event.
 func (v *View) Sees(rec *eventlog.Record) bool {
-	return !rec.IsTombstone() && (len(v.types) == 0 || slices.Contains(v.types, rec.Event.Type)) && v.all.shows(rec.Event, v.viewer)
+	if rec.IsTombstone() || len(v.types) > 0 && !slices.Contains(v.types, rec.Event.Type) {
+		return false
+	}
+	return v.views.shows(rec.Event, v.viewer)
 }

@@ -1,6 +1,6 @@
-// Package origin decides which web pages may open a WebSocket (RFC 6455 §10.2): browsers send every page's origin
-// with the handshake, and do not ask for permission first as they do for other requests. It keeps foreign pages
-// out, not programs: those can send any origin they like.
+// Package origin decides which web pages may connect (RFC 6455 §10.2). A browser sends the origin of the page with
+// each WebSocket handshake, and unlike for other requests, it does not ask for permission first. The check rejects
+// foreign pages but not other programs, which can send any origin.
 package origin
 
 import (
@@ -13,15 +13,16 @@ import (
 	"strings"
 )
 
-// Policy says which origins may connect. The zero value admits pages of the same host name, on any port and under
-// either scheme (the plugin's page comes from the site's port, not the relay's), and programs that send none.
+// Policy defines the allowed origins. The zero value allows pages with the host name of the request, on any port and
+// with either scheme, since the plugin's page comes from the site's port, not the relay's. It also allows requests
+// without an origin, which browsers do not send.
 type Policy struct {
-	Allow   []Pattern // also admitted
-	Require bool      // refuse requests without an Origin header
+	Allow   []Pattern // origins allowed in addition
+	Require bool      // reject requests without an Origin header
 }
 
-// Check returns nil if the request's page may connect, else an error that tells an operator why not and what
-// would admit it.
+// Check returns nil if the page that sent the request may connect. Otherwise, the error tells an operator why not and
+// which setting would allow it.
 func (p Policy) Check(r *http.Request) error {
 	values := r.Header.Values("Origin")
 	switch {
@@ -44,43 +45,45 @@ func (p Policy) Check(r *http.Request) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("origin %s is not the host name that was asked for, %s; to admit it: --allow-origin %s", origin, r.Host, origin)
+	return fmt.Errorf("origin %s does not have the host name of the request, %s; to allow it, add --allow-origin %s",
+		origin, r.Host, origin)
 }
 
-// Pattern is one origin, or all below a domain.
+// Pattern matches one origin, or the origins of all subdomains of a domain. Use ParsePattern.
 type Pattern struct {
 	origin
-	below bool // any host below origin.host, not that itself
+	subdomains bool // matches the subdomains of origin.host, but not origin.host
 }
 
-// ParsePattern takes an exact origin, "https://example.com:8443", or all hosts below a domain,
-// "https://*.example.com". The port counts: none means the scheme's own.
+// ParsePattern parses an origin, "https://example.com:8443", or a pattern for all subdomains,
+// "https://*.example.com". It matches exactly one port; the default is that of the scheme.
 func ParsePattern(s string) (Pattern, error) {
-	bare, below := s, false
+	exact, subdomains := s, false
 	if scheme, rest, ok := strings.Cut(s, "://*."); ok {
-		bare, below = scheme+"://"+rest, true
+		exact, subdomains = scheme+"://"+rest, true
 	}
-	origin, err := parse(bare)
-	if err != nil || strings.Contains(bare, "*") {
-		return Pattern{}, fmt.Errorf("%q is neither an origin, as https://example.com, nor one with a wildcard, as https://*.example.com", s)
+	origin, err := parse(exact)
+	if err != nil || strings.Contains(exact, "*") {
+		return Pattern{}, fmt.Errorf("%q is neither an origin, such as https://example.com, "+
+			"nor a pattern for subdomains, such as https://*.example.com", s)
 	}
-	if below && !strings.Contains(origin.host, ".") {
-		return Pattern{}, fmt.Errorf("%q would admit a whole top-level domain", s)
+	if subdomains && !strings.Contains(origin.host, ".") {
+		return Pattern{}, fmt.Errorf("%q would allow a whole top-level domain", s)
 	}
-	return Pattern{origin, below}, nil
+	return Pattern{origin, subdomains}, nil
 }
 
 func (p Pattern) matches(o origin) bool {
 	if p.scheme != o.scheme || p.port != o.port {
 		return false
 	}
-	if p.below {
+	if p.subdomains {
 		return strings.HasSuffix(o.host, "."+p.host)
 	}
 	return p.host == o.host
 }
 
-// origin is a parsed Origin header (RFC 6454 §7), in lower case, with the port that counts.
+// origin is a parsed Origin header (RFC 6454 §7), in lower case, with an explicit port.
 type origin struct{ scheme, host, port string }
 
 func (o origin) String() string {
@@ -98,13 +101,12 @@ func (o origin) isWeb() bool { return o.scheme == "http" || o.scheme == "https" 
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// parse refuses whatever a browser would not send for a page: "null", which any sandboxed page can have, and
-// anything beside scheme, host and port.
+// parse accepts only origins that a browser sends for a web page: a scheme, a host and an optional port. It rejects
+// "null", the origin of every sandboxed page.
 func parse(s string) (origin, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" ||
-		strings.ContainsAny(s, "?#") {
-		return origin{}, fmt.Errorf("origin %.100q is not that of a web page", s)
+	if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || u.Path != "" || strings.ContainsAny(s, "?#") {
+		return origin{}, fmt.Errorf("%.100q is not the origin of a web page", s)
 	}
 	o := origin{scheme: strings.ToLower(u.Scheme), host: hostname(u.Host), port: u.Port()}
 	if o.port == "" {
@@ -116,8 +118,8 @@ func parse(s string) (origin, error) {
 	return o, nil
 }
 
-// hostname returns the host of a Host header or an authority without its port, in one spelling: lower case, no
-// trailing dot, IP addresses in their canonical form.
+// hostname returns the host in a Host header or a URL, without the port and in one spelling: lower case, without a
+// trailing dot, IP addresses in canonical form.
 func hostname(hostport string) string {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -129,15 +131,15 @@ func hostname(hostport string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// String returns the pattern as ParsePattern takes it.
+// String returns the pattern in the form that ParsePattern parses.
 func (p Pattern) String() string {
-	if p.below {
+	if p.subdomains {
 		return strings.Replace(p.origin.String(), "://", "://*.", 1)
 	}
 	return p.origin.String()
 }
 
-// UnmarshalText is ParsePattern for flags and configuration files.
+// UnmarshalText parses a pattern, like ParsePattern.
 func (p *Pattern) UnmarshalText(text []byte) (err error) {
 	*p, err = ParsePattern(string(text))
 	return err

@@ -8,8 +8,10 @@ import (
 	"wpre-relay/relay/security/origin"
 )
 
-func TestWhoMayConnect(t *testing.T) {
-	allow := []string{"https://example.com", "https://*.example.org", "http://[2001:db8::1]:8080", "https://shop.example.net:8443"}
+func TestCheckComparesOrigins(t *testing.T) {
+	allow := []string{
+		"https://example.com", "https://*.example.org", "http://[2001:db8::1]:8080", "https://shop.example.net:8443",
+	}
 	for _, tc := range []struct {
 		origin, host string
 		want         bool
@@ -69,7 +71,7 @@ func TestWhoMayConnect(t *testing.T) {
 		{"https://a.b.example.org", "relay.test", true},
 		{"https://example.org", "relay.test", false},
 		{"https://evilexample.org", "relay.test", false},
-		{"https://.example.org", "relay.test", true}, // no browser sends it; it is below all the same
+		{"https://.example.org", "relay.test", true}, // browsers do not send it; it is a subdomain nevertheless
 		{"https://a.example.org.evil.com", "relay.test", false},
 		{"https://a.example.org:8443", "relay.test", false},
 		{"http://a.example.org", "relay.test", false},
@@ -90,26 +92,26 @@ func TestWhoMayConnect(t *testing.T) {
 		r.Host = tc.host
 		r.Header.Set("Origin", tc.origin)
 		if err := policy.Check(r); (err == nil) != tc.want {
-			t.Errorf("origin %q at host %q: %v, want admitted %v", tc.origin, tc.host, err, tc.want)
+			t.Errorf("origin %q, host %q: %v, want allowed %v", tc.origin, tc.host, err, tc.want)
 		}
 	}
 }
 
-func TestRequestsWithoutOrigin(t *testing.T) {
+func TestCheckCountsOriginHeaders(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
 	if err := (origin.Policy{}).Check(r); err != nil {
-		t.Errorf("a program is refused: %v", err)
+		t.Errorf("no origin: %v, want allowed", err)
 	}
 	if err := (origin.Policy{Require: true}).Check(r); err == nil {
-		t.Error("a program is admitted where an origin is required")
+		t.Error("no origin: allowed despite Require")
 	}
 	r.Header["Origin"] = []string{"http://example.com", "http://example.com"}
 	if err := (origin.Policy{}).Check(r); err == nil {
-		t.Error("two origins are admitted")
+		t.Error("two origins: allowed")
 	}
 }
 
-func TestRefusalsSayWhatWouldAdmit(t *testing.T) {
+func TestErrorNamesTheFlagThatAllowsTheOrigin(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Host = "relay.test:8080"
 	r.Header.Set("Origin", "https://www.site.test")
@@ -119,14 +121,14 @@ func TestRefusalsSayWhatWouldAdmit(t *testing.T) {
 	}
 }
 
-func TestPatternsThatAreRefused(t *testing.T) {
+func TestParsePatternRejectsInvalidPatterns(t *testing.T) {
 	for _, s := range []string{
 		"", "*", "null", "example.com", "https://", "https://*", "https://*.", "https://*.com", "https://a.*.com",
-		"https://exa*mple.com", "https://example.com/", "https://example.com/path", "*.example.com", "https://*.*.example.com",
-		"https://user@example.com",
+		"https://exa*mple.com", "https://example.com/", "https://example.com/path", "*.example.com",
+		"https://*.*.example.com", "https://user@example.com",
 	} {
 		if _, err := origin.ParsePattern(s); err == nil {
-			t.Errorf("%q is taken for a pattern", s)
+			t.Errorf("%q is parsed as a pattern", s)
 		}
 	}
 }

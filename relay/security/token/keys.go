@@ -1,4 +1,5 @@
-// Package token checks and makes JSON Web Tokens (RFC 7519): by whom a client is known, and for how long.
+// Package token verifies and mints JSON Web Tokens (RFC 7519). It accepts only HS256, RS256, ES256 and EdDSA, and
+// only tokens that expire.
 package token
 
 import (
@@ -17,37 +18,38 @@ import (
 )
 
 const (
-	// minSecret is the least length of a secret, in bytes: that of the hash (RFC 7518 §3.2).
+	// minSecret is the minimum length of a secret, in bytes: the size of the hash (RFC 7518 §3.2).
 	minSecret = 32
 
-	// minRSA is the least size of an RSA key, in bits (RFC 7518 §3.3).
+	// minRSA is the minimum size of an RSA key, in bits (RFC 7518 §3.3).
 	minRSA = 2048
 )
 
-// Key is one key, for one algorithm only: a token says itself how it is signed, which must not make a secret out of a
-// public key.
+// Key is a key for exactly one algorithm. A token names the algorithm of its signature, and an attacker could
+// otherwise name HS256 and sign with the bytes of a public key as the secret.
 type Key struct {
 	method jwt.SigningMethod
 	verify any
 	sign   any // nil for a public key
 }
 
-// Algorithm returns the key's, by its name in RFC 7518 §3.1 or RFC 8037 §3.1.
+// Algorithm returns the name of the key's algorithm, as in RFC 7518 §3.1 and RFC 8037 §3.1.
 func (k Key) Algorithm() string { return k.method.Alg() }
 
-// ParseKeys returns the keys in a file: those of its PEM blocks (public or private keys, or certificates), for RS256,
-// ES256 or EdDSA; without any, the file itself is a secret for HS256, but for a line end behind it.
+// ParseKeys returns the keys in a file, at least one. The PEM blocks of public keys, private keys and certificates
+// are for RS256, ES256 or EdDSA. A file without PEM blocks is a secret for HS256, except for line ends at its end.
 func ParseKeys(file []byte) ([]Key, error) {
 	if !bytes.Contains(file, []byte("-----BEGIN ")) {
 		secret := bytes.TrimRight(file, "\r\n")
 		if len(secret) < minSecret {
-			return nil, fmt.Errorf("a secret must have at least %d bytes, not %d; to make one: openssl rand -hex 32", minSecret, len(secret))
+			return nil, fmt.Errorf("a secret must have at least %d bytes, not %d; to create one: openssl rand -hex 32",
+				minSecret, len(secret))
 		}
 		return []Key{{jwt.SigningMethodHS256, secret, secret}}, nil
 	}
 	var keys []Key
 	for block, rest := pem.Decode(file); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "EC PARAMETERS" { // openssl writes them before the key
+		if block.Type == "EC PARAMETERS" { // openssl writes this block before the key
 			continue
 		}
 		key, err := parseBlock(block)
@@ -57,7 +59,7 @@ func ParseKeys(file []byte) ([]Key, error) {
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("there is no whole PEM block in it")
+		return nil, errors.New("the file has no complete PEM block")
 	}
 	return keys, nil
 }
@@ -82,7 +84,7 @@ func parseBlock(block *pem.Block) (Key, error) {
 	case "EC PRIVATE KEY":
 		key, err = x509.ParseECPrivateKey(block.Bytes)
 	default:
-		err = errors.New("it is no key")
+		err = errors.New("this is not a key")
 	}
 	if err != nil {
 		return Key{}, err
@@ -90,7 +92,7 @@ func parseBlock(block *pem.Block) (Key, error) {
 	return newKey(key)
 }
 
-// newKey returns a public or private key of one of the kinds that are known.
+// newKey returns a Key for a public or private key of a supported type.
 func newKey(key any) (Key, error) {
 	var private any
 	if signer, ok := key.(crypto.Signer); ok {
@@ -110,6 +112,6 @@ func newKey(key any) (Key, error) {
 	case ed25519.PublicKey:
 		return Key{jwt.SigningMethodEdDSA, public, private}, nil
 	default:
-		return Key{}, fmt.Errorf("keys of type %T are not known; there are RSA, P-256 and Ed25519", key)
+		return Key{}, fmt.Errorf("keys of type %T are not supported; use RSA, P-256 or Ed25519", key)
 	}
 }

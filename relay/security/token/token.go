@@ -3,81 +3,119 @@ package token
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// leeway is by how much the clocks of who made a token and of this machine may differ.
+// leeway is the tolerated difference between this machine's clock and the one of the token's issuer.
 const leeway = 10 * time.Second
 
-// Claims is what a token says, as JSON is decoded.
+// Claims are the claims of a token, as encoding/json decodes them.
 type Claims = map[string]any
 
-// Check is what a token must be.
-type Check struct {
-	Keys     []Key  // one of them has signed it: several are for the time in which keys change
-	Audience string // it is meant for this one; "": for whomever
-	Issuer   string // it comes from this one; "": from whomever
+// Requirements are the conditions for a valid token.
+type Requirements struct {
+	Keys     []Key  // one of them must have signed the token; there are several while keys are rotated
+	Audience string // required aud; "": any
+	Issuer   string // required iss; "": any
 }
 
-// Verify returns what the token says, and from when on it does not count. It must have an end (exp), and have begun
-// (nbf); clocks may differ by 10 s. The error does not hold the token.
-func (c Check) Verify(token string) (Claims, time.Time, error) {
+// InvalidError says why a token is not valid. It does not contain the token.
+type InvalidError struct{ text string }
+
+// Error implements error.
+func (e *InvalidError) Error() string { return e.text }
+
+// ErrExpired is the error for a token that meets all requirements, except that it has expired.
+var ErrExpired = &InvalidError{"the token has expired"}
+
+// Verify returns the claims of a token and the time from which it is no longer valid, which includes the leeway of 10
+// seconds. A valid token has exp, and its nbf, if any, is in the past. The error is an *InvalidError if the token is
+// not valid. Any other error means that the token could not be checked.
+func (q Requirements) Verify(token string) (Claims, time.Time, error) {
 	options := []jwt.ParserOption{jwt.WithExpirationRequired(), jwt.WithLeeway(leeway)}
-	if c.Audience != "" {
-		options = append(options, jwt.WithAudience(c.Audience))
+	if q.Audience != "" {
+		options = append(options, jwt.WithAudience(q.Audience))
 	}
-	if c.Issuer != "" {
-		options = append(options, jwt.WithIssuer(c.Issuer))
+	if q.Issuer != "" {
+		options = append(options, jwt.WithIssuer(q.Issuer))
 	}
 	claims := jwt.MapClaims{}
-	if _, err := jwt.NewParser(options...).ParseWithClaims(token, claims, c.keysFor); err != nil {
-		return nil, time.Time{}, explain(err)
+	if _, err := jwt.NewParser(options...).ParseWithClaims(token, claims, q.keysFor); err != nil {
+		return nil, time.Time{}, describe(err)
 	}
 	expires, err := claims.GetExpirationTime()
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, time.Time{}, describe(err)
 	}
 	return Claims(claims), expires.Add(leeway), nil
 }
 
 // keysFor returns the keys for the algorithm that the token names.
-func (c Check) keysFor(token *jwt.Token) (any, error) {
+func (q Requirements) keysFor(token *jwt.Token) (any, error) {
 	var set jwt.VerificationKeySet
-	for _, key := range c.Keys {
+	for _, key := range q.Keys {
 		if key.Algorithm() == token.Method.Alg() {
 			set.Keys = append(set.Keys, key.verify)
 		}
 	}
 	if len(set.Keys) == 0 {
-		return nil, fmt.Errorf("there is no key for the algorithm %s", token.Method.Alg())
+		return nil, fmt.Errorf("no key for algorithm %s", token.Method.Alg())
 	}
 	return set, nil
 }
 
-// explain returns why a token does not count, in one line without what it holds.
-func explain(err error) error {
-	for _, known := range []struct{ is, text error }{
-		{jwt.ErrTokenExpired, errors.New("the token has expired")},
-		{jwt.ErrTokenNotValidYet, errors.New("the token is not valid yet")},
-		{jwt.ErrTokenInvalidAudience, errors.New("the token is for another audience")},
-		{jwt.ErrTokenInvalidIssuer, errors.New("the token is from another issuer")},
-		{jwt.ErrTokenRequiredClaimMissing, errors.New("the token lacks a claim that is required: exp, and aud and iss if they are checked")},
-		{jwt.ErrTokenMalformed, errors.New("it is not a JSON Web Token")},
-		{jwt.ErrTokenSignatureInvalid, errors.New("the token's signature is of no key that counts")},
-	} {
-		if errors.Is(err, known.is) {
-			return known.text
-		}
-	}
-	return errors.New("the token's algorithm is of no key that counts")
+// invalid maps the library's errors to texts without the token. The library joins the errors of all claims, so
+// ErrExpired comes after the others: it must be the only one.
+var invalid = []struct {
+	err    error
+	result *InvalidError
+}{
+	{jwt.ErrTokenMalformed, &InvalidError{"the token is not a JSON Web Token"}},
+	{jwt.ErrTokenUnverifiable, &InvalidError{"no key is for the token's algorithm"}},
+	{jwt.ErrTokenSignatureInvalid, &InvalidError{"no key verifies the token's signature"}},
+	{jwt.ErrTokenNotValidYet, &InvalidError{"the token is not valid yet"}},
+	{jwt.ErrTokenInvalidAudience, &InvalidError{"the token is for another audience"}},
+	{jwt.ErrTokenInvalidIssuer, &InvalidError{"the token is from another issuer"}},
+	{jwt.ErrTokenRequiredClaimMissing, &InvalidError{
+		"the token lacks a required claim: exp, or aud and iss if the relay checks them"}},
+	{jwt.ErrInvalidType, &InvalidError{"a claim of the token has the wrong type"}},
+	{jwt.ErrTokenExpired, ErrExpired},
 }
 
-// Mint returns a token that says claims, signed with the key, which must not be a public one.
+// describe returns the *InvalidError for an error of the library, or an error of another type if it is unknown.
+func describe(err error) error {
+	for _, known := range invalid {
+		if errors.Is(err, known.err) {
+			return known.result
+		}
+	}
+	return errors.New("verify token: unknown error") // the cause may contain a part of the token
+}
+
+// Mint returns a token with these claims, signed with the key. It fails for a public key.
 func Mint(key Key, claims Claims) (string, error) {
 	if key.sign == nil {
-		return "", errors.New("a token is signed with a private key or a secret; this is a public key")
+		return "", errors.New("this is a public key; sign tokens with a private key or a secret")
 	}
 	return jwt.NewWithClaims(key.method, jwt.MapClaims(claims)).SignedString(key.sign)
+}
+
+// MintWithFile returns a token with these claims, signed with the first key in a file.
+func MintWithFile(file string, claims Claims) (string, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	keys, err := ParseKeys(content)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	minted, err := Mint(keys[0], claims)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	return minted, nil
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -19,8 +20,8 @@ import (
 
 const secret, otherSecret = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 
-// files returns a private key and its public half as files.
-func files(t testing.TB, key crypto.Signer, err error) (private, public string) {
+// pemFiles returns a private key and its public key in PEM.
+func pemFiles(t testing.TB, key crypto.Signer, err error) (private, public string) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -29,12 +30,12 @@ func files(t testing.TB, key crypto.Signer, err error) (private, public string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	half, err := x509.MarshalPKIXPublicKey(key.Public())
+	publicDER, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-		string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: half}))
+		string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: publicDER}))
 }
 
 func parse(t testing.TB, file string) []token.Key {
@@ -55,51 +56,55 @@ func mint(t testing.TB, key token.Key, claims token.Claims) string {
 	return minted
 }
 
-// in returns a time from now as a token says it.
+// in returns the time after d as a NumericDate (RFC 7519 §2).
 func in(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 
-func TestEveryAlgorithm(t *testing.T) {
+func TestVerifiesEveryAlgorithm(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
-	rsaPrivate, rsaPublic := files(t, rsaKey, err)
+	rsaPrivate, rsaPublic := pemFiles(t, rsaKey, err)
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	ecPrivate, ecPublic := files(t, ecKey, err)
+	ecPrivate, ecPublic := pemFiles(t, ecKey, err)
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
-	edPrivate, edPublic := files(t, edKey, err)
+	edPrivate, edPublic := pemFiles(t, edKey, err)
 	all := append(parse(t, rsaPublic+ecPublic+edPublic), parse(t, secret)...)
-	for algorithm, private := range map[string]string{"RS256": rsaPrivate, "ES256": ecPrivate, "EdDSA": edPrivate, "HS256": secret + "\n"} {
+	for algorithm, private := range map[string]string{
+		"RS256": rsaPrivate, "ES256": ecPrivate, "EdDSA": edPrivate, "HS256": secret + "\n",
+	} {
 		key := parse(t, private)[0]
 		if key.Algorithm() != algorithm {
-			t.Errorf("%s: taken for %s", algorithm, key.Algorithm())
+			t.Errorf("the key for %s is for %s", algorithm, key.Algorithm())
 		}
-		minted := mint(t, key, token.Claims{"sub": "7", "exp": in(time.Hour)})
-		claims, expires, err := token.Check{Keys: all}.Verify(minted)
-		if err != nil || claims["sub"] != "7" || expires.Unix() != in(time.Hour+10*time.Second) && expires.Unix() != in(time.Hour+9*time.Second) {
+		exp := in(time.Hour)
+		minted := mint(t, key, token.Claims{"sub": "7", "exp": exp})
+		claims, expires, err := token.Requirements{Keys: all}.Verify(minted)
+		if err != nil || claims["sub"] != "7" || expires.Unix() != exp+10 {
 			t.Errorf("%s: %v, until %v, %v", algorithm, claims, expires, err)
 		}
 		for i := range all {
 			if all[i].Algorithm() == algorithm {
 				others := append(append([]token.Key{}, all[:i]...), all[i+1:]...)
-				if _, _, err := (token.Check{Keys: others}).Verify(minted); err == nil {
-					t.Errorf("%s: admitted without its key", algorithm)
+				if _, _, err := (token.Requirements{Keys: others}).Verify(minted); err == nil {
+					t.Errorf("%s: valid without its key", algorithm)
 				}
 			}
 		}
 	}
 	for _, public := range []string{rsaPublic, ecPublic, edPublic} {
 		if _, err := token.Mint(parse(t, public)[0], nil); err == nil {
-			t.Error("a token is signed with a public key")
+			t.Error("a public key signs a token")
 		}
-		// The oldest trick: a public key as the secret of HS256.
-		forged := mint(t, parse(t, strings.ReplaceAll(public, "-----BEGIN ", "-----begin "))[0], token.Claims{"exp": in(time.Hour)})
-		if _, _, err := (token.Check{Keys: all}).Verify(forged); err == nil {
-			t.Error("a public key is taken for a secret")
+		// Key confusion: the attacker signs with HS256 and the bytes of the public key as the secret.
+		asSecret := parse(t, strings.ReplaceAll(public, "-----BEGIN ", "-----begin "))[0]
+		forged := mint(t, asSecret, token.Claims{"exp": in(time.Hour)})
+		if _, _, err := (token.Requirements{Keys: all}).Verify(forged); err == nil {
+			t.Error("a public key verifies a token for HS256")
 		}
 	}
 }
 
-func TestWhatATokenMustBe(t *testing.T) {
+func TestVerifyChecksClaims(t *testing.T) {
 	keys := append(parse(t, otherSecret), parse(t, secret)...)
-	check := token.Check{Keys: keys, Audience: "relay", Issuer: "https://site.test"}
+	requirements := token.Requirements{Keys: keys, Audience: "relay", Issuer: "https://site.test"}
 	with := func(change token.Claims) token.Claims {
 		claims := token.Claims{"exp": in(time.Hour), "aud": "relay", "iss": "https://site.test"}
 		for name, value := range change {
@@ -111,30 +116,61 @@ func TestWhatATokenMustBe(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		change token.Claims
-		want   string // part of the error; "" if it counts
+		want   string // part of the error; "" if the token is valid
 	}{
-		"as it should be":    {nil, ""},
-		"several audiences":  {token.Claims{"aud": []string{"other", "relay"}}, ""},
-		"another audience":   {token.Claims{"aud": "other"}, "another audience"},
-		"no audience":        {token.Claims{"aud": nil}, "lacks a claim"},
-		"another issuer":     {token.Claims{"iss": "https://evil.test"}, "another issuer"},
-		"no issuer":          {token.Claims{"iss": nil}, "lacks a claim"},
-		"no end":             {token.Claims{"exp": nil}, "lacks a claim"},
-		"an end in the past": {token.Claims{"exp": in(-11 * time.Second)}, "expired"},
-		"an end just past":   {token.Claims{"exp": in(-5 * time.Second)}, ""},
-		"an end in words":    {token.Claims{"exp": "tomorrow"}, "token"},
-		"not begun":          {token.Claims{"nbf": in(time.Minute)}, "not valid yet"},
-		"just not begun":     {token.Claims{"nbf": in(5 * time.Second)}, ""},
-		"begun":              {token.Claims{"nbf": in(-time.Minute)}, ""},
+		"unchanged":         {nil, ""},
+		"several audiences": {token.Claims{"aud": []string{"other", "relay"}}, ""},
+		"another audience":  {token.Claims{"aud": "other"}, "another audience"},
+		"no audience":       {token.Claims{"aud": nil}, "lacks a required claim"},
+		"another issuer":    {token.Claims{"iss": "https://evil.test"}, "another issuer"},
+		"no issuer":         {token.Claims{"iss": nil}, "lacks a required claim"},
+		"no exp":            {token.Claims{"exp": nil}, "lacks a required claim"},
+		"exp in the past":   {token.Claims{"exp": in(-11 * time.Second)}, "expired"},
+		"exp within leeway": {token.Claims{"exp": in(-5 * time.Second)}, ""},
+		"exp is a text":     {token.Claims{"exp": "tomorrow"}, "wrong type"},
+		"nbf in the future": {token.Claims{"nbf": in(time.Minute)}, "not valid yet"},
+		"nbf within leeway": {token.Claims{"nbf": in(5 * time.Second)}, ""},
+		"nbf in the past":   {token.Claims{"nbf": in(-time.Minute)}, ""},
 	} {
-		_, _, err := check.Verify(mint(t, keys[1], with(tc.change)))
+		_, _, err := requirements.Verify(mint(t, keys[1], with(tc.change)))
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%s: %v, want %q", name, err, tc.want)
 		}
 	}
 }
 
-func TestForgeriesAreRefusedInWordsWithoutTheToken(t *testing.T) {
+// TestErrExpiredMeansOtherwiseValid expires tokens that have other faults as well.
+func TestErrExpiredMeansOtherwiseValid(t *testing.T) {
+	key := parse(t, secret)[0]
+	requirements := token.Requirements{Keys: []token.Key{key}, Audience: "relay"}
+	expired := func(claims token.Claims) string {
+		claims["exp"] = in(-time.Minute)
+		return mint(t, key, claims)
+	}
+	valid := expired(token.Claims{"aud": "relay"})
+	foreign := mint(t, parse(t, otherSecret)[0], token.Claims{"aud": "relay", "exp": in(-time.Minute)})
+	for name, tc := range map[string]struct {
+		text string
+		want bool
+	}{
+		"otherwise valid":  {valid, true},
+		"another audience": {expired(token.Claims{"aud": "other"}), false},
+		"no audience":      {expired(token.Claims{}), false},
+		"not valid yet":    {expired(token.Claims{"aud": "relay", "nbf": in(time.Hour)}), false},
+		"changed":          {valid[:len(valid)-4] + "AAAA", false},
+		"another key":      {foreign, false},
+	} {
+		_, _, err := requirements.Verify(tc.text)
+		if got := errors.Is(err, token.ErrExpired); got != tc.want {
+			t.Errorf("%s: %v, want ErrExpired %v", name, err, tc.want)
+		}
+		if _, ok := errors.AsType[*token.InvalidError](err); !ok {
+			t.Errorf("%s: %v is not an InvalidError", name, err)
+		}
+	}
+}
+
+func TestErrorsDoNotContainTheToken(t *testing.T) {
 	key := parse(t, secret)[0]
 	good := mint(t, key, token.Claims{"exp": in(time.Hour), "sub": "7"})
 	parts := strings.Split(good, ".")
@@ -154,26 +190,30 @@ func TestForgeriesAreRefusedInWordsWithoutTheToken(t *testing.T) {
 		strings.Repeat("x", 10_000),
 		mint(t, parse(t, otherSecret)[0], token.Claims{"exp": in(time.Hour)}),
 	} {
-		_, _, err := token.Check{Keys: []token.Key{key}}.Verify(forged)
-		if err == nil || strings.Contains(err.Error(), claims) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 120 {
+		_, _, err := token.Requirements{Keys: []token.Key{key}}.Verify(forged)
+		if err == nil {
+			t.Errorf("%.60q is valid", forged)
+			continue
+		}
+		if text := err.Error(); strings.Contains(text, claims) || strings.Contains(text, "\n") || len(text) > 120 {
 			t.Errorf("%.60q: %v", forged, err)
 		}
 	}
 }
 
-func TestFilesThatAreNoKeys(t *testing.T) {
-	t.Setenv("GODEBUG", "rsa1024min=0") // lets Go itself make one
+func TestParseKeysRejectsUnsuitableFiles(t *testing.T) {
+	t.Setenv("GODEBUG", "rsa1024min=0") // lets Go generate such a key
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
-	smallPrivate, _ := files(t, small, err)
+	smallPrivate, _ := pemFiles(t, small, err)
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	p384Private, _ := files(t, p384, err)
+	p384Private, _ := pemFiles(t, p384, err)
 	for file, want := range map[string]string{
 		"":               "at least 32 bytes, not 0",
 		"password\n":     "openssl rand",
 		smallPrivate:     "2048 bits",
 		p384Private:      "P-256",
-		p384Private[:80]: "no whole PEM block",
-		"-----BEGIN X-----\nAAAA\n-----END X-----\n":                   "no key",
+		p384Private[:80]: "no complete PEM block",
+		"-----BEGIN X-----\nAAAA\n-----END X-----\n":                   "not a key",
 		"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n": "PUBLIC KEY",
 	} {
 		if _, err := token.ParseKeys([]byte(file)); err == nil || !strings.Contains(err.Error(), want) {
@@ -182,14 +222,14 @@ func TestFilesThatAreNoKeys(t *testing.T) {
 	}
 }
 
-// FuzzVerify looks for tokens on which the check breaks, or that count without a signature.
+// FuzzVerify looks for tokens on which Verify panics, or that are valid without a signature of the key.
 func FuzzVerify(f *testing.F) {
 	key := parse(f, secret)[0]
 	f.Add(mint(f, key, token.Claims{"exp": 1 << 40}))
 	f.Fuzz(func(t *testing.T, text string) {
-		claims, _, err := token.Check{Keys: parse(t, otherSecret)}.Verify(text)
+		claims, _, err := token.Requirements{Keys: parse(t, otherSecret)}.Verify(text)
 		if err == nil {
-			t.Errorf("%q counts: %v", text, claims)
+			t.Errorf("%q is valid: %v", text, claims)
 		}
 	})
 }

@@ -8,15 +8,15 @@ import (
 	"wpre-relay/relay/watchedfile"
 )
 
-// Verifier checks tokens by keys in files. Use Open.
+// Verifier verifies tokens with keys from files, and reads these again when they change. Use Open.
 type Verifier struct {
-	keys  *watchedfile.Value[[]Key]
-	check Check
+	keys         *watchedfile.Value[[]Key]
+	requirements Requirements
 }
 
-// Open returns the verifier that checks tokens as check says, by the keys in the files. Within a second of a change of
-// them it goes by what they say then.
-func Open(files []string, check Check, logger *slog.Logger) (*Verifier, error) {
+// Open returns a verifier with the keys in the files, in place of those in requirements. It uses changed keys within
+// one second. If it cannot read them, it logs the error and keeps the previous ones.
+func Open(files []string, requirements Requirements, logger *slog.Logger) (*Verifier, error) {
 	parse := func(contents [][]byte) ([]Key, error) {
 		var all []Key
 		for i, content := range contents {
@@ -30,16 +30,16 @@ func Open(files []string, check Check, logger *slog.Logger) (*Verifier, error) {
 	}
 	keys, err := watchedfile.Open(logger, parse, files...)
 	if err != nil {
-		return nil, fmt.Errorf("keys of tokens: %w", err)
+		return nil, fmt.Errorf("token keys: %w", err)
 	}
-	return &Verifier{keys, check}, nil
+	return &Verifier{keys, requirements}, nil
 }
 
-// Verify is Check.Verify with the keys as they are now.
+// Verify does the same as Requirements.Verify, with the current keys.
 func (v *Verifier) Verify(token string) (Claims, time.Time, error) {
-	check := v.check
-	check.Keys = v.keys.Get()
-	return check.Verify(token)
+	requirements := v.requirements
+	requirements.Keys = v.keys.Get()
+	return requirements.Verify(token)
 }
 
 // Reload reads the keys again.

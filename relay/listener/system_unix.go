@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// maxOpenFiles returns how many files and sockets the process may have open, 0 if that is unknown. Go has raised
-// the limit as far as it may.
+// maxOpenFiles returns the number of files and sockets that the process may have open, or 0 if it is unknown. The Go
+// runtime has already raised the soft limit to the hard limit.
 func maxOpenFiles() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -17,8 +17,9 @@ func maxOpenFiles() int {
 	return int(min(limit.Cur, 1<<30))
 }
 
-// boundBuffers has the sockets that a listening one accepts hold no more than sendBuffer and receiveBuffer.
-func boundBuffers(_, _ string, listener syscall.RawConn) (err error) {
+// limitBuffers sets the buffer sizes of a listening socket. The sockets that it accepts inherit them. The signature
+// is that of net.ListenConfig.Control.
+func limitBuffers(_, _ string, listener syscall.RawConn) (err error) {
 	if e := listener.Control(func(fd uintptr) {
 		err = cmp.Or(
 			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, sendBuffer),
