@@ -1,5 +1,6 @@
-// Wpre-relay makes the WordPress plugin "WP Realtime Events" real-time: it watches the event file that the plugin
-// writes and sends each new event to all browsers over WebSocket. This file alone knows both sides, what watches and what relays.
+// Wpre-relay makes the WordPress plugin "WP Realtime Events" real-time: it watches the plugin's event file and sends
+// each new event to all clients over WebSocket. This file connects the packages: no other one knows the command
+// line, the watcher and the relay.
 package main
 
 import (
@@ -16,12 +17,8 @@ import (
 	"wpre-relay/relay"
 	"wpre-relay/relay/admin"
 	"wpre-relay/relay/app"
-	"wpre-relay/relay/check"
 	"wpre-relay/relay/cli"
-	"wpre-relay/relay/companion"
 	"wpre-relay/relay/config"
-	"wpre-relay/relay/tail"
-	"wpre-relay/relay/verb"
 	"wpre-relay/schema"
 	"wpre-relay/watcher"
 )
@@ -30,44 +27,34 @@ import (
 var version = ""
 
 func main() {
-	settings, command, err := cli.Parse(os.Args[1:], describeVersion(), os.Stdout, os.Exit)
+	command, err := parse()
 	if err != nil {
 		fail(err)
 	}
 	level := new(slog.LevelVar)
-	level.Set(settings.LogLevel)
-	logger := settings.Logger(os.Stderr, level)
+	level.Set(command.LogLevel)
+	logger := command.Logger(os.Stderr, level)
 	slog.SetDefault(logger)
-	ctx := untilSignal(context.Background())
-	switch command {
-	case "serve":
-		err = serve(ctx, settings.Serve.Settings(), onHangup(level, logger), logger)
-	case "demo":
-		run := func(ctx context.Context, s config.Relay) error { return serve(ctx, s, nil, logger) }
-		err = verb.Demo(ctx, settings.Demo, run, os.Stdout, logger)
-	case "tail":
-		err = tail.Run(ctx, settings.Tail.URL, tail.Options{Since: settings.Tail.Since, Last: settings.Tail.Last, Token: settings.Tail.Token}, os.Stdout, logger)
-	case "bench":
-		err = verb.Bench(ctx, settings.Bench, os.Stdout, os.Stderr)
-	case "check":
-		err = verb.Check(ctx, settings.Check, verb.Watching{Locate: watcher.Locate, Probe: watcher.Probe}, os.Stdout)
-	case "companion":
-		_, err = os.Stdout.Write(companion.Plugin)
-	case "config":
-		err = settings.PrintConfig(os.Stdout)
-	case "completion":
-		err = settings.PrintCompletion(os.Stdout)
-	case "token":
-		err = verb.Token(settings.Token, os.Stdout)
-	case "healthcheck":
-		err = check.Live(ctx, settings.Healthcheck.Listen)
+	options := app.Options{Version: describeVersion(), Locate: watcher.Locate, Watch: newWatch, Logger: logger}
+	if command.Name() == "serve" {
+		options.Reload = reloadOnHangup(level, logger)
 	}
+	err = command.Run(untilSignal(context.Background()), cli.Env{
+		Stdout: os.Stdout,
+		Stderr: os.Stderr,
+		Logger: logger,
+		Serve:  func(ctx context.Context, settings config.Relay) error { return app.Run(ctx, settings, options) },
+		Locate: watcher.Locate,
+		Probe:  watcher.Probe,
+	})
 	if err != nil {
 		fail(err)
 	}
 }
 
-// fail ends the program: with status 2 if it was called wrongly, else 1.
+func parse() (*cli.CLI, error) { return cli.Parse(os.Args[1:], describeVersion(), os.Stdout, os.Exit) }
+
+// fail prints the error and exits: with status 2 after an error in the input, otherwise with 1.
 func fail(err error) {
 	fmt.Fprintln(os.Stderr, "wpre-relay: "+err.Error())
 	var usage *cli.UsageError
@@ -85,8 +72,8 @@ func describeVersion() string {
 	return fmt.Sprintf("%s (%s, %s/%s)", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// untilSignal returns a context that the first SIGINT or SIGTERM ends; the next one ends the process. Service
-// managers send SIGTERM, mostly to start anew; a person's Ctrl-C is SIGINT.
+// untilSignal returns a context that ends on the first SIGINT or SIGTERM; the second one kills the process. SIGTERM
+// counts as a restart, since service managers mostly send it to restart a service; SIGINT is a person's Ctrl-C.
 func untilSignal(parent context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
@@ -102,22 +89,23 @@ func untilSignal(parent context.Context) context.Context {
 	return ctx
 }
 
-// onHangup returns what reads keys, certificates and the level of the log again on each SIGHUP from now on, until ctx ends.
-func onHangup(level *slog.LevelVar, logger *slog.Logger) func(ctx context.Context, keys func()) {
+// reloadOnHangup catches SIGHUP from now on. The function that it returns reloads keys, certificates and the log
+// level for each of them, until ctx ends.
+func reloadOnHangup(level *slog.LevelVar, logger *slog.Logger) func(ctx context.Context, reloadKeys func()) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
-	return func(ctx context.Context, keys func()) {
+	return func(ctx context.Context, reloadKeys func()) {
 		for {
 			select {
 			case <-hangups:
-				keys()
-				settings, _, err := cli.Parse(os.Args[1:], describeVersion(), os.Stdout, os.Exit)
+				reloadKeys()
+				command, err := parse()
 				if err != nil {
-					logger.Error("the settings cannot be read again; the level of the log stays", "error", err)
+					logger.Error("reload failed, keeping the log level", "error", err)
 					continue
 				}
-				level.Set(settings.LogLevel)
-				logger.Info("read again: keys, certificates and the level of the log", "level", settings.LogLevel)
+				level.Set(command.LogLevel)
+				logger.Info("reloaded keys, certificates and log level", "level", command.LogLevel)
 			case <-ctx.Done():
 				return
 			}
@@ -125,36 +113,26 @@ func onHangup(level *slog.LevelVar, logger *slog.Logger) func(ctx context.Contex
 	}
 }
 
-// serve runs the relay on what the watcher reads.
-func serve(ctx context.Context, s config.Relay, reload func(context.Context, func()), logger *slog.Logger) error {
-	return app.Run(ctx, s, app.Options{
-		Version: describeVersion(),
-		Locate:  watcher.Locate,
-		Watch: func(file string, rel *relay.Relay, newest bool) (app.Watcher, error) {
-			w, err := watcher.New(file, watcher.Options{
-				Debounce:     s.Debounce,
-				PollInterval: s.PollInterval,
-				MaxSize:      int(s.MaxEventSize),
-				Complete:     schema.Complete,
-				ValidLine:    schema.ValidLine,
-				NewestOnly:   newest,
-				OnOverwrites: rel.Overwritten,
-				Logger:       logger,
-			})
-			if err != nil {
-				return nil, err
-			}
-			return watch{w, rel}, nil
-		},
-		Reload: reload,
-		Logger: logger,
-	})
-}
-
-// watch has a relay ingest what a watcher reads.
+// watch passes the contents that a watcher reads to a relay.
 type watch struct {
 	*watcher.Watcher
 	relay *relay.Relay
+}
+
+func newWatch(file string, settings config.Capture, rel *relay.Relay, newestOnly bool) (app.Watcher, error) {
+	w, err := watcher.New(file, watcher.Options{
+		Debounce:     settings.Debounce,
+		PollInterval: settings.PollInterval,
+		MaxSize:      int(settings.MaxEventSize),
+		Complete:     schema.Complete,
+		ValidLine:    schema.ValidLine,
+		NewestOnly:   newestOnly,
+		OnOverwrites: rel.Overwritten,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return watch{w, rel}, nil
 }
 
 // Run implements app.Watcher.

@@ -31,9 +31,9 @@ type Options struct {
 	// if the settings say to watch something.
 	Locate func(path string) (file string, sure bool, err error)
 
-	// Watch returns what watches the event file, and has rel ingest what that says; of what an outbox holds at the start
-	// only the newest line, if newest is set. It must be set if the settings say to watch something.
-	Watch func(file string, rel *relay.Relay, newest bool) (Watcher, error)
+	// Watch returns a Watcher that passes the contents of file and of the outbox beside it to rel. With newestOnly it
+	// passes only the newest line of those that the outbox has at the start. Required if the settings have a path to watch.
+	Watch func(file string, settings config.Capture, rel *relay.Relay, newestOnly bool) (Watcher, error)
 
 	// Reload runs while clients are served, until its context ends, and may call keys to have keys and certificates read
 	// again. Default: they are read again only when they change.

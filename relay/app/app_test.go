@@ -58,7 +58,7 @@ func settings(t *testing.T) config.Relay {
 func options(breaks <-chan error, serving func()) app.Options {
 	return app.Options{
 		Locate: func(path string) (string, bool, error) { return filepath.Join(path, "event.json"), true, nil },
-		Watch: func(_ string, rel *relay.Relay, _ bool) (app.Watcher, error) {
+		Watch: func(_ string, _ config.Capture, rel *relay.Relay, _ bool) (app.Watcher, error) {
 			return &watcher{rel: rel, ready: make(chan struct{}), breaks: breaks}, nil
 		},
 		Reload: func(context.Context, func()) { serving() },

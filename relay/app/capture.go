@@ -54,7 +54,7 @@ func (p *parts) openCapture(file string) (*capture, error) {
 	})
 	c := &capture{log: log, relay: rel, before: log.Head().Seq}
 	if file != "" {
-		c.watcher, err = p.opts.Watch(file, rel, log.Created())
+		c.watcher, err = p.opts.Watch(file, s.Capture, rel, log.Created())
 	}
 	if err != nil {
 		return nil, errors.Join(err, log.Close())

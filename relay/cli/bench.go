@@ -1,43 +1,68 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"time"
 
+	"wpre-relay/relay/bench"
 	"wpre-relay/relay/config"
 )
 
-// minEvent is the size of an event without a title, in bytes, if its number has ten digits.
+// minEvent is the size of an event with an empty title and a post id of ten digits, in bytes.
 const minEvent = 154
 
-// Bench are the settings of the load client.
+// Bench has the flags of the load test.
 type Bench struct {
-	URL      *url.URL      `group:"server" placeholder:"URL" help:"Server to load, as ws://localhost:8080/ (default: a relay of its own, for the time)."`
-	Write    string        `group:"server" placeholder:"FILE" help:"The event file that this server watches; bench rewrites it. Without it, bench counts the events that others write."`
-	PID      int           `group:"server" name:"pid" placeholder:"N" help:"Process of this server, here, whose CPU time and memory to measure (default: not measured)."`
-	Duration time.Duration `group:"server" placeholder:"TIME" default:"10s" help:"For how long to count what others write (default: ${default})."`
-
-	Clients int           `group:"load" placeholder:"N" default:"1000" help:"How many connect (default: ${default})."`
-	Stalled int           `group:"load" placeholder:"N" default:"0" help:"How many of them never read; no delivery to them is counted (default: ${default})."`
-	Churn   int           `group:"load" placeholder:"N" default:"0" help:"How many more come each second while events are sent, and go a second later; no delivery to them is counted (default: ${default})."`
-	Settle  time.Duration `group:"load" placeholder:"TIME" default:"2s" help:"Pause after connecting, before idle memory is read (default: ${default})."`
-	Events  int           `group:"load" placeholder:"N" default:"100" help:"How many are written (default: ${default})."`
-	Every   time.Duration `group:"load" placeholder:"TIME" default:"50ms" help:"Least time between two; an event also waits until all clients have got the last one, for 5s at most (default: ${default})."`
-	NoWait  bool          `group:"load" help:"Do not wait for clients, even if that overwrites events: measures capture."`
-	Size    config.Size   `group:"load" placeholder:"SIZE" default:"160" help:"Size of an event, in bytes, KiB or MiB, at least 154 bytes (default: ${default})."`
-
-	JSON bool `group:"result" name:"json" help:"Print one JSON object in place of the table."`
+	BenchSettings
+	Size config.Size `group:"load" placeholder:"SIZE" default:"160"`
+	JSON bool        `group:"result" name:"json" help:"Print one JSON object instead of a table."`
 }
 
-// Validate refuses what cannot be meant.
-func (b *Bench) Validate() error {
+// BenchSettings has the same fields in the same order as bench.Settings, so that one converts to the other.
+type BenchSettings struct {
+	URL      *url.URL      `group:"server" placeholder:"URL"`
+	Write    string        `group:"server" placeholder:"FILE"`
+	PID      int           `group:"server" name:"pid" placeholder:"N"`
+	Duration time.Duration `group:"server" placeholder:"TIME" default:"10s"`
+
+	Clients int           `group:"load" placeholder:"N" default:"1000"`
+	Stalled int           `group:"load" placeholder:"N" default:"0"`
+	Churn   int           `group:"load" placeholder:"N" default:"0"`
+	Settle  time.Duration `group:"load" placeholder:"TIME" default:"2s"`
+	Events  int           `group:"load" placeholder:"N" default:"100"`
+	Every   time.Duration `group:"load" placeholder:"TIME" default:"50ms"`
+	NoWait  bool          `group:"load"`
+}
+
+var benchHelp = helpTexts{
+	"--url": "URL of the server to load, for example ws://localhost:8080/ (default: a relay that bench starts for " +
+		"the test).",
+	"--write": "Event file that this server watches; bench overwrites it. Without it, bench counts the events " +
+		"that others write.",
+	"--pid": "Process id of this server on this machine, to measure its CPU time and memory " +
+		"(default: not measured).",
+	"--duration": "Time to count events that others write (default: ${default}).",
+	"--clients":  "Number of clients (default: ${default}).",
+	"--events":   "Number of events (default: ${default}).",
+	"--stalled":  "Number of these clients that never read; their deliveries are not counted (default: ${default}).",
+	"--churn": "Number of additional clients per second that connect during the test and leave after one second; " +
+		"their deliveries are not counted (default: ${default}).",
+	"--settle": "Time between connecting and reading the idle memory (default: ${default}).",
+	"--every": "Minimum time between two events; bench also waits until all clients have received the previous " +
+		"event, at most 5s (default: ${default}).",
+	"--no-wait": "Write without waiting for clients, even if that overwrites events: measures capture.",
+	"--size":    "Size of an event, in bytes, KiB or MiB, at least 154 bytes (default: ${default}).",
+}
+
+func (b *Bench) validate() error {
 	switch {
 	case b.URL == nil && (b.Write != "" || b.PID != 0):
-		return errors.New("--write and --pid say more about the server at --url, which is missing; a relay of bench's own needs neither")
+		return errors.New("--write and --pid need --url, which is missing: without it, bench starts a relay of its own")
 	case b.URL != nil && b.URL.Scheme == "wss":
-		return errors.New("--url: bench speaks no TLS; give the ws:// address of the server itself, behind the proxy")
+		return errors.New("--url: bench does not support TLS; set it to the ws:// URL of the server behind the proxy")
 	case b.URL != nil && (b.URL.Scheme != "ws" || b.URL.Hostname() == ""):
 		return errors.New("--url must be of the form ws://host:port/path")
 	case b.Clients < 1 || b.Events < 1:
@@ -47,9 +72,27 @@ func (b *Bench) Validate() error {
 	case b.Churn < 0 || b.PID < 0:
 		return errors.New("--churn and --pid must not be negative")
 	case b.Every < 0 || b.Settle < 0 || b.Duration < 0:
-		return errors.New("a time must not be negative")
+		return errors.New("--every, --settle and --duration must not be negative")
 	case b.Size < minEvent:
-		return fmt.Errorf("--size must be at least %d: so long is an event without a title", minEvent)
+		return fmt.Errorf("--size must be at least %d, the size of an event without a title", minEvent)
 	}
 	return nil
+}
+
+// run measures the server and prints the result, also that of a run that was interrupted.
+func (b *Bench) run(ctx context.Context, env Env) error {
+	result, err := bench.Run(ctx, bench.Options{
+		Settings: bench.Settings(b.BenchSettings),
+		Size:     int(b.Size),
+		Progress: env.Stderr,
+		Rewrite:  isTerminal(env.Stderr),
+	})
+	switch {
+	case result == nil:
+		return err
+	case b.JSON:
+		return errors.Join(err, result.WriteJSON(env.Stdout))
+	default:
+		return errors.Join(err, result.WriteTable(env.Stdout))
+	}
 }

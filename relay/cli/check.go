@@ -1,32 +1,76 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"net/url"
+	"os"
 	"time"
+
+	"wpre-relay/relay/check"
+	"wpre-relay/relay/security/origin"
 )
 
-// Check are the settings of the look around: besides its own those of the relay, which it takes from the same places. None
-// of these is needed.
+// Check has the flags of the check: its own and those of the relay that it checks. Each flag enables more checks.
 type Check struct {
-	Site *url.URL      `group:"look" placeholder:"URL" help:"The site, as https://www.example.com: whether it gives events away, and where its pages connect to."`
-	URL  *url.URL      `group:"look" placeholder:"URL" help:"Where browsers connect to, as wss://www.example.com/ws: whether they get through."`
-	Idle time.Duration `group:"look" placeholder:"TIME" default:"30s" help:"How long to see whether that connection holds; the relay pings every 25s (default: ${default}; 0: not at all)."`
-	JSON bool          `group:"look" name:"json" help:"Print one JSON array in place of text."`
+	CheckSettings `group:"checks"`
+	JSON          bool `group:"checks" name:"json" help:"Print one JSON array instead of text."`
 	Serve
 }
 
-// validate refuses what cannot be meant.
+// CheckSettings has the same fields in the same order as check.Settings, so that one converts to the other.
+type CheckSettings struct {
+	Site *url.URL      `placeholder:"URL"`
+	URL  *url.URL      `placeholder:"URL"`
+	Idle time.Duration `placeholder:"TIME" default:"30s"`
+}
+
+var checkHelp = helpTexts{
+	"--site": "URL of the site, for example https://www.example.com: checks whether it exposes the event file, " +
+		"and where its pages connect.",
+	"--url": "Public URL of the relay, for example wss://www.example.com/ws: checks whether clients get through.",
+	"--idle": "Time to check whether that connection stays open; the relay pings every 25s (default: ${default}; " +
+		"0: do not check).",
+}
+
 func (c *Check) validate() error {
 	switch {
 	case c.Site != nil && (c.Site.Host == "" || c.Site.Scheme != "http" && c.Site.Scheme != "https"):
-		return errors.New("--site must be the site's address, of the form https://www.example.com")
+		return errors.New("--site must be of the form https://www.example.com")
 	case c.URL != nil && (c.URL.Host == "" || c.URL.Scheme != "ws" && c.URL.Scheme != "wss"):
 		return errors.New("--url must be of the form wss://www.example.com/ws")
 	case c.Idle < 0:
 		return errors.New("--idle must not be negative")
 	case c.Watch == "" && c.Site == nil && c.URL == nil:
-		return errors.New("give at least one of --watch, --site and --url: the more, the more is found")
+		return errors.New("--watch, --site and --url are missing: set at least one; each enables more checks")
 	}
 	return nil
+}
+
+// run prints the findings. The error is check.ErrFailed, possibly joined with another, if a check failed.
+func (c *Check) run(ctx context.Context, env Env) error {
+	settings := c.Settings()
+	opts := check.Options{
+		Settings:    check.Settings(c.CheckSettings),
+		Watch:       func(file string) (mode, reason string) { return env.Probe(file, c.PollInterval) },
+		Listen:      c.Listen,
+		AdminListen: c.AdminListen,
+		Origins:     origin.Policy{Allow: c.AllowOrigin, Require: c.RequireOrigin},
+		Drafts:      settings.ShowsDrafts(),
+	}
+	if c.Watch != "" {
+		var err error
+		if opts.File, opts.Sure, err = env.Locate(c.Watch); err != nil {
+			return err
+		}
+	}
+	findings := check.Run(ctx, opts)
+	return errors.Join(c.print(findings, env.Stdout), check.Failed(findings))
+}
+
+func (c *Check) print(findings []check.Finding, out *os.File) error {
+	if c.JSON {
+		return check.PrintJSON(out, findings)
+	}
+	return check.Print(out, findings, isTerminal(out) && os.Getenv("NO_COLOR") == "")
 }

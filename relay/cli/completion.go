@@ -1,80 +1,89 @@
 package cli
 
 import (
+	"context"
 	"embed"
 	"fmt"
-	"io"
 	"strings"
 	"text/template"
 
 	"github.com/alecthomas/kong"
 )
 
-// Completion are the settings of the script for a shell.
+// Completion prints a script that completes all commands and flags in a shell.
 type Completion struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish. For bash: source <(wpre-relay completion bash)"`
+
+	grammar *kong.Application
 }
 
 //go:embed completion
 var scripts embed.FS
 
-// command is a command as the scripts see it.
-type command struct {
+// commandInfo describes a command for the templates of the scripts.
+type commandInfo struct {
 	Name, Help string
-	Flags      []flag
+	Flags      []flagInfo
 }
 
-type flag struct {
+type flagInfo struct {
 	Name, Help string
-	Takes      string // "" for none, "file", "folder", "words" or "value"
+	Takes      string // "" for no value, else "file", "dir", "words" or "value"
 	Words      []string
 }
 
-// PrintCompletion writes to out a script for the shell that was asked for, which completes all commands and flags.
-func (c *CLI) PrintCompletion(out io.Writer) error {
-	name := c.Completion.Shell
-	parsed, err := template.New(name).Funcs(template.FuncMap{"quote": quote, "join": strings.Join}).ParseFS(scripts, "completion/"+name)
-	if err != nil {
-		return fmt.Errorf("the script for %s: %w", name, err)
-	}
-	return parsed.Execute(out, describe(c.parser.Model))
+// AfterApply gets the grammar from kong.
+func (c *Completion) AfterApply(parser *kong.Kong) error {
+	c.grammar = parser.Model
+	return nil
 }
 
-// describe returns the commands, first that without a name, whose flags are those of serve.
-func describe(app *kong.Application) []command {
-	commands := []command{{}}
+func (*Completion) validate() error { return nil }
+
+func (c *Completion) run(_ context.Context, env Env) error {
+	functions := template.FuncMap{"quote": quote, "join": strings.Join}
+	parsed, err := template.New(c.Shell).Funcs(functions).ParseFS(scripts, "completion/"+c.Shell)
+	if err != nil {
+		return fmt.Errorf("parse the completion script for %s: %w", c.Shell, err)
+	}
+	return parsed.Execute(env.Stdout, describe(c.grammar))
+}
+
+// describe returns all commands. The first one has no name: it has the flags of serve, which need no command.
+func describe(app *kong.Application) []commandInfo {
+	commands := []commandInfo{{}}
 	for _, node := range app.Children {
-		described := command{Name: node.Name, Help: node.Help}
+		info := commandInfo{Name: node.Name, Help: node.Help}
 		for _, flags := range node.AllFlags(true) {
 			for _, f := range flags {
-				described.Flags = append(described.Flags, describeFlag(f))
+				info.Flags = append(info.Flags, describeFlag(f))
 			}
 		}
-		commands = append(commands, described)
+		commands = append(commands, info)
 		if node.Name == "serve" {
-			commands[0].Flags = described.Flags
+			commands[0].Flags = info.Flags
 		}
 	}
 	return commands
 }
 
-func describeFlag(f *kong.Flag) flag {
+func describeFlag(f *kong.Flag) flagInfo {
 	first, _, _ := strings.Cut(f.Help, " (default")
-	d := flag{Name: f.Name, Help: strings.SplitAfter(first, ". ")[0]}
+	info := flagInfo{Name: f.Name, Help: strings.SplitAfter(first, ". ")[0]}
 	switch {
 	case f.IsBool():
 	case f.Enum != "":
-		d.Takes, d.Words = "words", f.EnumSlice()
+		info.Takes, info.Words = "words", f.EnumSlice()
 	case f.Name == "log-level":
-		d.Takes, d.Words = "words", []string{"debug", "info", "warn", "error"}
+		info.Takes, info.Words = "words", []string{"debug", "info", "warn", "error"}
 	case f.PlaceHolder == "FILE" || f.PlaceHolder == "PATH":
-		d.Takes = "file"
+		info.Takes = "file"
 	case f.PlaceHolder == "DIR":
-		d.Takes = "folder"
+		info.Takes = "dir"
 	default:
-		d.Takes = "value"
+		info.Takes = "value"
 	}
-	return d
+	return info
 }
 
 // quote returns text in single quotes for a shell.

@@ -15,8 +15,9 @@ const (
 	fileSuffix = "_FILE"
 )
 
-// expandEnvironment takes empty variables of ours away, and sets those whose value stands in a file (as Docker's
-// and Kubernetes' secrets do) from there, in place of the variable that names the file. It may be called again.
+// expandEnvironment unsets empty WPRE_RELAY_ variables. It replaces each WPRE_RELAY_…_FILE variable, which names a
+// file such as a Docker or Kubernetes secret, with a variable that holds the file's content. A second call changes
+// nothing.
 func expandEnvironment() error {
 	for _, variable := range os.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
@@ -30,41 +31,51 @@ func expandEnvironment() error {
 		if !isFile || !strings.HasPrefix(name, envPrefix+"_") {
 			continue
 		}
-		if _, set := os.LookupEnv(target); set {
-			return fmt.Errorf("both %s and %s are set; leave one", target, name)
+		if err := expandFile(name, path, target); err != nil {
+			return err
 		}
-		if target == envPrefix+"_JWT_KEY" { // which names files itself, to be read again when they change
-			os.Setenv(target, path)
-			os.Unsetenv(name)
-			continue
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if text := strings.TrimRight(string(content), "\r\n"); text != "" {
-			os.Setenv(target, text)
-		}
-		os.Unsetenv(name)
 	}
 	return nil
 }
 
-// ofKubernetes are variables that Kubernetes sets beside a service named wpre-relay.
-var ofKubernetes = regexp.MustCompile(`^(SERVICE_(HOST|PORT)|PORT)(_|$)`)
+// expandFile sets the variable target to the content of the file at path, and unsets the variable name.
+func expandFile(name, path, target string) error {
+	if _, set := os.LookupEnv(target); set {
+		return fmt.Errorf("both %s and %s are set; remove one of them", target, name)
+	}
+	if target == envPrefix+"_JWT_KEY" { // --jwt-key takes the file itself, to reload it when it changes
+		os.Setenv(target, path)
+		os.Unsetenv(name)
+		return nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if text := strings.TrimRight(string(content), "\r\n"); text != "" {
+		os.Setenv(target, text)
+	}
+	os.Unsetenv(name)
+	return nil
+}
 
-// checkEnvironment refuses variables of ours that are no settings, but look like one: a mistyped one would go unnoticed.
+// kubernetesVariable matches the rest of a variable that Kubernetes sets for a service named wpre-relay.
+var kubernetesVariable = regexp.MustCompile(`^(SERVICE_(HOST|PORT)|PORT)(_|$)`)
+
+// checkEnvironment returns an error for a WPRE_RELAY_ variable that looks like a mistyped setting. It would
+// otherwise go unnoticed.
 func checkEnvironment(app *kong.Application) error {
-	known := settingsOf(app)
+	known := settingNames(app)
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		rest, ours := strings.CutPrefix(name, envPrefix+"_")
 		setting := strings.ToLower(strings.ReplaceAll(rest, "_", "-"))
-		if !ours || slices.Contains(known, setting) || ofKubernetes.MatchString(rest) {
+		if !ours || slices.Contains(known, setting) || kubernetesVariable.MatchString(rest) {
 			continue
 		}
-		if near := nearest(setting, known); near != "" {
-			return fmt.Errorf("%s is no setting; did you mean %s_%s?", name, envPrefix, strings.ToUpper(strings.ReplaceAll(near, "-", "_")))
+		if near := suggest(setting, known); near != "" {
+			meant := envPrefix + "_" + strings.ToUpper(strings.ReplaceAll(near, "-", "_"))
+			return fmt.Errorf("%s is not a setting; did you mean %s?", name, meant)
 		}
 	}
 	return nil

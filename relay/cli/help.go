@@ -8,8 +8,54 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// printHelp prints kong's help of a command, and where none is named, what the program is, its commands and the
-// flags of the default one.
+// helpTexts has the help of flags by their names. A flag whose help fits into the line of its tag has it there;
+// struct tags cannot be wrapped.
+type helpTexts map[string]string
+
+// commandHelp lists the help texts of each command's flags; those of "" belong to all commands.
+var commandHelp = map[string][]helpTexts{
+	"":       {generalHelp},
+	"serve":  serveHelp,
+	"config": serveHelp,
+	"check":  append([]helpTexts{checkHelp}, serveHelp...),
+	"demo":   {demoHelp},
+	"tail":   {tailHelp},
+	"bench":  {benchHelp},
+	"token":  {tokenHelp},
+}
+
+// setHelp gives each flag its help. It returns an error if a flag has none, or if a text belongs to no flag.
+func setHelp(parser *kong.Kong) error {
+	for _, node := range append([]*kong.Node{parser.Model.Node}, parser.Model.Children...) {
+		name := node.Name
+		if node == parser.Model.Node {
+			name = ""
+		}
+		texts := commandHelp[name]
+		used := 0
+		for _, flag := range node.Flags {
+			for _, set := range texts {
+				if text, ok := set["--"+flag.Name]; ok {
+					flag.Help = text
+					used++
+				}
+			}
+			if flag.Help == "" {
+				return fmt.Errorf("flag --%s of %q has no help", flag.Name, name)
+			}
+		}
+		for _, set := range texts {
+			used -= len(set)
+		}
+		if used != 0 {
+			return fmt.Errorf("help of %q is for a flag that does not exist", name)
+		}
+	}
+	return nil
+}
+
+// printHelp prints the help of the selected command. If none is selected, it prints the commands and the flags of
+// serve.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	if ctx.Selected() != nil {
 		return kong.DefaultHelpPrinter(options, ctx)
@@ -21,7 +67,8 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	node := serve.Selected()
 	defer func(help string) { node.Help = help }(node.Help)
 	var usage strings.Builder
-	fmt.Fprintf(&usage, "Usage: %[1]s --watch=PATH [flags]\n       %[1]s <command> [flags]\n\nCommands:\n", ctx.Model.Name)
+	const synopsis = "Usage: %[1]s --watch=PATH [flags]\n       %[1]s <command> [flags]\n\nCommands:\n"
+	fmt.Fprintf(&usage, synopsis, ctx.Model.Name)
 	for _, command := range ctx.Model.Children {
 		fmt.Fprintf(&usage, "  %-12s %s\n", command.Name, command.Help)
 	}
@@ -33,6 +80,6 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(options, serve); err != nil {
 		return err
 	}
-	_, err = io.WriteString(ctx.Stdout, "\nRun \"wpre-relay <command> --help\" for more on a command.\n")
+	_, err = io.WriteString(ctx.Stdout, "\nRun \"wpre-relay <command> --help\" for the flags of a command.\n")
 	return err
 }

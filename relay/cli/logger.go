@@ -5,17 +5,17 @@ import (
 	"os"
 )
 
-// Logger returns the logger that was asked for, writing to f what is of this level.
+// Logger returns a logger in the format of --log-format that writes records of at least this level to f.
 func (c *CLI) Logger(f *os.File, level slog.Leveler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
-	if c.LogFormat == "json" || c.LogFormat == "auto" && !IsTerminal(f) {
+	if c.LogFormat == "json" || c.LogFormat == "auto" && !isTerminal(f) {
 		return slog.New(slog.NewJSONHandler(f, options))
 	}
 	return slog.New(slog.NewTextHandler(f, options))
 }
 
-// IsTerminal reports whether somebody may be looking at f.
-func IsTerminal(f *os.File) bool {
+// isTerminal reports whether f is a character device, such as a terminal. It is also true for /dev/null.
+func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

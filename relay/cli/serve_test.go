@@ -9,9 +9,12 @@ import (
 	"wpre-relay/relay/config"
 )
 
+// parse returns the command line of these arguments.
+func parse(args ...string) (*cli.CLI, error) { return cli.Parse(args, "", io.Discard, func(int) {}) }
+
 // TestFlagDefaultsEqualConfigDefaults compares the defaults in the flags' tags with those of package config.
 func TestFlagDefaultsEqualConfigDefaults(t *testing.T) {
-	c, _, err := cli.Parse([]string{"--watch", "x"}, "", io.Discard, func(int) {})
+	c, err := parse("--watch", "x")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,35 +1,55 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
+
+	"wpre-relay/relay/security/token"
 )
 
-// Token are the settings of a token to be made.
+// Token has the flags for creating a token.
 type Token struct {
-	JWTKey      string            `name:"jwt-key" type:"path" placeholder:"FILE" help:"Sign with the secret or the private key in this file. Required."`
-	Subject     string            `placeholder:"NAME" help:"For whom it is (sub)."`
-	Expires     time.Duration     `placeholder:"TIME" default:"1h" help:"For how long it counts (default: ${default})."`
-	JWTAudience string            `name:"jwt-audience" placeholder:"NAME" help:"The relay that it is for (aud)."`
-	JWTIssuer   string            `name:"jwt-issuer" placeholder:"NAME" help:"By whom it is (iss)."`
-	Claim       map[string]string `placeholder:"NAME=VALUE" help:"What else it says, for --filter: VALUE is JSON, or else a text, as --claim 'roles=[\"editor\"]'; may be repeated." mapsep:"none"`
+	JWTKey      string            `name:"jwt-key" type:"path" placeholder:"FILE"`
+	Subject     string            `placeholder:"NAME" help:"Subject of the token (sub)."`
+	Expires     time.Duration     `placeholder:"TIME" default:"1h" help:"Lifetime of the token (default: ${default})."`
+	JWTAudience string            `name:"jwt-audience" placeholder:"NAME" help:"Audience of the token (aud)."`
+	JWTIssuer   string            `name:"jwt-issuer" placeholder:"NAME" help:"Issuer of the token (iss)."`
+	Claim       map[string]string `placeholder:"NAME=VALUE" mapsep:"none"`
 }
 
-// Validate refuses what cannot be meant.
-func (t *Token) Validate() error {
+var tokenHelp = helpTexts{
+	"--jwt-key": "Sign with the secret or the private key in this file. Required.",
+	"--claim": "Add a claim, for --filter: VALUE is JSON or, if it is not valid JSON, text, for example " +
+		"--claim 'roles=[\"editor\"]'; may be repeated.",
+}
+
+func (t *Token) validate() error {
 	switch {
 	case t.JWTKey == "":
-		return errors.New("--jwt-key is missing: the file with the secret, or with the private key of the relay's public one")
+		return errors.New("--jwt-key is missing: set it to the file with the secret, or with the private key that " +
+			"belongs to the relay's public key")
 	case t.Expires <= 0:
 		return errors.New("--expires must be more than 0")
 	}
 	return nil
 }
 
-// Claims returns what the token is to say.
-func (t *Token) Claims() map[string]any {
-	claims := map[string]any{"iat": time.Now().Unix(), "exp": time.Now().Add(t.Expires).Unix()}
+// run prints the token as a line.
+func (t *Token) run(_ context.Context, env Env) error {
+	minted, err := token.MintWithFile(t.JWTKey, t.claims(time.Now()))
+	if err != nil {
+		return fmt.Errorf("--jwt-key: %w", err)
+	}
+	_, err = fmt.Fprintln(env.Stdout, minted)
+	return err
+}
+
+// claims returns the claims of a token that is issued now.
+func (t *Token) claims(now time.Time) map[string]any {
+	claims := map[string]any{"iat": now.Unix(), "exp": now.Add(t.Expires).Unix()}
 	for name, text := range map[string]string{"sub": t.Subject, "aud": t.JWTAudience, "iss": t.JWTIssuer} {
 		if text != "" {
 			claims[name] = text

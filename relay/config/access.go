@@ -7,8 +7,8 @@ import (
 	"wpre-relay/relay/security/filter"
 )
 
-// Access holds the settings for who may connect and which events each client sees. The zero value shows every event to
-// everyone.
+// Access holds the settings for who may connect and which events each client sees. The zero value shows every event
+// to everyone.
 type Access struct {
 	JWTKey         []string // files with keys; a token that one of them verifies is valid
 	JWTAudience    string
@@ -27,7 +27,7 @@ func (a *Access) validate() error {
 	case a.AuthURL != nil && !isHTTP(a.AuthURL):
 		return errors.New("--auth-url must be of the form https://host/path")
 	case a.AllowAnonymous && !a.Authenticates():
-		return errors.New("--allow-anonymous has no effect without --jwt-key or --auth-url: everyone is admitted; remove it")
+		return errors.New("--allow-anonymous needs --jwt-key or --auth-url; without them everyone is admitted")
 	case a.Filter != nil && len(a.PublicStatus) > 0:
 		return errors.New("--filter and --public-status exclude each other; " +
 			"--public-status publish is short for --filter 'token or status in [\"publish\"]'")

@@ -1,6 +1,6 @@
-// Package config holds the settings of the relay as plain Go values, with their defaults and their validation. It reads no
-// command line, no environment and no file; package cli does. Errors name a setting by its flag, since operators know it by
-// that name.
+// Package config holds the settings of the relay as plain Go values, with their defaults and their validation. It
+// reads no command line, no environment and no file; package cli does. Errors name a setting by its flag, since
+// operators know it by that name.
 package config
 
 import "errors"
@@ -21,8 +21,8 @@ type Security struct {
 	Limits
 }
 
-// Default returns the settings of a relay for which an operator sets nothing. They are not valid yet: Watch, Broker or
-// PublishToken is missing.
+// Default returns the settings of a relay for which an operator sets nothing. They are not valid yet: Watch, Broker
+// or PublishToken is missing.
 func Default() Relay {
 	return Relay{
 		Capture:  defaultCapture(),
@@ -35,8 +35,8 @@ func Default() Relay {
 // Validate returns an error that names the flag, if a value is out of its range or contradicts another one.
 func (r *Relay) Validate() error {
 	if r.Watch == "" && r.Broker == nil && r.PublishToken == "" {
-		return errors.New("--watch is missing: set it to the path of WordPress, of its wp-content or of the event file " +
-			"(to try the relay without WordPress: wpre-relay demo)")
+		return errors.New("--watch is missing: set it to the path of WordPress, of its wp-content or of the event " +
+			"file (to try the relay without WordPress: wpre-relay demo)")
 	}
 	if err := r.Capture.validate(); err != nil {
 		return err
@@ -48,8 +48,8 @@ func (r *Relay) Validate() error {
 		return errors.New("--publish-token needs --admin-listen, which is off")
 	}
 	if r.ForwardURL != nil && !r.PeerMessages && !r.Authenticates() {
-		return errors.New("--forward-url forwards nothing without --peer-messages (messages of all clients) or --jwt-key " +
-			"(messages of clients whose token allows it); add one of them")
+		return errors.New("--forward-url forwards nothing without --peer-messages (messages of all clients) or " +
+			"--jwt-key (messages of clients whose token allows it); add one of them")
 	}
 	return errors.Join(r.TLS.validate(), r.Access.validate(), r.Limits.validate(), r.Integrations.validate())
 }

@@ -9,11 +9,12 @@ import (
 	"strings"
 )
 
-// maxReadableName bounds the readable part of a state directory's name, in bytes, far below the 255 of most file systems.
+// maxReadableName bounds the readable part of a state directory's name, in bytes, far below the 255 of most file
+// systems.
 const maxReadableName = 80
 
-// StatePath returns the directory for the state of one watched file: a subdirectory of StateDir, or of the directory that
-// systemd or the XDG specification provides. It does not create the directory.
+// StatePath returns the directory for the state of one watched file: a subdirectory of StateDir, or of the directory
+// that systemd or the XDG specification provides. It does not create the directory.
 func (c *Capture) StatePath(watched string) (string, error) {
 	base, err := c.stateBase()
 	if err != nil {

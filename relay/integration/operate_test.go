@@ -262,10 +262,10 @@ func TestTheLevelOfTheLogIsReadAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if level == "nonsense" {
-			p.logged("the settings cannot be read again; the level of the log stays", "error")
+			p.logged("reload failed, keeping the log level", "error")
 		}
 	}
-	p.logged("read again: keys, certificates and the level of the log", "level")
+	p.logged("reloaded keys, certificates and log level", "level")
 	s.write(2)
 	p.logged("change decided", "decision")
 }

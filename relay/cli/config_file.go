@@ -15,32 +15,33 @@ import (
 // configFile is a parsed configuration file: values by the names of their flags.
 type configFile map[string]any
 
-// loadConfig is kong's way to a configuration file.
-func loadConfig(r io.Reader) (kong.Resolver, error) {
+// loadConfigFile is kong's loader for the configuration file.
+func loadConfigFile(r io.Reader) (kong.Resolver, error) {
 	var c configFile
 	if err := yaml.NewDecoder(r).Decode(&c); err != nil && err != io.EOF {
-		return nil, fmt.Errorf("it is not YAML of the form 'name: value': %w", err)
+		return nil, fmt.Errorf("not YAML of the form 'name: value': %w", err)
 	}
 	return c, nil
 }
 
-// Validate refuses names that are no settings, since a mistyped one would go unnoticed.
+// Validate returns an error for a name that is not a setting, since a mistyped one would otherwise go unnoticed.
 func (c configFile) Validate(app *kong.Application) error {
-	known := settingsOf(app)
+	known := settingNames(app)
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		if slices.Contains(known, name) {
 			continue
 		}
-		if near := nearest(name, known); near != "" {
-			return fmt.Errorf("the configuration file sets %q, which is no setting; did you mean %q?", name, near)
+		if near := suggest(name, known); near != "" {
+			return fmt.Errorf("the configuration file sets %q, which is not a setting; did you mean %q?", name, near)
 		}
-		return fmt.Errorf("the configuration file sets %q, which is no setting; there are %s", name, strings.Join(known, ", "))
+		return fmt.Errorf("the configuration file sets %q, which is not a setting; the settings are %s",
+			name, strings.Join(known, ", "))
 	}
 	return nil
 }
 
-// settingsOf returns the names of all settings, sorted.
-func settingsOf(app *kong.Application) []string {
+// settingNames returns the names of the flags of all commands, sorted.
+func settingNames(app *kong.Application) []string {
 	var known []string
 	for _, node := range append([]*kong.Node{app.Node}, app.Children...) {
 		for _, flag := range node.Flags {
@@ -51,7 +52,8 @@ func settingsOf(app *kong.Application) []string {
 	return slices.Compact(known)
 }
 
-// Resolve returns what the file says for flag, unless the environment says something.
+// Resolve returns the file's value for flag. It returns nil if the file has none, or if the environment sets the
+// flag.
 func (c configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if _, set := os.LookupEnv(name); set {
@@ -67,7 +69,7 @@ func (c configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 		}
 		return value, nil
 	case string:
-		if value == "" { // which is unset, as in the environment
+		if value == "" { // counts as unset, as in the environment
 			return nil, nil
 		}
 		return value, nil

@@ -1,9 +1,10 @@
 package cli
 
-// nearest returns which of the names is most like name, "" if none is like it.
-func nearest(name string, names []string) string {
+// suggest returns the known name that is most similar to name, or "" if none is similar: if more than a third of its
+// letters, and more than two, differ. Such a suggestion can still be wrong.
+func suggest(name string, known []string) string {
 	best, least := "", max(2, len(name)/3)+1
-	for _, candidate := range names {
+	for _, candidate := range known {
 		if d := distance(name, candidate); d < least {
 			best, least = candidate, d
 		}
@@ -11,7 +12,7 @@ func nearest(name string, names []string) string {
 	return best
 }
 
-// distance returns how many letters must be added, taken away or replaced to make b of a (Levenshtein's distance).
+// distance returns the Levenshtein distance of a and b: the number of bytes to insert, delete or replace.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -8,7 +8,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// decodeURL is kong's way to an address. The error repeats nothing of that: what cannot be read is a password, as a rule.
+// decodeURL is kong's mapper for URLs. Its error repeats no part of the input, since the part that cannot be parsed
+// is usually a password.
 func decodeURL(ctx *kong.DecodeContext, target reflect.Value) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("url", &text); err != nil {
@@ -16,7 +17,8 @@ func decodeURL(ctx *kong.DecodeContext, target reflect.Value) error {
 	}
 	address, err := url.Parse(text)
 	if err != nil {
-		return errors.New("this is no URL; what a user or a password has beside letters, digits and -._~ must be written as %XX")
+		return errors.New("not a valid URL; in a user name or password, write all characters except letters, " +
+			"digits and -._~ as %XX")
 	}
 	target.Set(reflect.ValueOf(address))
 	return nil

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"context"
+
+	"wpre-relay/relay/config"
+)
+
+// Serve has the flags of the relay. Each embedded struct has the same fields in the same order as its namesake in
+// package config, so that the compiler checks the conversion between the two.
+type Serve struct {
+	Capture      `group:"capture"`
+	Clients      `group:"clients"`
+	TLS          `group:"tls"`
+	Access       `group:"access"`
+	Limits       `group:"limits"`
+	Integrations `group:"integrations"`
+	Admin        `group:"admin"`
+}
+
+// serveHelp lists the help of all flags of Serve.
+var serveHelp = []helpTexts{captureHelp, clientHelp, tlsHelp, accessHelp, limitHelp, integrationHelp, adminHelp}
+
+// Settings returns the settings that the flags give.
+func (s *Serve) Settings() config.Relay {
+	return config.Relay{
+		Capture: config.Capture(s.Capture),
+		Clients: config.Clients(s.Clients),
+		Security: config.Security{
+			TLS:    config.TLS(s.TLS),
+			Access: config.Access(s.Access),
+			Limits: config.Limits(s.Limits),
+		},
+		Integrations: config.Integrations(s.Integrations),
+		Admin:        config.Admin(s.Admin),
+	}
+}
+
+func (s *Serve) validate() error {
+	settings := s.Settings()
+	return settings.Validate()
+}
+
+func (s *Serve) run(ctx context.Context, env Env) error { return env.Serve(ctx, s.Settings()) }
