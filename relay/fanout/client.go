@@ -69,7 +69,7 @@ func (c *client) end(why error) {
 	if c.ended.Swap(true) {
 		return
 	}
-	c.set.opts.Logger.Debug("client left", "remote", c.socket.RemoteAddr(), "why", why)
+	c.set.opts.Logger.Debug("client closed", "remote", c.socket.RemoteAddr(), "cause", why)
 	c.shard.poller.remove(c)
 	if !c.shard.post(func() { c.shard.remove(c, why) }) {
 		c.socket.abort() // it never joined
@@ -81,16 +81,18 @@ func (c *client) end(why error) {
 // when the connection was closed.
 func (c *client) gone(why error, delivered bool) {
 	defer c.set.count[c.format].Add(-1)
-	end := Disconnect{ByClient: why == errClosed, Code: websocket.StatusAbnormalClosure}
+	end := Disconnect{Transport: c.format.transport(), EndedBy: endedBy(why)}
 	if bye := c.goodbye.Load(); bye != nil {
-		end.Code = bye.code
-	} else if c.format == SSE {
-		end.Code = 0
+		end.Reason = bye.reason
+	} else if c.format != SSE {
+		end.Reason = closeAbnormal
 	}
 	if c.receipt != nil {
 		end.LastDelivered = c.receipt.had(why == errToldOff, delivered, time.Now())
 	}
-	c.left(end)
+	if c.left != nil {
+		c.left(end)
+	}
 }
 
 // read reads until the connection ends, on a goroutine of its own, where the poller cannot.
@@ -125,11 +127,11 @@ func (c *client) hear(p []byte) (more bool) {
 	err := c.inbox.take(p, opts.MaxMessage, c)
 	if err == nil && !c.closed && c.pace.over(c.inbox.frames, uint64(opts.MessageRate), len(p), messagesPerSecond*opts.MaxMessage) {
 		c.closed = true
-		err = websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: "too many messages"}
+		err = CloseTooManyMessages
 	}
-	if failure, ok := errors.AsType[websocket.CloseError](err); ok {
+	if failure, ok := errors.AsType[CloseReason](err); ok {
 		c.failed, c.inbox = true, inbox{}
-		bye := goodbye{code: failure.Code, frame: closeFrame(failure.Code, failure.Reason), now: true}
+		bye := goodbye{reason: failure, frame: closeFrame(failure), now: true}
 		c.shard.post(func() { c.shard.sayGoodbye(c, bye) })
 	}
 	return !c.closed
@@ -186,7 +188,7 @@ func (c *client) catchUp(hello []byte) {
 			c.end(err)
 			return
 		case lost:
-			slow := c.format.goodbye(websocket.StatusTryAgainLater, "too slow")
+			slow := c.format.goodbye(CloseTooSlow)
 			c.goodbye.Store(&slow)
 			c.close(slow)
 			return

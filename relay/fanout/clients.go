@@ -22,10 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"wpre-relay/relay/eventlog"
-	"wpre-relay/schema"
 )
 
 // Options for New. The zero value works.
@@ -120,12 +117,12 @@ func (c *Clients) Run(ctx context.Context) {
 // Len returns how many clients are connected. One whose OnDisconnect has not returned is.
 func (c *Clients) Len() int { return c.WebSocketClients() + c.SSEClients() }
 
-// WebSockets returns how many of the clients are connected by WebSocket.
+// WebSocketClients returns how many of the clients are connected by WebSocket.
 func (c *Clients) WebSocketClients() int {
 	return int(c.count[Plain].Load() + c.count[Acked].Load() + c.count[Enveloped].Load())
 }
 
-// EventStreams returns how many of the clients have an event stream.
+// SSEClients returns how many of the clients are connected by SSE.
 func (c *Clients) SSEClients() int { return int(c.count[SSE].Load()) }
 
 // Sent returns how many messages were given to clients' sockets so far.
@@ -135,48 +132,6 @@ func (c *Clients) Sent() uint64 {
 		n += s.sent.Load()
 	}
 	return n
-}
-
-// Entry is how one client begins.
-type ClientConfig struct {
-	Format       Format
-	View         View               // which events it gets, also of Found; nil: all
-	Expires      time.Time          // it is closed with 1008 then, to a second; zero: never
-	Subprotocol  string             // to agree on, if Format has none of its own; "": none
-	Welcome      string             // text that it gets first, if it is one of plain WebSocket
-	Replay       []*eventlog.Record // what it gets before anything else; of those after After it gets none twice
-	Position     schema.Position    // it is told that it is here, if Tell is set
-	SendPosition bool
-	Gap          *eventlog.Gap     // what it is told is lost, nil if nothing
-	After        uint64            // number of the record after which it reads the log
-	OnDisconnect func(Disconnect)  // called once, when the client is gone
-	OnMessage    func(text []byte) // called with each message of the client, on the goroutine that reads; it must not wait, nor keep text. nil: nobody wants to know
-}
-
-// End is how a client's connection came to its end.
-type Disconnect struct {
-	ByClient      bool                 // the client closed it
-	Code          websocket.StatusCode // with which it was closed (RFC 6455 §7.4); 1006 if without one, 0 for an event stream
-	LastDelivered uint64               // number up to which a client that is Confirmed has got everything, as far as is known
-}
-
-// hello appends what the client gets first.
-func (e ClientConfig) hello(dst []byte) []byte {
-	if e.Welcome != "" && !e.Format.positions() {
-		dst = appendTextFrame(dst, []byte(e.Welcome))
-	}
-	for _, rec := range e.Replay {
-		if e.View == nil || e.View.Sees(rec) {
-			dst = e.Format.appendRecord(dst, rec)
-		}
-	}
-	if e.Gap != nil {
-		dst = e.Format.appendGap(dst, *e.Gap)
-	}
-	if e.SendPosition {
-		dst = e.Format.appendPosition(dst, e.Position)
-	}
-	return dst
 }
 
 // begin adds the client whose connection was taken over, and sends it hello.
@@ -190,7 +145,7 @@ func (c *Clients) begin(taken *hijacker, entry ClientConfig, hello []byte) {
 		said:    entry.OnMessage,
 		turn:    uint32(turn / uint64(len(c.shards))),
 		kind:    kind{entry.Format, entry.View},
-		pos:     entry.After,
+		pos:     entry.Position.Seq,
 		index:   -1,
 		lagging: true,
 	}
@@ -198,7 +153,7 @@ func (c *Clients) begin(taken *hijacker, entry ClientConfig, hello []byte) {
 		client.expires = entry.Expires.Unix()
 	}
 	if entry.Format == Acked {
-		client.receipt = newReceipt(entry.After)
+		client.receipt = newReceipt(entry.Position.Seq)
 	}
 	client.alive.Store(true)
 	c.count[entry.Format].Add(1)
@@ -212,12 +167,12 @@ func (c *Clients) begin(taken *hijacker, entry ClientConfig, hello []byte) {
 	}
 }
 
-// Drain closes all clients with code and reason, evenly spread over at most the given time (a few clients take
+// Drain closes all clients for a reason, evenly spread over at most the given time (a few clients take
 // less: they need not be a millisecond apart), waits until they are gone, and cuts off who does not answer. Events
 // still go to those that are not closed yet. The caller must have ended the coming of new clients.
-func (c *Clients) Drain(code websocket.StatusCode, reason string, over time.Duration) {
+func (c *Clients) Drain(reason CloseReason, over time.Duration) {
 	for _, s := range c.shards {
-		s.post(func() { s.drain(code, reason, over) })
+		s.post(func() { s.drain(reason, over) })
 	}
 	patience := time.NewTimer(over + closeTimeout)
 	defer patience.Stop()

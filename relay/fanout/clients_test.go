@@ -48,16 +48,25 @@ type house struct {
 	begin   func(*fanout.ClientConfig) // may change how clients begin; set before any comes
 }
 
-func open(t testing.TB, logOpts eventlog.Options, opts fanout.Options) *house {
+// openLog opens a log that the test's end closes.
+func openLog(t testing.TB, opts eventlog.Options) *eventlog.Log {
 	t.Helper()
-	logOpts.Logger, opts.Logger = quiet, quiet
-	log, err := eventlog.Open(t.TempDir(), logOpts)
+	opts.Logger = quiet
+	log, err := eventlog.Open(t.TempDir(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { log.Close() })
+	return log
+}
+
+func open(t testing.TB, logOpts eventlog.Options, opts fanout.Options) *house {
+	t.Helper()
+	log := openLog(t, logOpts)
+	opts.Logger = quiet
 	h := &house{log: log, clients: fanout.New(log.Reader, opts), ends: make(chan fanout.Disconnect, 1<<16)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		entry := fanout.ClientConfig{After: log.Head().Seq}
+		entry := fanout.ClientConfig{Position: log.Head()}
 		if h.begin != nil {
 			h.begin(&entry)
 		}
@@ -79,7 +88,6 @@ func open(t testing.TB, logOpts eventlog.Options, opts fanout.Options) *house {
 		if n := h.clients.Len(); n != 0 {
 			t.Errorf("%d clients are left", n)
 		}
-		log.Close()
 	})
 	return h
 }
@@ -326,7 +334,7 @@ func TestDrainTellsClientsWhy(t *testing.T) {
 			}
 		})
 	}
-	h.clients.Drain(websocket.StatusServiceRestart, "restart", 20*time.Millisecond)
+	h.clients.Drain(fanout.CloseRestart, 20*time.Millisecond)
 	readers.Wait()
 	until(t, "end of all", func() bool { return h.left.Load() == 50 })
 }
@@ -341,7 +349,7 @@ func TestDrainTellsALaggingClientToo(t *testing.T) {
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		h.clients.Drain(websocket.StatusGoingAway, "", 0)
+		h.clients.Drain(fanout.CloseStop, 0)
 	}()
 	if got := closeStatus(t, slow); got != websocket.StatusGoingAway {
 		t.Errorf("closed with %v, want 1001", got)
@@ -452,7 +460,7 @@ func BenchmarkDeliver(b *testing.B) {
 // TestOnlyEventsAreConfirmed counts the pings of a client that catches up and then gets some live.
 func TestOnlyEventsAreConfirmed(t *testing.T) {
 	h := open(t, eventlog.Options{}, fanout.Options{})
-	h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.After = fanout.Acked, 0 }
+	h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.Position.Seq = fanout.Acked, 0 }
 	const events = 20
 	h.log.Append(event(t, 1, 0))
 	var pings atomic.Int64
@@ -472,7 +480,7 @@ func TestOnlyEventsAreConfirmed(t *testing.T) {
 		t.Errorf("%d pings behind %d events", got, events+1)
 	}
 	conn.Close(websocket.StatusNormalClosure, "")
-	if end := <-h.ends; !end.ByClient || end.LastDelivered < events || end.LastDelivered > events+1 {
+	if end := <-h.ends; end.EndedBy != fanout.EndedByClient || end.LastDelivered < events || end.LastDelivered > events+1 {
 		t.Errorf("the end is told as %+v", end)
 	}
 }

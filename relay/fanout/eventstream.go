@@ -15,13 +15,12 @@ const (
 	reconnectWithin = 2 * time.Second
 )
 
-// AcceptEventStream answers the request with an event stream (HTML standard §9.2) and adds the client. It returns when
-// that is begun; the error says that the connection cannot be taken over, as in HTTP/2, and was answered. The headers
-// that w has are sent, too. Who may connect is for the caller to decide, before.
+// AcceptSSE answers the request with Server-Sent Events (HTML standard §9.2) and adds the client. It sends the headers that
+// w has, too. An error means that the client was never connected, because the connection cannot be hijacked, as in HTTP/2:
+// the request has been answered, and OnDisconnect is not called. The caller must have admitted the client.
 func (c *Clients) AcceptSSE(w http.ResponseWriter, r *http.Request, entry ClientConfig) error {
 	hijacker := &hijacker{ResponseWriter: w}
 	if _, _, err := hijacker.Hijack(); err != nil {
-		entry.OnDisconnect(Disconnect{})
 		http.Error(w, "wpre-relay: an event stream needs HTTP/1", http.StatusHTTPVersionNotSupported)
 		return err
 	}
@@ -42,6 +41,6 @@ func (c *Clients) AcceptSSE(w http.ResponseWriter, r *http.Request, entry Client
 	header.Write(&hello)
 	fmt.Fprintf(&hello, "\r\nretry: %d\nid: %s\n\n", retry.Milliseconds(), at) // no event: it has no data
 	giveUp(hijacker.conn, c.opts.PingInterval)
-	c.begin(hijacker, entry, entry.hello(hello.Bytes()))
+	c.begin(hijacker, entry, entry.initial(hello.Bytes()))
 	return nil
 }

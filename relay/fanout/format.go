@@ -3,8 +3,6 @@ package fanout
 import (
 	"strconv"
 
-	"github.com/coder/websocket"
-
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/schema"
 )
@@ -35,6 +33,14 @@ const Subprotocol = "wpre.v1"
 
 // positions reports whether clients learn where they are.
 func (f Format) positions() bool { return f == Enveloped || f == SSE }
+
+// transport returns the transport of clients of this format.
+func (f Format) transport() Transport {
+	if f == SSE {
+		return SSETransport
+	}
+	return WebSocketTransport
+}
 
 // pongs reports whether clients answer a ping.
 func (f Format) pongs() bool { return f != SSE }
@@ -111,9 +117,9 @@ func (f Format) ping() []byte {
 }
 
 // goodbye returns how a client is told that the connection ends. An event stream just ends.
-func (f Format) goodbye(code websocket.StatusCode, reason string) goodbye {
+func (f Format) goodbye(reason CloseReason) goodbye {
 	if f == SSE {
-		return goodbye{end: errToldOff}
+		return goodbye{reason: reason, end: errToldOff}
 	}
-	return goodbye{code: code, frame: closeFrame(code, reason)}
+	return goodbye{reason: reason, frame: closeFrame(reason)}
 }

@@ -133,7 +133,7 @@ func TestReplayGoesOverIntoWhatIsLive(t *testing.T) {
 		for n := 1; n <= replayed; n++ {
 			h.log.Append(event(t, n, padding))
 		}
-		h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.After = format, 7 }
+		h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.Position.Seq = format, 7 }
 		c := h.listen(t, format)
 		go func() {
 			for n := replayed + 1; n <= replayed+live; n++ {
@@ -159,7 +159,7 @@ func TestAGapIsToldOnceAndInItsPlace(t *testing.T) {
 		}
 		var after atomic.Uint64
 		after.Store(5)
-		h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.After = format, after.Load() }
+		h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.Position.Seq = format, after.Load() }
 		c := h.listen(t, format)
 		got := c.next(t)
 		if got.Gap == nil || got.Gap.Since.Seq != 5 || got.Gap.Until.Seq != 20 || got.Gap.Missing == nil || *got.Gap.Missing != 15 {
@@ -202,7 +202,7 @@ func TestAClientIsToldWhereItIsBehindWhatItFinds(t *testing.T) {
 		h := open(t, eventlog.Options{}, fanout.Options{})
 		found := h.log.Append(event(t, 1, 0))
 		h.begin = func(entry *fanout.ClientConfig) {
-			*entry = fanout.ClientConfig{Format: format, Welcome: "not for those", Replay: found, Position: h.log.Head(), SendPosition: true, After: 1}
+			*entry = fanout.ClientConfig{Format: format, Welcome: "not for those", Replay: found, Position: h.log.Head(), SendPosition: true}
 		}
 		c := h.listen(t, format)
 		h.log.Append(event(t, 2, 0))
@@ -223,7 +223,7 @@ func TestADrainEndsStreams(t *testing.T) {
 		t.Errorf("%d streams and %d sockets", h.clients.SSEClients(), h.clients.WebSocketClients())
 	}
 	h.log.Append(event(t, 1, 0))
-	h.clients.Drain(websocket.StatusServiceRestart, "", 0)
+	h.clients.Drain(fanout.CloseRestart, 0)
 	rest, err := io.ReadAll(c.lines)
 	if err != nil || !strings.HasSuffix(string(rest), string(event(t, 1, 0).Document)+"\n\n") {
 		t.Errorf("the stream ends with %q, %v", rest, err)
@@ -265,7 +265,7 @@ func TestWhatACutConnectionHadIsKnown(t *testing.T) {
 		rec := h.log.Append(event(t, 1, 0))[0]
 		io.ReadFull(r, make([]byte, len(fanouttest.TextFrame(rec.Event.Document))+len("\x89\x01")+1)) // and the mark, which is not answered
 		conn.Close()
-		if got := end(); got.ByClient || got.LastDelivered != 1 {
+		if got := end(); got.EndedBy != fanout.ConnectionLost || got.LastDelivered != 1 {
 			t.Errorf("got %+v, want everything", got)
 		}
 	})
@@ -275,7 +275,7 @@ func TestWhatACutConnectionHadIsKnown(t *testing.T) {
 		io.ReadFull(r, make([]byte, len(fanouttest.TextFrame(rec.Event.Document))))
 		conn.(*net.TCPConn).SetLinger(0)
 		conn.Close()
-		if got := end(); got.ByClient || got.LastDelivered != 1 {
+		if got := end(); got.EndedBy != fanout.ConnectionLost || got.LastDelivered != 1 {
 			t.Errorf("got %+v, want nothing but what was before", got)
 		}
 	})

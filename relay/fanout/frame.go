@@ -40,7 +40,7 @@ type frame struct {
 }
 
 // parseFrame takes the first frame from p and unmasks it there. It returns how many bytes the frame takes; 0 if it is
-// not whole yet, which is not an error. The error is the websocket.CloseError to fail the connection with, as soon as
+// not whole yet, which is not an error. The error is the CloseReason to fail the connection with, as soon as
 // the beginning of the frame shows it; a payload of more than limit bytes is one (RFC 6455 §5.2, §7.1.7).
 func parseFrame(p []byte, limit int) (f frame, n int, err error) {
 	if len(p) < 2 {
@@ -50,20 +50,20 @@ func parseFrame(p []byte, limit int) (f frame, n int, err error) {
 	short := p[1] & lengthBits
 	switch {
 	case p[0]&reservedBits != 0:
-		return f, 0, broken("reserved bits are set")
+		return f, 0, protocolError("reserved bits are set")
 	case f.op > opBinary && f.op < opClose, f.op > opPong:
-		return f, 0, broken("unknown opcode")
+		return f, 0, protocolError("unknown opcode")
 	case p[1]&maskedBit == 0:
-		return f, 0, broken("a client must mask its frames")
+		return f, 0, protocolError("a client must mask its frames")
 	case f.op.control() && (!f.final || short > maxControlPayload):
-		return f, 0, broken("a control frame must be whole and short")
+		return f, 0, protocolError("a control frame must be whole and short")
 	}
 	length, header, ok := payloadLength(p, short)
 	switch {
 	case !ok:
 		return f, 0, nil
 	case length > uint64(limit) && !f.op.control():
-		return f, 0, websocket.CloseError{Code: websocket.StatusMessageTooBig, Reason: "message too big"}
+		return f, 0, CloseMessageTooBig
 	}
 	key, end := header, header+4+int(length)
 	if len(p) < end {
@@ -90,42 +90,35 @@ func payloadLength(p []byte, short byte) (length uint64, at int, ok bool) {
 	return 0, 0, false
 }
 
-// broken is how a connection is failed whose client breaks the protocol.
-func broken(reason string) error {
-	return websocket.CloseError{Code: websocket.StatusProtocolError, Reason: reason}
-}
-
 // closeCode returns the code of a close frame with this payload, StatusNoStatusRcvd if it has none (RFC 6455 §5.5.1,
-// §7.4). The error is a websocket.CloseError.
+// §7.4). The error is a CloseReason.
 func closeCode(payload []byte) (websocket.StatusCode, error) {
 	if len(payload) == 0 {
 		return websocket.StatusNoStatusRcvd, nil
 	}
 	if len(payload) == 1 {
-		return 0, broken("a close code has two bytes")
+		return 0, protocolError("a close code has two bytes")
 	}
 	code := websocket.StatusCode(binary.BigEndian.Uint16(payload))
 	switch {
 	case code >= 3000 && code <= 4999:
 	case code >= 1000 && code <= 1014 && code != 1004 && code != websocket.StatusNoStatusRcvd && code != websocket.StatusAbnormalClosure:
 	default:
-		return 0, broken("no such close code")
+		return 0, protocolError("no such close code")
 	}
 	if !utf8.Valid(payload[2:]) {
-		return 0, notUTF8
+		return 0, CloseInvalidUTF8
 	}
 	return code, nil
 }
 
-var notUTF8 = websocket.CloseError{Code: websocket.StatusInvalidFramePayloadData, Reason: "text must be UTF-8"}
-
 // closeFrame returns a server's close frame (RFC 6455 §5.5.1), without a code for StatusNoStatusRcvd. The reason must
 // have at most 123 bytes.
-func closeFrame(code websocket.StatusCode, reason string) []byte {
-	if code == websocket.StatusNoStatusRcvd {
+func closeFrame(reason CloseReason) []byte {
+	if reason.Code == websocket.StatusNoStatusRcvd {
 		return controlFrame(opClose, nil)
 	}
-	return controlFrame(opClose, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
+	return controlFrame(opClose, append(binary.BigEndian.AppendUint16(nil, uint16(reason.Code)), reason.Text...))
 }
 
 // appendHeader appends the header of a server's frame that is a whole message of n bytes (RFC 6455 §5.2).

@@ -16,10 +16,10 @@ const (
 
 // goodbye is the end of what a client is told.
 type goodbye struct {
-	code  websocket.StatusCode // 0 for an event stream
-	frame []byte
-	now   bool  // not behind all events so far
-	end   error // the connection ends behind it for this reason; nil if the client is to answer first
+	reason CloseReason
+	frame  []byte
+	now    bool  // not behind all events so far
+	end    error // the connection ends behind it for this reason; nil if the client is to answer first
 }
 
 // answerClose ends the connection with a client that has sent a close frame, after one in return unless it has had
@@ -29,7 +29,7 @@ func (s *shard) answerClose(c *client, code websocket.StatusCode) {
 		c.end(errToldOff)
 		return
 	}
-	s.sayGoodbye(c, goodbye{code: code, frame: closeFrame(code, ""), now: true, end: errClosed})
+	s.sayGoodbye(c, goodbye{reason: CloseReason{Code: code}, frame: closeFrame(CloseReason{Code: code}), now: true, end: errClosed})
 }
 
 // sayGoodbye sends a close frame, or has catchUp do it, and nothing after.
@@ -44,7 +44,7 @@ func (s *shard) sayGoodbye(c *client, bye goodbye) {
 	case ok:
 		s.saidGoodbye(c, &bye)
 	case begun > 0: // what is left of the frame goes out with the next
-		c.goodbye.Store(&goodbye{code: bye.code, now: true, end: bye.end})
+		c.goodbye.Store(&goodbye{reason: bye.reason, now: true, end: bye.end})
 		fallthrough
 	default:
 		s.demote(c, s.pos, nil)
@@ -63,19 +63,17 @@ func (s *shard) saidGoodbye(c *client, bye *goodbye) {
 
 // drainState is how far a drain has come.
 type drainState struct {
-	code    websocket.StatusCode
-	reason  string
+	reason  CloseReason
 	ticker  *time.Ticker // nil while there is none
 	perTick int
 	next    int // members from here on have been told
 }
 
-// drain begins to close all clients with code and reason, spread over at most the given time.
-func (s *shard) drain(code websocket.StatusCode, reason string, over time.Duration) {
+// drain begins to close all clients for a reason, spread over at most the given time.
+func (s *shard) drain(reason CloseReason, over time.Duration) {
 	n := len(s.members)
 	ticks := max(1, min(int(over/drainStep), n))
 	s.closing = drainState{
-		code:    code,
 		reason:  reason,
 		ticker:  time.NewTicker(drainStep),
 		perTick: (n + ticks - 1) / ticks,
@@ -100,7 +98,7 @@ func (s *shard) drainSome() {
 	for range min(d.perTick, d.next) {
 		d.next--
 		if c := s.members[d.next]; c.goodbye.Load() == nil {
-			s.sayGoodbye(c, c.format.goodbye(d.code, d.reason))
+			s.sayGoodbye(c, c.format.goodbye(d.reason))
 		}
 	}
 }

@@ -22,8 +22,9 @@ func OffersSubprotocol(r *http.Request, subprotocol string) bool {
 	return false
 }
 
-// AcceptWebSocket upgrades the request and adds the client. It returns when the handshake is done, and answers the
-// request itself if that fails. Who may connect is for the caller to decide, before.
+// AcceptWebSocket upgrades the request and adds the client. It returns after the handshake. An error means that the client
+// was never connected: the request has been answered, and OnDisconnect is not called. The caller must have admitted the
+// client.
 func (c *Clients) AcceptWebSocket(w http.ResponseWriter, r *http.Request, entry ClientConfig) error {
 	options := &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the origin was checked
@@ -38,11 +39,10 @@ func (c *Clients) AcceptWebSocket(w http.ResponseWriter, r *http.Request, entry 
 	hijacker := &hijacker{ResponseWriter: w}
 	shaken, err := websocket.Accept(hijacker, r, options)
 	if err != nil {
-		entry.OnDisconnect(Disconnect{})
 		return err
 	}
 	shaken.CloseNow() // it is not needed any more, and its finalizer would keep it, and 8 KiB of buffers, for ever
-	c.begin(hijacker, entry, entry.hello(nil))
+	c.begin(hijacker, entry, entry.initial(nil))
 	return nil
 }
 

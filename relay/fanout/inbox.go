@@ -25,7 +25,7 @@ type listener interface {
 }
 
 // take reads the frames that p ends, and keeps the rest. It tells to what they say; the bytes are good only during
-// the call. A message has at most limit bytes. The error is the websocket.CloseError to fail the connection with.
+// the call. A message has at most limit bytes. The error is the CloseReason to fail the connection with.
 // Behind a close frame nothing is read (RFC 6455 §5.5.1).
 func (in *inbox) take(p []byte, limit int, to listener) error {
 	if len(in.rest) > 0 {
@@ -69,11 +69,11 @@ func (in *inbox) take(p []byte, limit int, to listener) error {
 func (in *inbox) data(f frame, limit int, to listener) error {
 	switch {
 	case f.op == opContinuation && in.kind == 0:
-		return broken("a continuation of nothing")
+		return protocolError("a continuation of nothing")
 	case f.op != opContinuation && in.kind != 0:
-		return broken("a message inside of another")
+		return protocolError("a message inside of another")
 	case len(in.message)+len(f.payload) > limit:
-		return websocket.CloseError{Code: websocket.StatusMessageTooBig, Reason: "message too big"}
+		return CloseMessageTooBig
 	}
 	kind, message := f.op, f.payload
 	if f.op == opContinuation {
@@ -87,7 +87,7 @@ func (in *inbox) data(f frame, limit int, to listener) error {
 	if utf8.Valid(message) {
 		to.message(message)
 	} else if kind == opText {
-		return notUTF8 // RFC 6455 §8.1
+		return CloseInvalidUTF8 // RFC 6455 §8.1
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func TestAViewKeepsEventsFromAClient(t *testing.T) {
 	found, _, _, _ := h.log.ReadMemory(nil, 0, 1<<30)
 	views := make(chan fanout.View, 3)
 	h.begin = func(entry *fanout.ClientConfig) {
-		entry.View, entry.After, entry.Replay = <-views, 100, found[:100]
+		entry.View, entry.Position.Seq, entry.Replay = <-views, 100, found[:100]
 	}
 	steps := []int{2, 3, 1}
 	var conns []*websocket.Conn
@@ -58,7 +58,7 @@ func TestAGapInAViewIsNotCounted(t *testing.T) {
 		for n := 1; n <= 30; n++ {
 			h.log.Append(event(t, n, 0))
 		}
-		h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.View, entry.After = format, every(7), 5 }
+		h.begin = func(entry *fanout.ClientConfig) { entry.Format, entry.View, entry.Position.Seq = format, every(7), 5 }
 		c := h.listen(t, format)
 		got := c.next(t)
 		if got.Gap == nil || got.Gap.Since.Seq != 5 || got.Gap.Until.Seq != 20 || got.Gap.Missing != nil {

@@ -2,8 +2,6 @@ package fanout
 
 import (
 	"time"
-
-	"github.com/coder/websocket"
 )
 
 // ping pings those clients whose second it is, and cuts off those that were silent since they were pinged last, or
@@ -16,7 +14,7 @@ func (s *shard) ping() {
 		case c.closeBy != 0 && s.seconds >= c.closeBy:
 			c.end(errUnclosed)
 		case c.expires != 0 && now >= c.expires && c.goodbye.Load() == nil:
-			bye := c.format.goodbye(websocket.StatusPolicyViolation, "expired")
+			bye := c.format.goodbye(CloseExpired)
 			bye.now = true
 			s.sayGoodbye(c, bye)
 		case c.lagging || (c.turn+s.seconds)%interval != 0:

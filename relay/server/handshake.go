@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
-
-	"github.com/coder/websocket"
 
 	"wpre-relay/relay/fanout"
 	"wpre-relay/relay/security/access"
@@ -58,7 +55,7 @@ func (s *Server) accept(v visit, entry fanout.ClientConfig, accept func(http.Res
 	}
 	entry.OnDisconnect = func(end fanout.Disconnect) {
 		leave()
-		s.closes.add(closeName(end.Code))
+		s.closes.add(end.CodeLabel())
 	}
 	identity, ok := s.identify(v)
 	if !ok {
@@ -73,6 +70,7 @@ func (s *Server) accept(v visit, entry fanout.ClientConfig, accept func(http.Res
 		return
 	}
 	if err := accept(v.w, v.r, entry); err != nil {
+		leave()
 		s.refusals.add("handshake")
 		s.opts.Logger.Debug("handshake failed", "remote", v.r.RemoteAddr, "error", err)
 	}
@@ -145,14 +143,6 @@ func (s *Server) rejectPosition(v visit, err error) {
 func (s *Server) reject(v visit, status int, reason, text string) {
 	s.refusals.note(reason, "status", status, "reason", text, "remote", v.r.RemoteAddr, "client", v.address)
 	http.Error(v.w, fmt.Sprintf("wpre-relay: %s", text), status)
-}
-
-// closeName returns what connections are counted under that ended with code.
-func closeName(code websocket.StatusCode) string {
-	if code == 0 {
-		return "none" // an event stream
-	}
-	return strconv.Itoa(int(code))
 }
 
 func wantsUpgrade(r *http.Request) bool {

@@ -66,7 +66,7 @@ func (s *Server) begin(v visit, entry *fanout.ClientConfig) error {
 		leave := entry.OnDisconnect
 		entry.OnDisconnect = func(end fanout.Disconnect) {
 			leave(end)
-			if !end.ByClient {
+			if end.EndedBy != fanout.EndedByClient {
 				s.returns.left(browser, end.LastDelivered)
 			}
 		}
@@ -85,7 +85,7 @@ func (s *Server) begin(v visit, entry *fanout.ClientConfig) error {
 		return err
 	}
 	at, gap := s.place(*asked, entry.View)
-	entry.After, entry.Gap, entry.Position = at.Seq, gap, at
+	entry.Position, entry.Gap = at, gap
 	if v.r.URL.Query().Get("since") == now {
 		entry.SendPosition = true
 	}

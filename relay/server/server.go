@@ -134,7 +134,7 @@ func (s *Server) Run(ctx context.Context) { s.clients.Run(ctx) }
 // Drain closes all clients with code and reason, spread over at most the given time, waits until they are gone, and
 // notes for the next start what they had been sent. The listeners must be closed.
 func (s *Server) Drain(code websocket.StatusCode, reason string, over time.Duration) {
-	s.clients.Drain(code, reason, over)
+	s.clients.Drain(fanout.CloseReason{Code: code, Text: reason}, over)
 	if s.returns == nil {
 		return
 	}
