@@ -17,7 +17,7 @@ func openFile(path string) (file, error) {
 	return file{f}, err
 }
 
-// readAt reads once; at the end of the file it returns 0 and no error.
+// readAt reads once. At the end of the file it returns 0 and no error.
 func (f file) readAt(p []byte, offset int64) (int, error) {
 	n, err := f.ReadAt(p, offset)
 	if errors.Is(err, io.EOF) {
@@ -26,14 +26,14 @@ func (f file) readAt(p []byte, offset int64) (int, error) {
 	return n, err
 }
 
-// awaitWriter does nothing.
+// awaitWriter does nothing. These systems have no call that waits for a write in progress.
 func (f file) awaitWriter() {}
 
-// version returns the version of the open file, and whether it is a regular one.
-func (f file) version() (v version, regular bool, err error) {
+// version returns the version of the open file, and whether it is a regular file.
+func (f file) version() (v fileVersion, regular bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return version{}, false, err
+		return fileVersion{}, false, err
 	}
 	return versionFrom(info), info.Mode().IsRegular(), nil
 }
@@ -41,15 +41,15 @@ func (f file) version() (v version, regular bool, err error) {
 func (f file) close() { f.Close() }
 
 // versionOf returns the version of the file at path.
-func versionOf(path string) (version, error) {
+func versionOf(path string) (fileVersion, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return version{}, err
+		return fileVersion{}, err
 	}
 	return versionFrom(info), nil
 }
 
-// versionFrom knows no numbers of files: one that replaces another has a time of its own.
-func versionFrom(info os.FileInfo) version {
-	return version{size: info.Size(), modified: info.ModTime().UnixNano()}
+// versionFrom leaves the device and inode numbers zero. A file that replaces another differs from it in time.
+func versionFrom(info os.FileInfo) fileVersion {
+	return fileVersion{size: info.Size(), modified: info.ModTime().UnixNano()}
 }

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// file is an open file. The calls go straight to the kernel: how many of several quick writes are seen depends on
-// how long one look at the file takes, and os.File does more than is needed here.
+// file is the descriptor of an open file. Its methods call the kernel directly: the faster one read is, the more of the
+// contents in a burst are seen, and os.File does more than this package needs.
 type file int
 
-// openFile opens path for reading. A FIFO in its place does not hang it.
+// openFile opens path for reading. It does not block on a FIFO.
 func openFile(path string) (file, error) {
 	for {
 		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -25,7 +25,7 @@ func openFile(path string) (file, error) {
 	}
 }
 
-// readAt reads once; at the end of the file it returns 0 and no error.
+// readAt reads once. At the end of the file it returns 0 and no error.
 func (f file) readAt(p []byte, offset int64) (int, error) {
 	for {
 		n, err := unix.Pread(int(f), p, offset)
@@ -35,18 +35,18 @@ func (f file) readAt(p []byte, offset int64) (int, error) {
 	}
 }
 
-// awaitWriter waits for a write under way: looking for data takes the lock that a write holds (ext4, btrfs, tmpfs;
-// XFS takes it for reads, too). Where that is not so it does nothing.
+// awaitWriter waits for a write in progress: SEEK_DATA takes the lock that a write holds (ext4, btrfs, tmpfs; XFS takes
+// that lock for reads too). On other file systems it does nothing.
 func (f file) awaitWriter() {
 	const seekData = 3 // SEEK_DATA, lseek(2)
 	_, _ = unix.Seek(int(f), 0, seekData)
 }
 
-// version returns the version of the open file, and whether it is a regular one.
-func (f file) version() (v version, regular bool, err error) {
+// version returns the version of the open file, and whether it is a regular file.
+func (f file) version() (v fileVersion, regular bool, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f), &st); err != nil {
-		return version{}, false, err
+		return fileVersion{}, false, err
 	}
 	return versionFrom(&st), st.Mode&unix.S_IFMT == unix.S_IFREG, nil
 }
@@ -54,14 +54,14 @@ func (f file) version() (v version, regular bool, err error) {
 func (f file) close() { unix.Close(int(f)) }
 
 // versionOf returns the version of the file at path.
-func versionOf(path string) (version, error) {
+func versionOf(path string) (fileVersion, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
-		return version{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+		return fileVersion{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	return versionFrom(&st), nil
 }
 
-func versionFrom(st *unix.Stat_t) version {
-	return version{uint64(st.Dev), uint64(st.Ino), st.Size, st.Mtim.Nano()}
+func versionFrom(st *unix.Stat_t) fileVersion {
+	return fileVersion{uint64(st.Dev), uint64(st.Ino), st.Size, st.Mtim.Nano()}
 }

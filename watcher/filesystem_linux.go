@@ -7,8 +7,8 @@ const (
 	doubleWatch = true
 )
 
-// remoteTypes are the file systems, by statfs(2) type, whose files change without this kernel's inotify seeing
-// it: network ones, those served by a process, and those shared by a hypervisor's host.
+// remoteTypes names the file systems, by their type in statfs(2), where inotify misses changes: network file systems,
+// file systems served by a process, and directories that a hypervisor shares.
 var remoteTypes = map[uint32]string{
 	unix.NFS_SUPER_MAGIC:   "NFS",
 	unix.SMB_SUPER_MAGIC:   "SMB",
@@ -25,15 +25,15 @@ var remoteTypes = map[uint32]string{
 	0x0bd00bd0:             "Lustre",
 	0x01161970:             "GFS2",
 	0x47504653:             "GPFS",
-	0x786f4256:             "VirtualBox's shared folder",
-	0xbacbacbc:             "VMware's shared folder",
+	0x786f4256:             "a VirtualBox shared folder",
+	0xbacbacbc:             "a VMware shared folder",
 }
 
-// remoteFilesystem returns the name of dir's file system if inotify does not see all changes there, else "".
+// remoteFilesystem returns the name of dir's file system if inotify misses changes there, else "".
 func remoteFilesystem(dir string) string {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return ""
 	}
-	return remoteTypes[uint32(st.Type)] // all magics have 32 bits; the field is signed and of either size
+	return remoteTypes[uint32(st.Type)] // a type has 32 bits; the field is signed, with 32 or 64 bits
 }

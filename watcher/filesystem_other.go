@@ -4,12 +4,12 @@ package watcher
 
 import "runtime"
 
-// notifyMode is named after the system, whose notifications fsnotify hides: kqueue on macOS and the BSDs,
+// notifyMode is named after the system, because fsnotify hides the kind of notifications: kqueue on macOS and the BSDs,
 // ReadDirectoryChangesW on Windows.
 const notifyMode = runtime.GOOS + " notifications"
 
-// doubleWatch is for inotify alone: elsewhere a watch on a directory is one on its files, too.
+// doubleWatch is set for inotify only. On other systems a watch on a directory includes its files.
 const doubleWatch = false
 
-// remoteFilesystem knows no file systems here: the backstop finds out where notifications do not come.
+// remoteFilesystem knows no file systems on these systems. The recheck finds directories without notifications.
 func remoteFilesystem(string) string { return "" }

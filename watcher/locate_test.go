@@ -56,7 +56,8 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// TestLocateInLayouts finds wp-content in sites of every layout. A site is its files; those that end with / are folders.
+// TestLocateInLayouts finds wp-content in sites of every layout. A site is its files; those that end with / are
+// folders.
 func TestLocateInLayouts(t *testing.T) {
 	for _, tc := range []struct {
 		name  string

@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,79 +12,81 @@ import (
 )
 
 const (
-	// backstopInterval is how often the file is compared with what was last read of it, notified or not.
-	backstopInterval = time.Second
+	// recheckInterval is the time between two comparisons of the file with its last known version. They find changes
+	// that were not announced.
+	recheckInterval = time.Second
 
-	// pollInterval is the pace of polling where the operator named none.
-	pollInterval = 100 * time.Millisecond
+	// defaultPollInterval is the poll interval if Options.PollInterval is not set.
+	defaultPollInterval = 100 * time.Millisecond
 
-	// clockTick is how far a file's time may lie before the write: Linux takes it from a clock that ticks so often, at
-	// the slowest (HZ=100).
+	// clockTick is how much earlier than the write a file's time may be. Linux takes that time from a clock that
+	// advances in ticks, of 10 ms at the slowest (HZ=100).
 	clockTick = 10 * time.Millisecond
 
-	// maxStrikes is how many changes may go unannounced on one directory before its notifications are given up.
-	maxStrikes = 2
+	// maxUnannounced is how many unannounced changes in a row make a directory's notifications unreliable.
+	maxUnannounced = 2
 )
 
-// loop is the state of one Run, touched by its goroutine alone.
+// loop is the state of one Run. Only Run's goroutine touches it.
 type loop struct {
-	w      *Watcher
-	handle Handler
-	logger *slog.Logger
-	reader reader
-	watch  *watch
-	ledger ledger
-	outbox outbox
+	w          *Watcher
+	handle     Handler
+	logger     *slog.Logger
+	reader     fileReader
+	watch      *watch
+	overwrites overwriteEstimate
+	outbox     outbox
 
-	handled    []byte      // the content given to handle last
-	version    version     // the version of the file that handled was read from; none before the first
-	touched    version     // a later version with the same bytes, seen once
-	seen       version     // the version at the last look; none if there was no file
-	readErr    string      // why the last look failed, "" if it did not
-	outboxErr  string      // why the outbox was not read to its end, "" if it was
-	debounce   *time.Timer // runs while an unfinished content waits
-	waiting    bool        // whether debounce runs
-	unfinished version     // of the content that debounce runs for
-	again      *time.Timer // runs while a damaged line of the outbox waits
-	tick       *time.Ticker
+	content    []byte      // the content that was handed over last
+	version    fileVersion // the version that content was read from; zero before the first content
+	touched    fileVersion // a later version with the same bytes, seen once
+	seen       fileVersion // the version at the last read; zero if there was no file
+	readErr    string      // error of the last read, "" if it succeeded
+	outboxErr  string      // error of the last read of the outbox, "" if it succeeded
+	debounce   *time.Timer // runs while an incomplete content waits
+	debouncing bool        // debounce is running
+	incomplete fileVersion // the version that debounce runs for
+	retry      *time.Timer // runs while a damaged line of the outbox waits
+	ticker     *time.Ticker
 
-	announced bool      // a notification came since the last backstop
-	suspect   bool      // the last backstop found a change that nothing had announced
-	strikes   int       // changes that stayed unannounced in a row
-	looked    time.Time // when the last look ended
-	notice    time.Time // when the last notification that concerned the file came
-	lastCheck time.Time // when the watch polls: the last backstop
+	notified    bool      // a notification came since the last recheck
+	suspect     bool      // the last recheck found a change without a notification
+	unannounced int       // changes without a notification in a row
+	readAt      time.Time // end of the last read
+	notifiedAt  time.Time // time of the last notification about the file
+	checkedAt   time.Time // time of the last recheck
 }
 
 func newLoop(w *Watcher, handle Handler) *loop {
 	l := &loop{
 		w:        w,
 		handle:   handle,
-		logger:   w.opts.Logger.With("file", w.file),
-		reader:   reader{limit: w.opts.MaxSize + 1},
-		outbox:   outbox{limit: w.opts.MaxSize + maxStamp, intact: w.opts.ValidLine},
+		logger:   w.opts.Logger.With("path", w.file),
+		reader:   fileReader{limit: w.opts.MaxSize + 1},
+		outbox:   outbox{limit: w.opts.MaxSize + maxLineOverhead, validLine: w.opts.ValidLine},
 		debounce: time.NewTimer(time.Hour),
-		again:    time.NewTimer(time.Hour),
-		tick:     time.NewTicker(backstopInterval),
+		retry:    time.NewTimer(time.Hour),
+		ticker:   time.NewTicker(recheckInterval),
 	}
 	l.debounce.Stop()
-	l.again.Stop()
+	l.retry.Stop()
 	return l
 }
 
 func (l *loop) close() {
 	l.debounce.Stop()
-	l.again.Stop()
-	l.tick.Stop()
+	l.retry.Stop()
+	l.ticker.Stop()
 	l.watch.close()
 }
 
+// run starts the watch, hands over the existing contents, and then handles notifications and timers until ctx ends.
 func (l *loop) run(ctx context.Context) error {
 	l.arm(nil)
-	if err := l.first(ctx); err != nil {
+	if err := l.readInitial(ctx); err != nil {
 		return err
 	}
-	l.breathe()
+	l.heartbeat()
 	close(l.w.ready)
 	for {
 		var err error
@@ -91,17 +94,17 @@ func (l *loop) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case ev := <-l.watch.events():
-			err = l.notified(ctx, ev)
+			err = l.handleNotification(ctx, ev)
 		case watchErr := <-l.watch.errors():
-			err = l.faulted(ctx, watchErr)
+			err = l.handleWatchError(ctx, watchErr)
 		case <-l.debounce.C:
-			l.waiting = false
-			err = l.look(ctx, true)
-		case <-l.again.C:
-			err = l.look(ctx, false)
-		case <-l.tick.C:
-			l.breathe()
-			err = l.ticked(ctx)
+			l.debouncing = false
+			err = l.readEvent(ctx, true)
+		case <-l.retry.C:
+			err = l.readEvent(ctx, false)
+		case <-l.ticker.C:
+			l.heartbeat()
+			err = l.handleTick(ctx)
 		}
 		if err != nil {
 			return err
@@ -109,130 +112,138 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
-// breathe notes that the loop is not held up.
-func (l *loop) breathe() {
+// heartbeat records that the loop is not blocked.
+func (l *loop) heartbeat() {
 	now := time.Now()
-	l.w.update(func(s *Status) { s.Heartbeat = now })
+	l.w.updateStatus(func(s *Status) { s.Heartbeat = now })
 }
 
-// first takes what is there when Run begins.
-func (l *loop) first(ctx context.Context) error {
+// readInitial hands over the contents that exist when Run starts.
+func (l *loop) readInitial(ctx context.Context) error {
 	if l.w.opts.NewestOnly {
-		if err := l.followNewest(ctx); err != nil {
+		if err := l.readNewestLine(ctx); err != nil {
 			return err
 		}
 	}
-	return l.look(ctx, false)
+	return l.readEvent(ctx, false)
 }
 
-// notified looks at the file, or into the outbox, if ev concerns it.
-func (l *loop) notified(ctx context.Context, ev fsnotify.Event) error {
-	if l.outbox.is(filepath.Clean(ev.Name)) {
+// handleNotification reads the event file or the outbox if ev is about it.
+func (l *loop) handleNotification(ctx context.Context, ev fsnotify.Event) error {
+	if l.outbox.contains(filepath.Clean(ev.Name)) {
 		if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
-			l.findOutbox()
+			l.refreshOutbox()
 		}
-		_, err := l.follow(ctx)
+		_, err := l.readOutbox(ctx)
 		return err
 	}
 	if !l.watch.concerns(ev) {
 		return nil
 	}
-	l.notice = time.Now()
-	if l.ledger.notified(ev.Op, l.notice.Sub(l.looked), l.watch.twice) && !l.watch.twice {
+	l.notifiedAt = time.Now()
+	busy := l.overwrites.add(ev.Op, l.notifiedAt.Sub(l.readAt), l.watch.doubled)
+	if busy && !l.watch.doubled {
 		l.watch.watchFile()
 	}
-	l.w.update(func(s *Status) { s.Notifications++ })
-	l.announced, l.suspect, l.strikes = true, false, 0
+	l.w.updateStatus(func(s *Status) { s.Notifications++ })
+	l.notified, l.suspect, l.unannounced = true, false, 0
 	if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 		switch {
 		case l.watch.stale(l.w.file):
 			l.arm(nil)
-		case l.watch.twice:
-			l.watch.watchFile() // it may be another file now
+		case l.watch.doubled:
+			l.watch.watchFile() // the name may belong to another file now
 		}
 	}
-	return l.look(ctx, false)
+	return l.readEvent(ctx, false)
 }
 
-// faulted takes an error of the notifications. After an overflow they are still good, but some are lost.
-func (l *loop) faulted(ctx context.Context, err error) error {
+// handleWatchError reads the file after an overflow, which loses notifications but leaves the watch intact. After any
+// other error it also sets up the watch again.
+func (l *loop) handleWatchError(ctx context.Context, err error) error {
 	if errors.Is(err, fsnotify.ErrEventOverflow) {
-		l.w.update(func(s *Status) { s.Overflows++ })
-		l.logger.Warn("notifications overflowed; reading the file as it is now")
-		l.ledger.reset()
+		l.w.updateStatus(func(s *Status) { s.Overflows++ })
+		l.logger.Warn("notifications overflowed, reading the current file")
+		l.overwrites.reset()
 	} else {
-		l.logger.Warn("notifications failed; setting up the watch anew", "error", err)
+		l.logger.Warn("watch lost, retrying", "error", err)
 		l.arm(nil)
 	}
-	return l.look(ctx, false)
+	return l.readEvent(ctx, false)
 }
 
-// ticked is the poll where the watch polls, and the backstop for lost notifications elsewhere.
-func (l *loop) ticked(ctx context.Context) error {
-	l.findOutbox()
-	if l.watch.mode == Polling && time.Since(l.lastCheck) < backstopInterval {
-		return l.look(ctx, false)
+// handleTick polls, or checks whether a change was not announced.
+func (l *loop) handleTick(ctx context.Context) error {
+	l.refreshOutbox()
+	if l.watch.mode == Polling {
+		return l.poll(ctx)
 	}
-	l.lastCheck = time.Now()
-	quiet := !l.announced
-	l.announced = false
+	return l.recheck(ctx)
+}
+
+// poll reads the file. Once per recheckInterval it also tries to get notifications: a limit may have been raised, a
+// remote file system unmounted, or the directory created.
+func (l *loop) poll(ctx context.Context) error {
+	if time.Since(l.checkedAt) >= recheckInterval {
+		l.notified, l.checkedAt = false, time.Now()
+		l.arm(l.watch)
+	}
+	return l.readEvent(ctx, false)
+}
+
+// recheck finds a watch that no longer covers the file's path, and changes that were not announced.
+func (l *loop) recheck(ctx context.Context) error {
+	quiet := !l.notified
+	l.notified, l.checkedAt = false, time.Now()
 	switch {
-	case l.watch.mode == Polling:
-		l.arm(l.watch) // for the limit may be raised, the mount gone, the directory made
-		return l.look(ctx, false)
 	case l.watch.stale(l.w.file):
 		l.arm(nil)
-		return l.look(ctx, false)
+		return l.readEvent(ctx, false)
 	case l.suspect && quiet:
-		return l.unannounced(ctx)
-	}
-	if quiet && !l.waiting {
-		l.ledger.reset()
+		return l.handleUnannounced(ctx)
+	case quiet && !l.debouncing:
+		l.overwrites.reset()
 		l.watch.unwatchFile()
 	}
 	if v, _ := versionOf(l.w.file); v == l.seen {
-		_, err := l.follow(ctx)
+		_, err := l.readOutbox(ctx)
 		return err
 	}
-	// Its notification may be just on its way; the next backstop knows.
-	l.suspect = true
-	return l.look(ctx, false)
+	l.suspect = true // the notification may still be on its way; the next recheck decides
+	return l.readEvent(ctx, false)
 }
 
-// unannounced deals with a change that no notification has announced: a watch gone dead without a sign, or a
-// file that is changed in a way the kernel does not announce (from another host, below an overlay, by a mapping).
-func (l *loop) unannounced(ctx context.Context) error {
+// handleUnannounced handles a change without a notification. Either the watch has stopped working, or the kernel does
+// not announce this kind of change: by another host, below an overlay, or through a memory mapping.
+func (l *loop) handleUnannounced(ctx context.Context) error {
 	l.suspect = false
-	l.strikes++
-	l.watch.always = true
-	if l.strikes >= maxStrikes {
-		l.watch.giveUp()
+	l.unannounced++
+	l.watch.keepDoubled = true
+	if l.unannounced >= maxUnannounced {
+		l.watch.markUnreliable()
 	}
 	l.arm(nil)
-	return l.look(ctx, false)
+	return l.readEvent(ctx, false)
 }
 
-// arm sets up the watch anew. Given the present one it leaves that in place unless something better can be had.
+// arm replaces the watch. If present is the current watch, arm keeps it unless a better mode is available now.
 func (l *loop) arm(present *watch) {
 	next := armWatch(l.w.file, l.w.opts, l.watch, present)
 	if next == present {
 		return
 	}
-	if l.watch == nil {
+	switch {
+	case l.watch == nil:
 		next.log(l.logger, "watching")
-	} else {
-		if next.mode != l.watch.mode || next.reason != l.watch.reason {
-			next.log(l.logger, "the way of watching has changed")
-		}
-		l.w.update(func(s *Status) { s.Rearmed++ })
+	case next.mode != l.watch.mode || next.reason != l.watch.reason:
+		next.log(l.logger, "watch mode changed")
+	}
+	if l.watch != nil {
+		l.w.updateStatus(func(s *Status) { s.Rearmed++ })
 	}
 	l.watch = next
-	l.findOutbox()
-	l.ledger.reset()
-	l.w.update(func(s *Status) { s.Mode, s.Reason = next.mode, next.reason })
-	if next.mode == Polling {
-		l.tick.Reset(next.interval)
-	} else {
-		l.tick.Reset(backstopInterval)
-	}
+	l.refreshOutbox()
+	l.overwrites.reset()
+	l.w.updateStatus(func(s *Status) { s.Mode, s.Reason = next.mode, next.reason })
+	l.ticker.Reset(cmp.Or(next.interval, recheckInterval)) // the interval is 0 unless the watch polls
 }

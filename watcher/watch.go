@@ -12,39 +12,43 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Polling reads the file at a fixed pace. The other mode is named after the system's notifications: "inotify" on
-// Linux.
+// Polling is the mode of a watch that reads the file at a fixed interval. The other mode is named after the system's
+// notifications: "inotify" on Linux.
 const Polling = "polling"
 
-// watch is one way of learning that the file may have changed: notifications for the directories on its route,
-// or a pace to poll at. It is set up once and replaced as a whole: a fresh one is easier to trust than a mended
-// one.
+// maxArmTries limits how often arm starts again because the path changed in the meantime. Later changes are left to the
+// recheck.
+const maxArmTries = 5
+
+// watch announces that the file may have changed: by notifications for the directories of its path, or by an interval
+// to poll at. A watch that no longer fits is replaced as a whole and never repaired.
 type watch struct {
-	mode     string
-	reason   string        // why it polls
-	interval time.Duration // the pace of polling
-	route    route
-	dirs     []os.FileInfo // of route.dirs, when they were armed
-	notify   *fsnotify.Watcher
-	twice    bool        // the file itself is watched, too, and each notification comes twice
-	always   bool        // it is to be, since its directory does not announce all changes
-	deaf     os.FileInfo // the directory whose notifications cannot be relied on, if one was found out
-	lost     bool        // a watched directory itself was deleted or moved
+	mode        string
+	reason      string        // why it polls
+	interval    time.Duration // poll interval
+	path        watchPath
+	dirs        []os.FileInfo // of path.dirs when they were armed; nil for one that did not exist
+	notifier    *fsnotify.Watcher
+	doubled     bool        // the file itself is watched too, so each notification comes twice
+	keepDoubled bool        // it must stay doubled, because the directory does not announce all changes
+	unreliable  os.FileInfo // the directory that has not announced changes, if there is one
+	dirGone     bool        // a watched directory was deleted or moved
 }
 
-// armWatch sets up a watch of file in place of old, which it closes, and always returns one: where notifications
-// cannot be had, one that polls. If keep is not nil and no better than what could be had now, it returns keep.
+// armWatch returns a watch of file that replaces old, and closes old. The watch polls if no notifications are
+// available. If keep is not nil and has the same mode and reason as the new watch, armWatch returns keep and does not
+// close it.
 func armWatch(file string, opts Options, old, keep *watch) *watch {
 	w := &watch{mode: Polling, interval: opts.PollInterval}
 	if old != nil {
-		w.deaf, w.always = old.deaf, old.always
+		w.unreliable, w.keepDoubled = old.unreliable, old.keepDoubled
 	}
 	if opts.PollInterval > 0 {
-		w.reason = "asked for"
+		w.reason = "poll interval is set"
 	} else {
-		w.interval = pollInterval
+		w.interval = defaultPollInterval
 		if keep == nil {
-			old.close() // first, for the number of instances is limited
+			old.close() // before the new one is opened, because the number of inotify instances is limited
 		}
 		w.reason = w.arm(file)
 	}
@@ -61,25 +65,24 @@ func armWatch(file string, opts Options, old, keep *watch) *watch {
 	return w
 }
 
-// Probe returns how a Watcher would watch the file at path now, and why it would poll.
+// Probe returns the mode in which a Watcher would watch the file at path now, and the reason if it would poll.
 func Probe(path string, pollInterval time.Duration) (mode, reason string) {
 	w := armWatch(path, Options{PollInterval: pollInterval}, nil, nil)
 	defer w.close()
 	return w.mode, w.reason
 }
 
-// arm asks for the notifications and returns why they cannot be had, "" if they can. The route may change while it
-// is being armed, so it is followed again after.
+// arm subscribes to notifications. It returns "", or why they are not available. The path may change while arm
+// subscribes, so it compares the path again afterwards.
 func (w *watch) arm(file string) (reason string) {
-	const tries = 5 // then the backstop will see to it
-	for range tries {
+	for range maxArmTries {
 		w.close()
-		w.route = findRoute(file)
-		if reason = w.unfit(); reason != "" {
+		w.path = resolveWatchPath(file)
+		if reason = w.unsupported(); reason != "" {
 			return reason
 		}
 		if err := w.subscribe(); err != nil {
-			return explain(err)
+			return explainError(err)
 		}
 		if !w.stale(file) {
 			return ""
@@ -88,71 +91,71 @@ func (w *watch) arm(file string) (reason string) {
 	return ""
 }
 
-// unfit returns why notifications for the file's directory would not be worth having, "" if they would.
-func (w *watch) unfit() string {
-	if name := remoteFilesystem(w.route.parent); name != "" {
-		return name + " does not announce changes made elsewhere"
+// unsupported returns why notifications for the file's directory would miss changes, or "".
+func (w *watch) unsupported() string {
+	if name := remoteFilesystem(w.path.parent); name != "" {
+		return name + " does not announce changes by other machines"
 	}
-	if info, err := os.Stat(w.route.parent); w.deaf != nil && err == nil && os.SameFile(info, w.deaf) {
-		return "changes here are not announced"
+	if info, err := os.Stat(w.path.parent); w.unreliable != nil && err == nil && os.SameFile(info, w.unreliable) {
+		return "the file system did not announce changes in this directory"
 	}
 	return ""
 }
 
+// subscribe opens the notifier and adds all directories of the path.
 func (w *watch) subscribe() error {
-	// Without a buffer: handing over each notification, two goroutines take turns on one processor, and more of
-	// several quick writes are seen.
-	notify, err := fsnotify.NewWatcher()
+	// The notifier has no buffer: with a hand-over for each notification, two goroutines take turns on one processor,
+	// and the loop reads more of the contents in a burst.
+	notifier, err := fsnotify.NewWatcher()
 	if err != nil {
 		return err
 	}
-	w.notify = notify
-	w.dirs = make([]os.FileInfo, len(w.route.dirs))
-	for i, dir := range w.route.dirs {
+	w.notifier = notifier
+	w.dirs = make([]os.FileInfo, len(w.path.dirs))
+	for i, dir := range w.path.dirs {
 		if w.dirs[i], err = os.Stat(dir); err != nil && errors.Is(err, os.ErrNotExist) {
-			continue // gone since it was found: stale will tell
+			continue // deleted since the path was resolved; stale reports it
 		}
-		if err = notify.Add(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err = notifier.Add(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 			w.close()
 			return fmt.Errorf("%s: %w", dir, err)
 		}
 	}
-	if w.always {
+	if w.keepDoubled {
 		w.watchFile()
 	}
 	return nil
 }
 
-// watchFile adds a watch on the file itself, or on the one in its place now, beside that on its directory. Then each
-// notification comes twice, once by each watch.
-func (w *watch) watchFile() { w.twice = doubleWatch && w.notify.Add(w.route.last) == nil }
+// watchFile watches the file that the path leads to now, beside its directory. Each notification then comes twice.
+func (w *watch) watchFile() { w.doubled = doubleWatch && w.notifier.Add(w.path.last) == nil }
 
-// unwatchFile takes the watch on the file itself away, unless it is needed always.
+// unwatchFile removes the watch on the file itself, unless keepDoubled is set.
 func (w *watch) unwatchFile() {
-	if w.twice && !w.always {
-		w.notify.Remove(w.route.last) // an error means that it is gone already
-		w.twice = false
+	if w.doubled && !w.keepDoubled {
+		w.notifier.Remove(w.path.last) // an error means that the kernel has removed it already
+		w.doubled = false
 	}
 }
 
-// explain names the limits that an operator can raise.
-func explain(err error) string {
+// explainError names the limit that an operator can raise.
+func explainError(err error) string {
 	switch {
 	case errors.Is(err, syscall.EMFILE):
 		return "no inotify instance is left (fs.inotify.max_user_instances, or the limit of open files)"
 	case errors.Is(err, syscall.ENOSPC):
 		return "no inotify watch is left (fs.inotify.max_user_watches)"
 	default:
-		return "notifications cannot be had: " + err.Error()
+		return "notifications are not available: " + err.Error()
 	}
 }
 
-// stale reports whether the watch no longer covers the way to file.
+// stale reports whether the watch no longer covers the path to file.
 func (w *watch) stale(file string) bool {
-	if w.lost || !w.route.equal(findRoute(file)) {
+	if w.dirGone || !w.path.equal(resolveWatchPath(file)) {
 		return true
 	}
-	for i, dir := range w.route.dirs {
+	for i, dir := range w.path.dirs {
 		info, err := os.Stat(dir)
 		if err != nil || w.dirs[i] == nil || !os.SameFile(info, w.dirs[i]) {
 			return true
@@ -161,54 +164,55 @@ func (w *watch) stale(file string) bool {
 	return false
 }
 
-// concerns reports whether ev may change what the file says, and remembers the loss of a watched directory: one
-// made again under the same name may have the same inode number.
+// concerns reports whether ev may change the file's content. It records the loss of a watched directory, because a new
+// directory with the same name can have the same inode number.
 func (w *watch) concerns(ev fsnotify.Event) bool {
 	name := filepath.Clean(ev.Name)
-	for _, dir := range w.route.dirs {
+	for _, dir := range w.path.dirs {
 		if name == dir && ev.Has(fsnotify.Remove|fsnotify.Rename) {
-			w.lost = true
+			w.dirGone = true
 			return true
 		}
 	}
-	return w.route.entries[name]
+	return w.path.entries[name]
 }
 
-// giveUp marks the file's directory as one whose notifications cannot be relied on.
-func (w *watch) giveUp() {
-	if info, err := os.Stat(w.route.parent); err == nil {
-		w.deaf = info
+// markUnreliable records that the file's directory does not announce all changes. The next watch polls it.
+func (w *watch) markUnreliable() {
+	if info, err := os.Stat(w.path.parent); err == nil {
+		w.unreliable = info
 	}
 }
 
-// events is nil, and so never ready, where the watch polls.
+// events returns the notifications, or nil if the watch polls.
 func (w *watch) events() <-chan fsnotify.Event {
-	if w.notify == nil {
+	if w.notifier == nil {
 		return nil
 	}
-	return w.notify.Events
+	return w.notifier.Events
 }
 
+// errors returns the errors of the notifications, or nil if the watch polls.
 func (w *watch) errors() <-chan error {
-	if w.notify == nil {
+	if w.notifier == nil {
 		return nil
 	}
-	return w.notify.Errors
+	return w.notifier.Errors
 }
 
-// close ends the notifications. It may be called on a nil watch, and twice.
+// close ends the notifications. It may be called on a nil watch, and repeatedly.
 func (w *watch) close() {
-	if w != nil && w.notify != nil {
-		w.notify.Close()
-		w.notify = nil
+	if w != nil && w.notifier != nil {
+		w.notifier.Close()
+		w.notifier = nil
 	}
 }
 
-// log says how the file is watched.
+// log logs message with the mode of the watch.
 func (w *watch) log(logger *slog.Logger, message string) {
 	if w.mode == Polling {
 		logger.Warn(message, "mode", w.mode, "reason", w.reason, "interval", w.interval.String())
 		return
 	}
-	logger.Info(message, "mode", w.mode, "directories", w.route.dirs)
+	logger.Info(message, "mode", w.mode, "directories", w.path.dirs)
 }

@@ -1,10 +1,10 @@
-// Package watcher reports what one file says, each time it says something new, and the lines of the outbox beside it, if
-// there is one. It reads the file on every notification of the kernel, finds it again when it, its directory or a symbolic
-// link on the way to it is deleted, renamed, retargeted or mounted over, and polls where notifications cannot be had. It
-// knows nothing of events or clients: what a content means, and whether it was there before, is for its caller to say.
+// Package watcher reads the event file and the outbox beside it on every change, and hands each new content to its
+// caller. It reads on every notification of the kernel. It finds the file again when the file, its directory or a
+// symbolic link on its path is deleted, renamed, retargeted or mounted over. It polls where the kernel announces no
+// changes. It does not interpret a content: the caller decides whether it is an event, and whether the event is new.
 //
-// The plugin empties the file, writes it with one write(2) and then changes its mode, even to the same one. So
-// an empty file is a write under way, and each Chmod notification is a write that has ended.
+// The plugin truncates the file, writes it with one write(2) and then sets its mode, even if the mode stays the same.
+// So an empty file is a write in progress, and each Chmod notification is the end of a write.
 package watcher
 
 import (
@@ -16,36 +16,37 @@ import (
 	"time"
 )
 
-// Options for New. The zero value works.
+// Options configure a Watcher. The zero value works.
 type Options struct {
-	// Debounce is how long an unfinished content (see Complete) may stay as it is before it counts as all that
-	// there will be. It delays nothing else: a complete content is handed over at once. Default 50 ms.
+	// Debounce is the maximum time that an incomplete content (see Complete) waits for the rest. It does not delay a
+	// complete content. Default 50 ms.
 	Debounce time.Duration
 
-	// PollInterval makes the watcher poll, at this pace, instead of asking the kernel. Default 0: notifications
-	// where they work, polling every 100 ms where they do not.
+	// PollInterval, if set, makes the watcher poll at this interval and use no notifications. Default 0: notifications
+	// where they work, else polling every 100 ms.
 	PollInterval time.Duration
 
-	// MaxSize bounds what is read of the file: at most MaxSize+1 bytes, so that a larger file can be told from
-	// one of just this size. Default 1 MiB.
+	// MaxSize limits how much of the file is read. The watcher reads at most MaxSize+1 bytes, so that the caller can
+	// tell a larger file from one of exactly this size. Default 1 MiB.
 	MaxSize int
 
-	// Complete reports whether waiting for more bytes would be in vain. Default: always.
+	// Complete reports whether the watcher can stop waiting for more bytes after content. Default: always.
 	Complete func(content []byte) bool
 
-	// ValidLine reports whether a line of the outbox, with its end, is as it was written. Lines that are not may wait, too.
-	// Default: always.
+	// ValidLine reports whether a line of the outbox, with its line end, is undamaged. A damaged line is read again
+	// until Debounce has passed, and then handed over unchanged. Default: always.
 	ValidLine func(line []byte) bool
 
-	// NewestOnly has the first look give only the newest line of the outbox. Default: it gives all that are there.
+	// NewestOnly skips the lines that the outbox holds at the start, except the newest. Default: none is skipped.
 	NewestOnly bool
 
-	// OnOverwrites is told how many more writes were gone before they could be read, as far as can be estimated. It is
-	// called on Run's goroutine. Default: they are not counted.
+	// OnOverwrites, if set, is called on Run's goroutine with an estimate of the writes that were overwritten before
+	// they could be read. It is too low for writers that do not set the file's mode, and after lost notifications. It
+	// is too high if another program changes the file's mode within a second after a write.
 	OnOverwrites func(estimate uint64)
 
-	// Logger gets one line when the watch is armed, lost or changes its mode, or the file cannot be read.
-	// Default: slog.Default().
+	// Logger gets one line when the watch starts, is lost or changes its mode, and when the file becomes unreadable or
+	// readable. Default: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -71,18 +72,18 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Watcher watches one file. Use New.
+// Watcher watches one event file. Create it with New.
 type Watcher struct {
 	file  string
 	opts  Options
-	ready chan struct{} // closed by Run after its first look at the file
+	ready chan struct{} // closed by Run after it has read the file for the first time
 
 	mu     sync.Mutex
 	status Status // guarded by mu
 }
 
-// New returns a Watcher for the file at path, which need not exist. Locate finds the path from what an operator
-// gives.
+// New returns a Watcher for the file at path, which need not exist yet. Locate finds that path in a WordPress
+// installation. The error says that the working directory is unknown, so that a relative path has no meaning.
 func New(path string, opts Options) (*Watcher, error) {
 	file, err := filepath.Abs(path)
 	if err != nil {
@@ -96,30 +97,30 @@ func New(path string, opts Options) (*Watcher, error) {
 	}, nil
 }
 
-// Ready is closed once Run has armed the watch and, if the file held something, handled it.
+// Ready returns a channel that is closed when Run has started the watch and has handed over the existing contents.
 func (w *Watcher) Ready() <-chan struct{} { return w.ready }
 
-// Status returns how the watch stands now.
+// Status returns the current state of the watch.
 func (w *Watcher) Status() Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.status
 }
 
-// update changes the status under its lock.
-func (w *Watcher) update(change func(*Status)) {
+// updateStatus changes the status under its lock.
+func (w *Watcher) updateStatus(change func(*Status)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	change(&w.status)
 }
 
-// Run watches the file until ctx ends, and then returns nil. It calls handle with every new content, one at a time, in the
-// order read, on its own goroutine: while handle runs, nothing is read. Nil means that the content is taken care of; any
-// error ends Run and is returned, wrapped.
+// Run watches the file until ctx ends, and then returns nil. It calls handle with every new content, one at a time,
+// in the order read, on its own goroutine. While handle runs, the watcher reads nothing. An error of handle ends Run,
+// which returns it wrapped.
 //
-// A content of the file is new if its bytes differ from the one handled before, or if the file was written again with the
-// same bytes. If there is an outbox beside it, Run gives that one's lines as well, and those that came before a content of
-// the file before that. Lines may come again: after a start, and if the outbox is replaced. Run may be called once.
+// A content of the file is new if its bytes differ from the previous ones, or if the same bytes were written again. If
+// there is an outbox beside the file, Run hands over its lines too, and it hands over a line before the content of the
+// file that was written after it. Run may repeat lines after a start, and when the outbox is replaced. Call Run once.
 func (w *Watcher) Run(ctx context.Context, handle Handler) error {
 	l := newLoop(w, handle)
 	defer l.close()
@@ -129,33 +130,33 @@ func (w *Watcher) Run(ctx context.Context, handle Handler) error {
 	return nil
 }
 
-// Content is what the file says, or a line of the outbox.
+// Content is the content of the event file, or one line of the outbox.
 type Content struct {
-	Bytes  []byte // valid until Handle returns
-	Outbox bool   // it is a line of the outbox, with its end
+	Bytes  []byte // valid until the handler returns
+	Outbox bool   // Bytes is a line of the outbox, with its line end
 
-	// Written is when the file was written: its own time, made more exact where its clock is coarse by when the
-	// notification came. Lines of the outbox tell that themselves.
+	// Written is the time at which the file was written: the file's time, or the notification's time where that is
+	// more exact. It is zero for a line of the outbox, which holds its own time.
 	Written time.Time
 }
 
-// Handler takes a content.
+// Handler processes one content. After an error the watcher ends.
 type Handler func(ctx context.Context, content Content) error
 
-// Status says how a watch stands. The counters only grow.
+// Status is the state of a watch. The counters never decrease.
 type Status struct {
-	File    string // absolute path of the watched file
-	Mode    string // "" until the watch is armed
-	Reason  string // why it polls; "" where it does not
-	Present bool   // whether the file was there and could be read at the last look
-	Outbox  bool   // whether there is an outbox, which is followed
-	Problem string // why events would go unseen; "" if the file can be read, or can still be made
+	File    string // absolute path of the event file
+	Mode    string // Polling or the kind of notifications; "" until the watch has started
+	Reason  string // why the watch polls; "" if it does not poll
+	Present bool   // the file existed and was readable when it was last read
+	Outbox  bool   // an outbox exists and is read
+	Problem string // why events would be missed; "" if the file is readable or can still be created
 
-	// Heartbeat is when Run was last free to look, to a second; an old time means that it is held up, by the file
-	// system or by handle.
+	// Heartbeat is the last time at which Run was free to read the file, updated once per second. If it is old, the
+	// file system or the handler blocks Run.
 	Heartbeat time.Time
 
-	Notifications uint64 // those that concerned the file
-	Overflows     uint64 // times the kernel dropped notifications
-	Rearmed       uint64 // times the watch was set up anew after the first
+	Notifications uint64 // notifications about the file
+	Overflows     uint64 // times at which the kernel dropped notifications
+	Rearmed       uint64 // times at which the watch was set up again
 }

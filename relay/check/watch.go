@@ -22,7 +22,7 @@ func lookAtWatch(_ context.Context, opts Options) []Finding {
 		finding.Fix = "Raise the limit, on the host if this is a container; the relay finds out within a second:"
 		finding.Paste = []Snip{{"For /etc/sysctl.d/60-inotify.conf, then: sysctl --system",
 			"fs.inotify.max_user_instances = 1024\nfs.inotify.max_user_watches = 524288"}}
-	case reason == "asked for":
+	case reason == "poll interval is set":
 		finding.Text = "the file is read at the pace that --poll-interval asks for"
 	default:
 		finding.Level = Warn

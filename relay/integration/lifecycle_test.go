@@ -52,7 +52,7 @@ func TestASecondRelayOnTheSameFileRefuses(t *testing.T) {
 func TestTheFirstLogSaysWhatAndHowAndWhere(t *testing.T) {
 	s := newSite(t)
 	p := s.start()
-	if got := p.logged("watching", "file"); got != s.file {
+	if got := p.logged("watching", "path"); got != s.file {
 		t.Errorf("watching %s, want %s", got, s.file)
 	}
 	if got := p.logged("watching", "mode"); got != "inotify" && got != "polling" {

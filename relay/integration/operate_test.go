@@ -191,7 +191,7 @@ func TestReadinessFollowsTheWatch(t *testing.T) {
 	if err := os.Rename(content, content+".away"); err != nil {
 		t.Fatal(err)
 	}
-	p.until("/readyz", "the watch is lost: neither the event file nor what it would be made in is there")
+	p.until("/readyz", "the watch is lost: found neither the event file nor a directory to create it in")
 	if status, _ := p.ask("/livez"); status != http.StatusOK {
 		t.Errorf("/livez: %d", status)
 	}
