@@ -72,7 +72,7 @@ for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; d
 	fi
 	[ "$os" = linux ] || continue
 	for shell in bash zsh fish; do go run . completion "$shell" >"$work/completion.$shell"; done
-	sed 's|/usr/local/bin/|/usr/bin/|; s|^# The relay under systemd.*|# The relay under systemd, beside WordPress.|; /^# \/etc\/systemd/s|.*|# Set its path: systemctl edit wpre-relay. Then: systemctl enable --now wpre-relay|' scripts/deploy/wpre-relay.service >"$work/wpre-relay.service"
+	sed 's|/usr/local/bin/|/usr/bin/|; s|^# Service unit.*|# Service unit for a relay on the WordPress host. Set its path: systemctl edit wpre-relay.|; /^# \/etc\/systemd/s|.*|# Then run: systemctl enable --now wpre-relay|' scripts/deploy/wpre-relay.service >"$work/wpre-relay.service"
 	package "$arch" "$dir/$binary"
 done
 
