@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
-# Compares the relay with the least that a program can do, and with what others would write with the usual libraries:
-#   scripts/bench.sh                              all of it, in about 15 minutes
-#   scripts/bench.sh --scenario latency,capture   some of it; --help tells the names
-#   scripts/bench.sh --smoke                      in less than a minute, to see that all of it runs
-# It prints tables in Markdown, and on standard error how far it is. It needs Linux and Go, for the competitors in Node also
-# node and npm; what it has to skip it says, and with CI=true a skip is a failure. 10,000 clients and more need as many
-# open files (ulimit -n). Everything is built and run in a temporary directory.
+# Compares the relay with a minimal program (the baseline) and with servers built on common libraries (the
+# competitors).
+#   scripts/bench.sh                              all scenarios, about 15 minutes
+#   scripts/bench.sh --scenario latency,capture   some scenarios; --help lists them
+#   scripts/bench.sh --smoke                      each scenario once, less than a minute
+# It prints tables in Markdown, and its progress on standard error. It needs Linux and Go; the competitors in Node
+# need node and npm. It reports what it skips; with CI=true a skip is a failure. 10,000 clients need as many open
+# files (ulimit -n). It builds and runs everything in a temporary directory.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/ci/lib.sh
 
 skip() {
-	echo "SKIP: $*" >&2
+	echo "SKIPPED: $*" >&2
 	[[ ${CI:-} != true ]] || exit 1
 }
 
 if [[ $(uname) != Linux ]]; then
-	skip "the benchmarks need Linux"
+	skip "the benchmarks (they need Linux)"
 	exit 0
 fi
 
@@ -30,21 +32,24 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Before the building makes it higher.
+# Read the load before the builds raise it.
 read -r load _ </proc/loadavg
 
-go build -o "$work" . ./scripts/bench/baseline
+build_relay "$work/wpre-relay"
+export CGO_ENABLED=0 GOFLAGS=-trimpath
+go build -o "$work" ./scripts/bench/baseline
 go build -o "$work/conductor" ./scripts/bench
 go build -C scripts/bench/competitors -o "$work" ./gws ./coder
 if command -v node >/dev/null && command -v npm >/dev/null; then
+	npm_install scripts/bench/competitors/node
 	cp -R scripts/bench/competitors/node "$work"
-	npm ci --silent --no-audit --no-fund --prefer-offline --prefix "$work/node"
 else
-	skip "the competitors in Node: node and npm are not installed"
+	skip "the competitors in Node (missing: node and npm)"
 fi
 
 if awk -v load="$load" 'BEGIN { exit !(load > 0.5) }'; then
-	printf '> Something else is running (load average %s): the figures are worse than they should be.\n\n' "$load"
+	printf '> Other programs use the CPU (load average %s): the results are worse than on an idle machine.\n\n' \
+		"$load"
 fi
 "$work/conductor" --bin "$work" "$@" &
 child=$!

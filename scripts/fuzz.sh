@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes all that comes from outside: the event file, the journal, clients' frames and handshakes, tokens, filters and
-# forwarded addresses; each for a time (minutes, or what is given):
+# Fuzzes everything that parses input from outside: the event file, the journal, WebSocket frames and handshakes,
+# tokens, filters and forwarded addresses. Each target runs for the given time.
 #   scripts/fuzz.sh [5m]
 # It needs Go.
 set -euo pipefail
@@ -14,7 +14,8 @@ fuzz() { # fuzz TARGET PACKAGE
 	if go test -run '^$' -fuzz "^$1\$" -fuzztime "$time" "$2" >"$log" 2>&1; then
 		tail -n 1 "$log"
 	elif grep -q '^ *context deadline exceeded$' "$log" && ! grep -q 'Failing input' "$log"; then
-		echo "ended by its time in the middle of an input; Go calls that a failure, but nothing was found"
+		# The time limit ended in the middle of an input. Go reports that as a failure although no input failed.
+		echo "stopped by the time limit; no input failed"
 	else
 		cat "$log" >&2
 		return 1

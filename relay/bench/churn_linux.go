@@ -2,15 +2,16 @@ package bench
 
 import "time"
 
-// churn has visitors come and go, each of which stays for a second.
+// churn connects transient clients at a constant rate and disconnects each of them after a second.
 type churn struct {
 	set      *clientSet
-	first    int           // the visitors are the clients from here on; as many as come in a second
-	next     int           // the visitor that comes next; it leaves first if it is there
-	interval time.Duration // 0: none comes
-	due      time.Duration // when the next one comes
+	first    int           // index of the first transient client; the last one is the last client of the set
+	next     int           // offset from first of the client to connect next; it disconnects first if it is connected
+	interval time.Duration // between two connections; 0 if there are no transient clients
+	due      time.Duration // time of the next connection
 }
 
+// newChurn returns a churn of perSecond clients, which are the clients of s from index first on.
 func newChurn(s *clientSet, first, perSecond int) churn {
 	c := churn{set: s, first: first}
 	if perSecond > 0 {
@@ -19,12 +20,13 @@ func newChurn(s *clientSet, first, perSecond int) churn {
 	return c
 }
 
-// turn has those come and go whose time it is, and returns when it wants to be called again, at the latest.
+// step connects the clients that are due and disconnects those whose second is over. It returns the time of the next
+// call, which is at most latest.
 func (c *churn) step(now, latest time.Duration) (time.Duration, error) {
 	if c.interval == 0 {
 		return latest, nil
 	}
-	c.due = max(c.due, now-time.Second) // who was late by more than a turn of all visitors does not come at all
+	c.due = max(c.due, now-time.Second) // connections that are late by more than a second are skipped
 	for ; c.due <= now; c.due += c.interval {
 		i := c.first + c.next
 		c.next = (c.next + 1) % (len(c.set.clients) - c.first)

@@ -12,7 +12,7 @@ import (
 	"wpre-relay/relay/bench/wsclient"
 )
 
-// client is one connection, in the 64 bytes of a cache line.
+// client is one connection. It fits into the 64 bytes of a cache line.
 type client struct {
 	fd     int32
 	stage  stage
@@ -21,27 +21,27 @@ type client struct {
 	reader wsclient.FrameReader
 }
 
-// stage is how far a connection is.
+// stage is the state of a connection.
 type stage uint8
 
 const (
 	disconnected stage = iota
-	connecting         // the kernel connects
-	handshaking        // the request is sent, its answer has not come
-	open               // frames come
-	unread             // frames come and are not read
+	connecting         // the kernel is connecting
+	handshaking        // the request is sent, the response is not complete
+	open               // frames are received
+	unread             // connected, but frames are not read
 )
 
-// role is what a client is there for.
+// role is the behavior of a client.
 type role uint8
 
 const (
-	reader    role = iota
-	stalled        // never reads
-	transient      // reads, and is not counted
+	reader    role = iota // reads and is counted
+	stalled               // never reads
+	transient             // reads and is not counted
 )
 
-// request sends the handshake, or finds out why there is no connection to send it on.
+// sendHandshake sends the handshake of client i, or rejects the client if the kernel could not connect it.
 func (s *clientSet) sendHandshake(i int32) {
 	c := &s.clients[i]
 	code, err := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR)
@@ -49,7 +49,7 @@ func (s *clientSet) sendHandshake(i int32) {
 		err = unix.Errno(code)
 	}
 	if err == nil {
-		_, err = unix.Write(int(c.fd), s.handshake) // it fits into an empty send buffer
+		_, err = unix.Write(int(c.fd), s.handshake) // fits into the empty send buffer
 	}
 	if err != nil {
 		s.reject(c, fmt.Errorf("connect: %w", err))
@@ -58,8 +58,9 @@ func (s *clientSet) sendHandshake(i int32) {
 	c.stage = handshaking
 }
 
-// read takes all that has come for client i. A read that does not fill the buffer has taken all there was, and what
-// comes later is announced anew (epoll(7)): unless the connection has ended, there is no need to try again.
+// read reads and handles all available bytes of client i. A read that does not fill the buffer has drained the
+// socket, and the kernel reports later bytes with a new event (epoll(7)), so only a closed connection needs another
+// read.
 func (s *clientSet) read(i int32, hungUp bool) {
 	c := &s.clients[i]
 	for c.stage == handshaking || c.stage == open {
@@ -81,7 +82,7 @@ func (s *clientSet) read(i int32, hungUp bool) {
 	}
 }
 
-// hangUp notes that nothing more comes for client i.
+// handleEOF handles the end of the byte stream of client i.
 func (s *clientSet) handleEOF(i int32) {
 	c := &s.clients[i]
 	if c.stage == handshaking {
@@ -91,11 +92,12 @@ func (s *clientSet) handleEOF(i int32) {
 	}
 }
 
-// greet takes what the server answers to the handshake, which may go on behind p unless the connection has ended.
+// handleResponse handles the next bytes of the server's response to the handshake. More bytes may follow p unless
+// ended is set.
 func (s *clientSet) handleResponse(i int32, p []byte, ended bool) {
 	c := &s.clients[i]
-	if begun := s.partialResponses[i]; begun != nil {
-		p = append(begun, p...)
+	if partial := s.partialResponses[i]; partial != nil {
+		p = append(partial, p...)
 		delete(s.partialResponses, i)
 	}
 	frames, err := wsclient.ParseHandshake(p, ended)
@@ -110,7 +112,7 @@ func (s *clientSet) handleResponse(i int32, p []byte, ended bool) {
 	}
 }
 
-// admit notes that client i is connected.
+// markOpen records that client i is connected. A stalled client gets no more read events from the kernel.
 func (s *clientSet) markOpen(i int32) {
 	c := &s.clients[i]
 	c.stage = open
@@ -125,13 +127,13 @@ func (s *clientSet) markOpen(i int32) {
 		return
 	}
 	c.stage = unread
-	only := unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLET, Fd: i}
-	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_MOD, int(c.fd), &only); err != nil {
+	closeOnly := unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLET, Fd: i}
+	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_MOD, int(c.fd), &closeOnly); err != nil {
 		s.serverClosed(c, statusAbnormal)
 	}
 }
 
-// feed takes frames that came for c.
+// handleFrames handles the frames in p, which c has received.
 func (s *clientSet) handleFrames(c *client, p []byte) {
 	now := s.now()
 	for len(p) > 0 && c.stage == open {
@@ -145,7 +147,8 @@ func (s *clientSet) handleFrames(c *client, p []byte) {
 			s.recordMessage(c, item.Number, now)
 		case item.Kind == wsclient.Ping:
 			s.pong = wsclient.AppendPong(s.pong[:0], item.Payload)
-			unix.Write(int(c.fd), s.pong) // a server that takes no pongs will end the connection, and that is counted
+			// The error is ignored: a server that receives no pong closes the connection, and that is counted.
+			unix.Write(int(c.fd), s.pong)
 		case item.Kind == wsclient.Close:
 			s.serverClosed(c, int(item.Number))
 		}
@@ -153,7 +156,7 @@ func (s *clientSet) handleFrames(c *client, p []byte) {
 	}
 }
 
-// arrive counts a message.
+// recordMessage counts a message with this event number, 0 if it has none.
 func (s *clientSet) recordMessage(c *client, number uint32, now time.Duration) {
 	switch {
 	case c.role != reader:

@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// census counts what became of connections.
+// connectionStats counts connections by their outcome. All fields except connected also count transient clients.
 type connectionStats struct {
-	pending    int // handshakes under way
-	connected  int // clients that were admitted; the rest counts them and visitors
-	rejected   int
-	closed     map[int]int // by the server, by the code of its close frame
-	violations int         // ended for breaking the protocol
+	pending    int         // handshakes in progress
+	connected  int         // clients that completed the handshake
+	rejected   int         // connections without a completed handshake
+	closed     map[int]int // connections that the server closed, by close code
+	violations int         // connections on which the server violated the protocol
 
-	firstRejection error // of the first that was refused
-	firstViolation error // the first breach of the protocol
+	firstRejection error // why the first connection was rejected
+	firstViolation error // the first protocol violation
 }
 
-// noClose is the code of connections that end without a close frame (RFC 6455 §7.1.5).
+// statusAbnormal is the close code of a connection that ends without a close frame (RFC 6455 §7.1.5).
 const statusAbnormal = 1006
 
-// refuse counts a connection that was not admitted.
+// reject counts a connection whose handshake failed.
 func (c *connectionStats) reject(why error) {
 	c.pending--
 	c.rejected++
@@ -31,22 +31,22 @@ func (c *connectionStats) reject(why error) {
 	}
 }
 
-// violate counts a connection on which the server broke the protocol.
-func (c *connectionStats) addViolation(how error) {
+// addViolation counts a connection on which the server violated the protocol.
+func (c *connectionStats) addViolation(err error) {
 	c.violations++
 	if c.firstViolation == nil {
-		c.firstViolation = how
+		c.firstViolation = err
 	}
 }
 
-// endings says how many connections ended with which code, and how many for errors.
+// describeCloses returns the number of closed connections for each close code, and the number of protocol errors.
 func describeCloses(byCode map[int]int, errors int) string {
 	var parts []string
 	for _, code := range slices.Sorted(maps.Keys(byCode)) {
 		parts = append(parts, fmt.Sprintf("%d with %d", byCode[code], code))
 	}
 	if errors > 0 {
-		parts = append(parts, fmt.Sprintf("%d for errors", errors))
+		parts = append(parts, fmt.Sprintf("%d with protocol errors", errors))
 	}
 	if parts == nil {
 		return "none"

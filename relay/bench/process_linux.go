@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is a process that is measured, by its id.
+// process is the id of a process to measure.
 type process int
 
-// cpuTime returns what all threads of p have used so far, those that have ended included, to the nanosecond.
+// cpuTime returns the CPU time of all threads of p, including exited ones, with nanosecond resolution.
 func (p process) cpuTime() (time.Duration, error) {
-	const clockSched = 2 // clock_getcpuclockid(3) makes a clock of a process id in this way
+	const clockSched = 2 // the type bits with which clock_getcpuclockid(3) encodes a process id as a clock id
 	var used unix.Timespec
 	if err := unix.ClockGettime(int32(^int(p)<<3|clockSched), &used); err != nil {
 		return 0, fmt.Errorf("CPU time of process %d: %w", p, err)
@@ -25,7 +25,7 @@ func (p process) cpuTime() (time.Duration, error) {
 	return time.Duration(used.Nano()), nil
 }
 
-// memory returns the resident memory of p, in bytes: what it is, and the most that it was since p began.
+// memory returns the resident memory of p in bytes: now, and the peak since p started.
 func (p process) memory() (resident, peak int64, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
 	if err != nil {
@@ -44,12 +44,13 @@ func (p process) memory() (resident, peak int64, err error) {
 		}
 	}
 	if resident == 0 {
-		return 0, 0, fmt.Errorf("memory of process %d: it has ended", p)
+		return 0, 0, fmt.Errorf("memory of process %d: the process has exited", p)
 	}
 	return resident, peak, nil
 }
 
-// tcpMemory returns what the kernel holds for all TCP sockets of the machine, in bytes: on loopback, for both ends.
+// tcpMemory returns the kernel's memory for all TCP sockets of the machine in bytes. A connection over loopback
+// counts twice, once for each end.
 func tcpMemory() (int64, error) {
 	stat, err := os.ReadFile("/proc/net/sockstat")
 	if err != nil {

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// progress says how far a run is.
+// progress writes the progress of a run at a fixed interval.
 type progress struct {
 	out      io.Writer
-	rewrite  bool // say it in one line, on a terminal
+	rewrite  bool // overwrite one line, on a terminal
 	interval time.Duration
-	next     time.Duration // when something is to be said again
+	next     time.Duration // time of the next report
 }
 
 func newProgress(out io.Writer, rewrite bool) progress {
@@ -22,7 +22,7 @@ func newProgress(out io.Writer, rewrite bool) progress {
 	return progress{out: out, rewrite: rewrite, interval: every, next: every}
 }
 
-// say says what text returns, if it is time to.
+// report writes the result of text if a report is due.
 func (p *progress) report(now time.Duration, text func() string) {
 	switch {
 	case now < p.next:
@@ -35,7 +35,7 @@ func (p *progress) report(now time.Duration, text func() string) {
 	p.next = now + p.interval
 }
 
-// end takes the line away.
+// clear erases the line on a terminal.
 func (p *progress) clear() {
 	if p.rewrite {
 		fmt.Fprint(p.out, "\r\x1b[K")

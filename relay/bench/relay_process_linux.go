@@ -17,21 +17,21 @@ import (
 	"time"
 )
 
-// maxLog bounds what is kept of the relay's log, in bytes.
+// maxLog bounds the bytes that are kept of the relay's log. An error message quotes them.
 const maxLog = 16 << 10
 
-// ownRelay is a relay that was started to be measured, as a process of its own.
+// relayProcess is a relay that bench runs and measures as a separate process.
 type relayProcess struct {
 	cmd     *exec.Cmd
 	root    string // the directory that it watches
 	file    string // the event file
 	url     *url.URL
-	log     strings.Builder // the begin of what it says; to be read once the log has been followed to its end
-	logDone chan struct{}   // closed then
+	log     strings.Builder // the start of the log; may be read after logDone is closed
+	logDone chan struct{}   // closed when the log has been read to its end
 }
 
-// startRelay starts a relay that takes events of the given size, and returns when browsers may connect. The caller
-// stops it. It must be called by the thread that lives the longest: the relay does not outlive that.
+// startRelay starts a relay that accepts events of this size, and returns when it accepts clients. The caller stops
+// it. The relay is killed when the calling thread exits, so the caller must have locked its goroutine to a thread.
 func startRelay(ctx context.Context, size int) (*relayProcess, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -46,14 +46,14 @@ func startRelay(ctx context.Context, size int) (*relayProcess, error) {
 	r.cmd = exec.Command(program, "serve", "--watch", root, "--state-dir", filepath.Join(root, "state"),
 		"--listen", "127.0.0.1:0", "--admin-listen", "off", "--log-format", "json", "--log-level", "info",
 		"--drain", "0", "--max-event-size", strconv.Itoa(max(1<<20, size)))
-	// In a group of its own, Ctrl-C does not end it before the clients.
+	// In its own process group, the relay is not stopped by Ctrl-C before the clients.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	stderr, err := r.cmd.StderrPipe()
 	if err := errors.Join(err, os.MkdirAll(dir, 0o755)); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(root))
 	}
 	if err := r.cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start a relay: %w", err), os.RemoveAll(root))
+		return nil, errors.Join(fmt.Errorf("start relay: %w", err), os.RemoveAll(root))
 	}
 	if r.url, err = r.followLog(ctx, stderr); err != nil {
 		return nil, r.stop(err)
@@ -61,7 +61,7 @@ func startRelay(ctx context.Context, size int) (*relayProcess, error) {
 	return r, nil
 }
 
-// follow reads the relay's log, to its end, and returns the address that it names.
+// followLog reads the relay's log to its end in the background. It returns the address that the log reports.
 func (r *relayProcess) followLog(ctx context.Context, log io.Reader) (*url.URL, error) {
 	found := make(chan string, 1)
 	go func() {
@@ -76,31 +76,32 @@ func (r *relayProcess) followLog(ctx context.Context, log io.Reader) (*url.URL, 
 				r.log.WriteString(lines.Text() + "\n")
 			}
 		}
-		io.Copy(io.Discard, log) // behind a line that is too long
+		io.Copy(io.Discard, log) // the scanner stops at a line that is too long
 	}()
 	select {
 	case address := <-found:
 		return url.Parse(address)
 	case <-r.logDone:
-		return nil, errors.New("the relay to be measured does not start")
+		return nil, errors.New("start relay: it exited before it accepted clients")
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 }
 
-// stop ends the relay, and returns why the run failed, if it did, with what the relay said.
+// stop stops the relay and removes its directory. It returns failure and the errors of the relay, with the relay's
+// log.
 func (r *relayProcess) stop(failure error) error {
 	r.cmd.Process.Signal(os.Interrupt)
-	overdue := time.AfterFunc(10*time.Second, func() { r.cmd.Process.Kill() })
+	kill := time.AfterFunc(10*time.Second, func() { r.cmd.Process.Kill() })
 	<-r.logDone
-	ended := r.cmd.Wait()
-	overdue.Stop()
-	if ended != nil {
-		ended = fmt.Errorf("the relay that was measured: %w", ended)
+	exit := r.cmd.Wait()
+	kill.Stop()
+	if exit != nil {
+		exit = fmt.Errorf("stop relay: %w", exit)
 	}
-	err := errors.Join(failure, ended)
+	err := errors.Join(failure, exit)
 	if err != nil {
-		err = fmt.Errorf("%w; the relay said:\n%s", err, r.log.String())
+		err = fmt.Errorf("%w; log of the relay:\n%s", err, r.log.String())
 	}
 	return errors.Join(err, os.RemoveAll(r.root))
 }

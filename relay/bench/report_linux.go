@@ -5,21 +5,22 @@ import (
 	"time"
 )
 
-// describeConnecting says how far connecting is.
+// describeConnecting returns the progress of connecting.
 func (r *run) describeConnecting() string {
 	n := r.clients.connections.connected
 	return fmt.Sprintf("connecting %d/%d, %.0f/s", n, r.opts.Clients, perSecond(n, r.connectTime))
 }
 
-// describeEvents says how far the events are, and how the server does since that was said last.
+// describeEvents returns the number of events and deliveries so far, and the delivery rate since the last report.
 func (r *run) describeEvents() string {
 	t, now := &r.clients.recorder, r.clients.now()
 	of := ""
 	if !r.opts.external() {
 		of = fmt.Sprintf("/%d", r.opts.Events)
 	}
-	text := fmt.Sprintf("%d clients, event %d%s, %d deliveries, %.0f/s, last client after %v", r.clients.connected, t.Events(), of,
-		t.Deliveries(), perSecond(t.Deliveries()-r.lastReport.deliveries, now-r.lastReport.at), t.RecentLast().Round(time.Microsecond))
+	rate := perSecond(t.Deliveries()-r.lastReport.deliveries, now-r.lastReport.at)
+	text := fmt.Sprintf("%d clients, event %d%s, %d deliveries, %.0f/s, last client after %v",
+		r.clients.connected, t.Events(), of, t.Deliveries(), rate, t.RecentLast().Round(time.Microsecond))
 	r.lastReport.at, r.lastReport.deliveries = now, t.Deliveries()
 	return text
 }

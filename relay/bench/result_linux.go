@@ -6,22 +6,22 @@ import (
 	"wpre-relay/relay/bench/stats"
 )
 
-// result returns what the run comes to so far.
+// result returns the result of the run so far.
 func (r *run) result() *Result {
-	census, sum := &r.clients.connections, r.clients.recorder.Summary()
+	connections, sum := &r.clients.connections, r.clients.recorder.Summary()
 	result := &Result{
 		URL:              r.opts.URL.String(),
 		Clients:          r.opts.Clients,
 		Stalled:          r.opts.Stalled,
-		Connected:        census.connected,
-		Rejected:         census.rejected,
-		ConnectPerSecond: rate(uint64(census.connected), r.connectTime),
+		Connected:        connections.connected,
+		Rejected:         connections.rejected,
+		ConnectPerSecond: rate(uint64(connections.connected), r.connectTime),
 		Events:           sum.Events,
 		Captured:         sum.Captured,
 		Deliveries:       sum.Deliveries,
 		Lost:             sum.Lost,
-		Errors:           census.violations,
-		Closed:           census.closed,
+		Errors:           connections.violations,
+		Closed:           connections.closed,
 
 		DeliveriesPerSecond: rate(sum.Deliveries, sum.Busy),
 		CPUPerDelivery:      microseconds(perUnit(growth(r.idle.cpu, r.after.cpu), sum.Deliveries)),
@@ -37,16 +37,16 @@ func (r *run) result() *Result {
 		result.Repeated, result.OutOfOrder = &sum.Repeated, &sum.OutOfOrder
 		result.First, result.Last = quantiles(sum.First), quantiles(sum.Last)
 	}
-	if census.firstRejection != nil {
-		result.FirstRejection = census.firstRejection.Error()
+	if connections.firstRejection != nil {
+		result.FirstRejection = connections.firstRejection.Error()
 	}
-	if census.firstViolation != nil {
-		result.FirstError = census.firstViolation.Error()
+	if connections.firstViolation != nil {
+		result.FirstError = connections.firstViolation.Error()
 	}
 	return result
 }
 
-// growthPerClient returns by how much the server's memory has grown, divided by the clients.
+// growthPerClient returns the growth of the server's memory, divided by the number of clients.
 func (r *run) growthPerClient() Growth {
 	per := func(then *int64) *int64 {
 		grown := perUnit(growth(r.before.resident, then), uint64(r.clients.connections.connected))
@@ -58,7 +58,7 @@ func (r *run) growthPerClient() Growth {
 	return Growth{Idle: per(r.idle.resident), Peak: per(r.after.peak)}
 }
 
-// rate returns how many of n came in a second, nil if there was no time.
+// rate returns n per second, or nil if n or the time is 0.
 func rate(n uint64, in time.Duration) *float64 {
 	if n == 0 || in <= 0 {
 		return nil
@@ -66,7 +66,7 @@ func rate(n uint64, in time.Duration) *float64 {
 	return new(float64(n) / in.Seconds())
 }
 
-// microseconds turns nanoseconds into microseconds.
+// microseconds converts nanoseconds to microseconds.
 func microseconds(ns *float64) *float64 {
 	if ns == nil {
 		return nil
@@ -74,7 +74,7 @@ func microseconds(ns *float64) *float64 {
 	return new(*ns / 1000)
 }
 
-// quantiles returns those of times in ascending order, nil if there are none.
+// quantiles returns the quantiles of times, which are in ascending order, or nil if there are none.
 func quantiles(times []time.Duration) *Quantiles {
 	if len(times) == 0 {
 		return nil

@@ -14,27 +14,30 @@ import (
 )
 
 const (
-	// maxPending bounds the handshakes under way, well below what a listener's queue takes.
+	// maxPending bounds the handshakes in progress. It is well below the backlog of a listener, so that the kernel
+	// drops no connection.
 	maxPending = 256
 
-	// handshakePatience is how long it may take until the next handshake is answered.
+	// handshakeTimeout is the maximum time between two responses to handshakes.
 	handshakeTimeout = 10 * time.Second
 
-	// reservedDescriptors are kept from the clients. The relay keeps as many.
+	// reservedDescriptors is the number of descriptors that clients do not use. The relay reserves as many.
 	reservedDescriptors = 64
 
-	// attention bounds for how long the end of a context and what is to be said can wait.
+	// stepInterval bounds one wait for events, and so the delay until a run notices the end of its context.
 	stepInterval = 100 * time.Millisecond
 )
 
-// Run connects the clients, has events sent to them and returns what it found out. If ctx ends, it finishes what is
-// under way and stops early, which is no error. With an error comes a result if there were clients. That events got
-// lost is a result, and no error.
+// Run connects the clients, writes the events and returns the measurements. If ctx ends, it waits for the deliveries
+// in progress and returns early without an error. Lost events are part of the result, not an error. If Run returns an
+// error after clients were connected, it also returns the result so far.
 //
-// The clients run on the calling goroutine, and events are written by it, too: what comes while one is being written
-// counts as come just afterwards.
+// Run serves the clients and writes the events on the calling goroutine. A message that arrives during a write counts
+// as received after the write.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	runtime.LockOSThread() // a thread that need not be looked for after each wait, and that the relay's life hangs on
+	// The scheduler needs no other thread after a wait, and startRelay needs a thread that lives as long as the
+	// relay.
+	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	o = o.withDefaults()
 	if err := checkDescriptors(o.Clients + o.Churn); err != nil {
@@ -52,41 +55,43 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return result, relay.stop(err)
 }
 
-// checkDescriptors refuses more connections than the limit of open files allows. Go has raised that as far as it may.
+// checkDescriptors returns an error if the limit of open files is too low for this number of connections. Go has
+// raised the soft limit to the hard limit at startup.
 func checkDescriptors(connections int) error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("limit of open files: %w", err)
+		return fmt.Errorf("get the limit of open files: %w", err)
 	}
 	if uint64(connections)+reservedDescriptors > limit.Cur {
-		return fmt.Errorf("%d connections (--clients and --churn) need %d open files here, and as many in the server, but the limit is %d; raise it with ulimit -n, or in a unit with LimitNOFILE=",
+		return fmt.Errorf("%d connections (--clients and --churn) need %d open files here and in the server, but the "+
+			"limit is %d; raise it with ulimit -n, or in a systemd unit with LimitNOFILE=",
 			connections, connections+reservedDescriptors, limit.Cur)
 	}
 	return nil
 }
 
-// run is one load of a server.
+// run is one run against a server. Only one goroutine uses it.
 type run struct {
 	opts       Options
 	clients    *clientSet
 	churn      churn
 	progress   progress
-	describe   func() string // what progress says
-	lastReport struct {      // when events were described last, and what they had come to
+	describe   func() string // returns the text for progress
+	lastReport struct {      // values at the last call of describeEvents
 		at         time.Duration
 		deliveries uint64
 	}
 
-	written             time.Duration // when the newest event began to be
-	connectTime         time.Duration // from the first connection to the last one's answer
-	before, idle, after usage         // without clients, before the first event, after the last one
+	written             time.Duration // start of the write of the newest event
+	connectTime         time.Duration // from the first connection to the last response
+	before, idle, after usage         // before the first client, before the first event, after the last event
 }
 
-// load loads the server at o.URL.
+// load runs the clients against the server at o.URL.
 func load(ctx context.Context, o Options) (*Result, error) {
 	if o.PID != 0 {
 		if _, _, err := process(o.PID).memory(); err != nil {
-			return nil, fmt.Errorf("--pid must be the server's process on this machine: %w", err)
+			return nil, fmt.Errorf("%w; set --pid to the server's process on this machine", err)
 		}
 	}
 	r := &run{opts: o, progress: newProgress(o.Progress, o.Rewrite), before: measureUsage(o.PID)}
@@ -106,7 +111,7 @@ func load(ctx context.Context, o Options) (*Result, error) {
 	return r.result(), err
 }
 
-// resolve returns the address of the server, by connecting to it once.
+// resolve returns the address of the server. It connects once to find an address that works.
 func resolve(ctx context.Context, server *url.URL) (*net.TCPAddr, error) {
 	port := server.Port()
 	if port == "" {
@@ -115,13 +120,15 @@ func resolve(ctx context.Context, server *url.URL) (*net.TCPAddr, error) {
 	dialer := net.Dialer{Timeout: handshakeTimeout}
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(server.Hostname(), port))
 	if err != nil {
-		return nil, fmt.Errorf("the server at %s cannot be reached; --url must be its own address, as ws://localhost:8080/: %w", server, err)
+		return nil, fmt.Errorf("connect to %s: %w; set --url to the server's own address, such as ws://localhost:8080/",
+			server, err)
 	}
 	defer conn.Close()
-	return conn.RemoteAddr().(*net.TCPAddr), nil // which "tcp" dials
+	return conn.RemoteAddr().(*net.TCPAddr), nil // network "tcp" always has this type
 }
 
-// phases goes through all that a run does. What ctx ends is passed over.
+// runPhases connects the clients, waits for Settle and then writes or counts the events. If ctx ends, it skips the
+// rest.
 func (r *run) runPhases(ctx context.Context) error {
 	if err := r.connect(ctx); err != nil || ctx.Err() != nil {
 		return err
@@ -139,7 +146,7 @@ func (r *run) runPhases(ctx context.Context) error {
 	return r.writeEvents(ctx)
 }
 
-// turn has the clients take what has come, or waits for that until the given time at most.
+// step serves the clients once, or waits for an event until latest or for stepInterval.
 func (r *run) step(latest time.Duration) error {
 	now := r.clients.now()
 	r.progress.report(now, r.describe)
@@ -150,7 +157,7 @@ func (r *run) step(latest time.Duration) error {
 	return r.clients.poll(latest)
 }
 
-// serve has the clients take what comes until the given time, or until done.
+// runUntil serves the clients until the given time, until done returns true, or until ctx ends. done may be nil.
 func (r *run) runUntil(ctx context.Context, until time.Duration, done func() bool) error {
 	for ctx.Err() == nil && r.clients.now() < until && (done == nil || !done()) {
 		if err := r.step(until); err != nil {

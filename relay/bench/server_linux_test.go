@@ -17,32 +17,33 @@ import (
 	"github.com/coder/websocket"
 )
 
-// server is one of the plugin's events, whose behaviour a test decides. In place of the event file it has a pipe, so
-// that it gets every event, whatever the pace.
+// server is a WebSocket server whose behavior a test sets. Its event file is a pipe, so that it receives every event
+// at any pace.
 type server struct {
 	t    *testing.T
 	url  *url.URL
 	file string
 
-	// write is called for each event that is written, one after the other. Default: send to all.
+	// write is called for each event that is written, one at a time. Default: send it to all clients.
 	write func(s *server, n int, doc []byte)
 
-	// connect is called for each handshake, and reports whether to go on with it. It is given how many came before.
+	// connect is called for each handshake with the number of earlier ones. It returns whether to accept the client;
+	// if not, it has written the response.
 	connect func(w http.ResponseWriter, n int) bool
 
-	mu      sync.Mutex
-	come    int               // handshakes; guarded by mu
-	clients []*websocket.Conn // in the order in which they came; guarded by mu
+	mu         sync.Mutex
+	handshakes int               // guarded by mu
+	clients    []*websocket.Conn // in the order of their handshakes; guarded by mu
 }
 
-// start has s serve until the test ends.
+// start starts s. The test's cleanup stops it.
 func (s *server) start(t *testing.T) *server {
 	t.Helper()
 	s.t, s.file = t, filepath.Join(t.TempDir(), "events")
 	if err := syscall.Mkfifo(s.file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	pipe, err := os.OpenFile(s.file, os.O_RDWR, 0) // as a writer, too, so that it never ends
+	pipe, err := os.OpenFile(s.file, os.O_RDWR, 0) // a writer keeps the pipe from ending
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func (s *server) start(t *testing.T) *server {
 	return s
 }
 
-// watch passes on what is written, until the pipe is closed.
+// watch calls write for each event until the pipe is closed.
 func (s *server) watch(pipe *os.File) {
 	docs := json.NewDecoder(pipe)
 	for {
@@ -82,19 +83,20 @@ func (s *server) watch(pipe *os.File) {
 	}
 }
 
-// ServeHTTP takes a client.
+// ServeHTTP accepts a client and serves it until it disconnects.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if conn := s.accept(w, r); conn != nil {
 		<-conn.CloseRead(context.Background()).Done()
 	}
 }
 
-// accept holds mu until the client is one of all: it believes to be one from the handshake on.
+// accept accepts a client, or returns nil. It holds mu until the client is in clients, because the client is
+// connected, from its own point of view, as soon as it has the response.
 func (s *server) accept(w http.ResponseWriter, r *http.Request) *websocket.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.come
-	s.come++
+	n := s.handshakes
+	s.handshakes++
 	if s.connect != nil && !s.connect(w, n) {
 		return nil
 	}
@@ -107,14 +109,14 @@ func (s *server) accept(w http.ResponseWriter, r *http.Request) *websocket.Conn 
 	return conn
 }
 
-// all returns the clients in the order in which they came.
+// all returns all clients in the order of their handshakes.
 func (s *server) all() []*websocket.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.clients)
 }
 
-// send sends one message to all clients. Who is gone is passed over.
+// send sends one message to all clients. It ignores errors of disconnected clients.
 func (s *server) send(message []byte) {
 	for _, conn := range s.all() {
 		conn.Write(context.Background(), websocket.MessageText, message)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// WriteTable writes the result as a table to read.
+// WriteTable writes the result as a table for people.
 func (r *Result) WriteTable(out io.Writer) error {
 	var table strings.Builder
 	row := func(name, format string, args ...any) {
@@ -19,18 +19,20 @@ func (r *Result) WriteTable(out io.Writer) error {
 	row("events", "%d%s, %d captured", r.Events, formatOr("", r.Size, " of %d bytes"), r.Captured)
 	row("deliveries", "%d, %d lost, %s repeated, %s out of order", r.Deliveries, r.Lost,
 		formatOr("-", r.Repeated, "%d"), formatOr("-", r.OutOfOrder, "%d"))
-	row("deliveries a second", "%s", formatOr("-", r.DeliveriesPerSecond, "%.0f"))
-	row("CPU a delivery", "%s in the server, %s in bench", formatOr("-", r.CPUPerDelivery, "%.2f µs"),
+	row("deliveries per second", "%s", formatOr("-", r.DeliveriesPerSecond, "%.0f"))
+	row("CPU per delivery", "%s in the server, %s in bench", formatOr("-", r.CPUPerDelivery, "%.2f µs"),
 		formatOr("-", r.BenchCPUPerDelivery, "%.2f µs"))
 	row("first client after", "%s", r.First)
 	row("last client after", "%s", r.Last)
 	row("first to last client", "%s", r.Spread)
-	row("memory", "%s without clients, %s idle, %s at peak", formatSize(r.Resident.Before), formatSize(r.Resident.Idle), formatSize(r.Resident.Peak))
-	row("memory a connection", "%s idle, %s at peak", formatSize(r.PerClient.Idle), formatSize(r.PerClient.Peak))
-	row("TCP in the kernel", "%s before, %s after (the whole machine, on loopback both ends)", formatSize(r.TCP.Before), formatSize(r.TCP.After))
-	row("ended by the server", "%s", describeCloses(r.Closed, r.Errors))
+	row("memory", "%s without clients, %s idle, %s at peak",
+		formatSize(r.Resident.Before), formatSize(r.Resident.Idle), formatSize(r.Resident.Peak))
+	row("memory per client", "%s idle, %s at peak", formatSize(r.PerClient.Idle), formatSize(r.PerClient.Peak))
+	row("TCP in the kernel", "%s before, %s after (all sockets of this machine)",
+		formatSize(r.TCP.Before), formatSize(r.TCP.After))
+	row("closed by the server", "%s", describeCloses(r.Closed, r.Errors))
 	if r.FirstRejection != "" {
-		row("first refusal", "%s", r.FirstRejection)
+		row("first rejection", "%s", r.FirstRejection)
 	}
 	if r.FirstError != "" {
 		row("first error", "%s", r.FirstError)
@@ -50,15 +52,15 @@ func (q *Quantiles) String() string {
 	return fmt.Sprintf("p50 %v, p99 %v", in(q.P50), in(q.P99))
 }
 
-// or returns the figure in the given format, and none where it was not measured.
-func formatOr[T any](none string, figure *T, format string) string {
-	if figure == nil {
+// formatOr returns the value in this format, or none if it was not measured.
+func formatOr[T any](none string, value *T, format string) string {
+	if value == nil {
 		return none
 	}
-	return fmt.Sprintf(format, *figure)
+	return fmt.Sprintf(format, *value)
 }
 
-// size returns a number of bytes with its unit.
+// formatSize returns a number of bytes with its unit, or "-" if it was not measured.
 func formatSize(n *int64) string {
 	switch {
 	case n == nil:

@@ -5,28 +5,29 @@ import (
 	"time"
 )
 
-// figures are what is measured at one moment. What is not known is nil.
+// usage is the resource usage at one moment. A value that is not known is nil.
 type usage struct {
-	resident, peak *int64         // the server's memory
-	tcp            *int64         // the kernel's
-	cpu, bench     *time.Duration // the server's and this process's CPU time
+	resident, peak *int64         // memory of the server
+	tcp            *int64         // memory of the kernel's TCP sockets
+	cpu, bench     *time.Duration // CPU time of the server and of this process
 }
 
-// measure returns the figures of now; those of the server only if its process is given.
+// measureUsage returns the current usage. The values of the server are known only if server, its process id, is not
+// 0.
 func measureUsage(server int) usage {
-	var f usage
+	var u usage
 	if server != 0 {
-		f.cpu = orNil(process(server).cpuTime())
+		u.cpu = orNil(process(server).cpuTime())
 		if resident, peak, err := process(server).memory(); err == nil {
-			f.resident, f.peak = &resident, &peak
+			u.resident, u.peak = &resident, &peak
 		}
 	}
-	f.bench = orNil(process(os.Getpid()).cpuTime())
-	f.tcp = orNil(tcpMemory())
-	return f
+	u.bench = orNil(process(os.Getpid()).cpuTime())
+	u.tcp = orNil(tcpMemory())
+	return u
 }
 
-// known returns nil for what could not be measured.
+// orNil returns a pointer to value, or nil if err is not nil.
 func orNil[T any](value T, err error) *T {
 	if err != nil {
 		return nil
@@ -34,7 +35,7 @@ func orNil[T any](value T, err error) *T {
 	return &value
 }
 
-// growth returns by how much a figure has grown from a to b, nil if one of them is not known.
+// growth returns b - a, or nil if one of them is not known.
 func growth[T ~int64](a, b *T) *T {
 	if a == nil || b == nil {
 		return nil
@@ -42,7 +43,7 @@ func growth[T ~int64](a, b *T) *T {
 	return new(*b - *a)
 }
 
-// share returns total in parts of n, nil if that is not known.
+// perUnit returns total divided by n, or nil if total is not known or n is 0.
 func perUnit[T ~int64](total *T, n uint64) *float64 {
 	if total == nil || n == 0 {
 		return nil

@@ -1,19 +1,20 @@
-// Package tally counts what becomes of events: which clients got each, when, and how often. It does no I/O and reads
-// no clock; all times count from one moment of the caller's choice.
+// Package stats records the deliveries of events: which clients received each event, when, and how often. It does no
+// I/O and reads no clock. All times are durations since a moment that the caller chooses.
 package stats
 
 import "time"
 
-// event is what became of one event.
+// eventStats records the deliveries of one event.
 type eventStats struct {
-	written     time.Duration // when the write of it began
-	first, last time.Duration // when clients got it; good if got is not 0
-	expected    int           // clients that there were when it was written
-	delivered   int           // clients that got it
-	gone        int           // clients that went away without it
+	written     time.Duration // start of the write
+	first, last time.Duration // first and last delivery; valid if delivered is not 0
+	expected    int           // clients at the time of the write
+	delivered   int           // clients that received the event
+	gone        int           // clients that disconnected before they received the event
 }
 
-// Tally counts for one series of events, which are numbered from 1. The zero value is ready.
+// Recorder records the deliveries of one series of events, which are numbered from 1. The zero value is ready to use.
+// It is not safe for concurrent use.
 type Recorder struct {
 	events     []eventStats // event n is at n-1
 	deliveries uint64
@@ -21,13 +22,12 @@ type Recorder struct {
 	outOfOrder uint64
 }
 
-// Write adds the event that begins to be written now, for so many clients.
+// AddEvent adds the next event, whose write starts now while this number of clients is connected.
 func (t *Recorder) AddEvent(now time.Duration, clients int) {
 	t.events = append(t.events, eventStats{written: now, expected: clients})
 }
 
-// Arrive notes that event n has come to the client of w. An event that has not been written is none of ours, and not
-// counted.
+// AddDelivery records that the client of w has received event n. It ignores an event that was not added.
 func (t *Recorder) AddDelivery(w *Window, n uint32, now time.Duration) {
 	if n == 0 || int64(n) > int64(len(t.events)) {
 		return
@@ -43,8 +43,9 @@ func (t *Recorder) AddDelivery(w *Window, n uint32, now time.Duration) {
 	t.events[n-1].addDelivery(now)
 }
 
-// Overhear notes that something has come to the client of w, one of so many, where others write: it counts as the
-// event behind the one that this client got last, and as written when the first client got it.
+// AddExternal records that the client of w has received an event that others wrote, without a known number. The event
+// counts as the one after the client's newest event. If no client has received that one before, AddExternal adds it,
+// as written now for this number of clients.
 func (t *Recorder) AddExternal(w *Window, now time.Duration, clients int) {
 	if int64(w.newest) == int64(len(t.events)) {
 		t.AddEvent(now, clients)
@@ -52,6 +53,7 @@ func (t *Recorder) AddExternal(w *Window, now time.Duration, clients int) {
 	t.AddDelivery(w, w.newest+1, now)
 }
 
+// addDelivery records one delivery.
 func (e *eventStats) addDelivery(now time.Duration) {
 	if e.delivered == 0 {
 		e.first = now
@@ -60,14 +62,14 @@ func (e *eventStats) addDelivery(now time.Duration) {
 	e.last = now
 }
 
-// Leave notes that the client of w is gone: no newer event is awaited from it.
+// RemoveClient records that the client of w has disconnected, so that Outstanding does not wait for it.
 func (t *Recorder) RemoveClient(w *Window) {
 	if n := len(t.events); n > 0 && !w.has(uint32(n)) {
 		t.events[n-1].gone++
 	}
 }
 
-// Awaits reports whether there are clients that have not got the newest event, and are not gone.
+// Outstanding reports whether a connected client has not received the newest event yet.
 func (t *Recorder) Outstanding() bool {
 	if len(t.events) == 0 {
 		return false
@@ -76,8 +78,8 @@ func (t *Recorder) Outstanding() bool {
 	return e.delivered+e.gone < e.expected
 }
 
-// Len returns how many events there are.
+// Events returns the number of events.
 func (t *Recorder) Events() int { return len(t.events) }
 
-// Deliveries returns how many there are so far.
+// Deliveries returns the number of deliveries, without repeated ones.
 func (t *Recorder) Deliveries() uint64 { return t.deliveries }

@@ -31,36 +31,36 @@ func TestQuantileIsTheNearestRank(t *testing.T) {
 		{hundred, 1, 100},
 	} {
 		if got := stats.Quantile(tc.times, tc.q); got != tc.want {
-			t.Errorf("the quantile %v of %v: got %d, want %d", tc.q, tc.times, got, tc.want)
+			t.Errorf("quantile %v of %v: got %d, want %d", tc.q, tc.times, got, tc.want)
 		}
 	}
 }
 
-func TestAnEventIsAwaitedUntilAllHaveItOrAreGone(t *testing.T) {
+func TestEventIsOutstandingUntilReceivedOrDisconnected(t *testing.T) {
 	var (
 		counts  stats.Recorder
 		clients [3]stats.Window
 	)
 	if counts.Outstanding() {
-		t.Error("something is awaited before anything is written")
+		t.Error("a delivery is outstanding before an event is added")
 	}
 	counts.AddEvent(0, len(clients))
 	counts.AddDelivery(&clients[0], 1, 1)
 	counts.RemoveClient(&clients[1])
 	if !counts.Outstanding() {
-		t.Error("one client's delivery is not awaited")
+		t.Error("the delivery to one client is not outstanding")
 	}
 	counts.AddDelivery(&clients[2], 1, 2)
-	counts.RemoveClient(&clients[0]) // it had got the event
+	counts.RemoveClient(&clients[0]) // it had received the event
 	if counts.Outstanding() {
-		t.Error("more is awaited than can come")
+		t.Error("a delivery is outstanding although none can happen")
 	}
 	if got := counts.Summary(); got.Deliveries != 2 || got.Lost != 1 {
 		t.Errorf("got %+v, want 2 deliveries and 1 lost", got)
 	}
 }
 
-func TestForeignEventsAreNotCounted(t *testing.T) {
+func TestUnknownEventsAreNotCounted(t *testing.T) {
 	var (
 		counts stats.Recorder
 		client stats.Window
@@ -69,12 +69,12 @@ func TestForeignEventsAreNotCounted(t *testing.T) {
 	counts.AddDelivery(&client, 0, 1)
 	counts.AddDelivery(&client, 2, 1)
 	if got := counts.Summary(); got.Deliveries != 0 || got.Repeated != 0 || got.Lost != 1 {
-		t.Errorf("got %+v, want nothing but 1 lost", got)
+		t.Errorf("got %+v, want only 1 lost", got)
 	}
 }
 
-// TestEveryDeliveryIsCountedOnce has events come in any order within the window, some of them several times, and
-// compares with what a set of those that have come says.
+// TestEveryDeliveryIsCountedOnce delivers events in random order within the window, some of them repeatedly, and
+// computes the expected counts with a set.
 func TestEveryDeliveryIsCountedOnce(t *testing.T) {
 	const events, reach = 500, 60
 	for seed := range uint64(50) {
@@ -84,7 +84,7 @@ func TestEveryDeliveryIsCountedOnce(t *testing.T) {
 			client                     stats.Window
 			deliveries, late, repeated uint64
 			newest                     int
-			come                       = make(map[int]bool)
+			received                   = make(map[int]bool)
 		)
 		for range events {
 			counts.AddEvent(0, 1)
@@ -92,7 +92,7 @@ func TestEveryDeliveryIsCountedOnce(t *testing.T) {
 		for range 2 * events {
 			n := min(events, max(1, newest-reach+random.IntN(reach+3)))
 			switch {
-			case come[n]:
+			case received[n]:
 				repeated++
 			case n < newest:
 				late++
@@ -100,18 +100,20 @@ func TestEveryDeliveryIsCountedOnce(t *testing.T) {
 			default:
 				deliveries++
 			}
-			come[n] = true
+			received[n] = true
 			newest = max(newest, n)
 			counts.AddDelivery(&client, uint32(n), 1)
 		}
 		got := counts.Summary()
-		if got.Deliveries != deliveries || got.OutOfOrder != late || got.Repeated != repeated || got.Lost != events-deliveries {
-			t.Errorf("seed %d: got %+v, want %d deliveries, %d out of order, %d repeated", seed, got, deliveries, late, repeated)
+		if got.Deliveries != deliveries || got.OutOfOrder != late || got.Repeated != repeated ||
+			got.Lost != events-deliveries {
+			t.Errorf("seed %d: got %+v, want %d deliveries, %d out of order, %d repeated",
+				seed, got, deliveries, late, repeated)
 		}
 	}
 }
 
-func TestTimesCountFromTheWriteAndOverlapOnce(t *testing.T) {
+func TestTimesStartAtTheWriteAndBusyCountsOverlapsOnce(t *testing.T) {
 	var (
 		counts stats.Recorder
 		a, b   stats.Window
@@ -122,7 +124,7 @@ func TestTimesCountFromTheWriteAndOverlapOnce(t *testing.T) {
 	counts.AddDelivery(&b, 1, 150)
 	counts.AddDelivery(&a, 2, 160)
 	counts.AddDelivery(&b, 2, 170)
-	counts.AddEvent(1000, 2) // nobody gets it
+	counts.AddEvent(1000, 2) // reaches no client
 	counts.AddEvent(2000, 2)
 	counts.AddDelivery(&a, 4, 2005)
 	got := counts.Summary()
@@ -140,7 +142,7 @@ func TestTimesCountFromTheWriteAndOverlapOnce(t *testing.T) {
 	}
 }
 
-func TestWhatIsOverheardCountsByItsOrder(t *testing.T) {
+func TestExternalEventsAreCountedByTheirOrder(t *testing.T) {
 	var (
 		counts stats.Recorder
 		a, b   stats.Window

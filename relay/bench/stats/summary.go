@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// Summary is what a Tally comes to.
+// Summary is the summary of a Recorder.
 type Summary struct {
 	Events     int
-	Captured   int // events that came to at least one client
+	Captured   int // events that reached at least one client
 	Deliveries uint64
-	Lost       uint64 // deliveries that there should have been, too
-	Repeated   uint64
-	OutOfOrder uint64
+	Lost       uint64 // expected deliveries that did not happen
+	Repeated   uint64 // deliveries of an event that the client had received before
+	OutOfOrder uint64 // deliveries of an event after a newer one
 
-	// Busy is for how long at least one event was on its way: from its write to its arrival at the last client.
+	// Busy is the time during which at least one event was being delivered: from its write to its last delivery.
 	Busy time.Duration
 
-	// Of each captured event, in ascending order: the time from its write to the first client and to the last, and
-	// from the first to the last.
+	// First, Last and Spread have one time for each captured event, in ascending order: from the write to the first
+	// delivery, from the write to the last one, and from the first delivery to the last one.
 	First, Last, Spread []time.Duration
 }
 
-// Summary returns what the tally comes to so far.
+// Summary returns the summary of everything recorded so far.
 func (t *Recorder) Summary() Summary {
 	s := Summary{
 		Events:     len(t.events),
@@ -31,7 +31,7 @@ func (t *Recorder) Summary() Summary {
 		Repeated:   t.repeated,
 		OutOfOrder: t.outOfOrder,
 	}
-	end := time.Duration(0) // of what Busy counts so far
+	end := time.Duration(0) // end of the time that Busy counts so far
 	for i := range t.events {
 		e := &t.events[i]
 		s.Lost += uint64(max(0, e.expected-e.delivered))
@@ -51,8 +51,8 @@ func (t *Recorder) Summary() Summary {
 	return s
 }
 
-// RecentLast returns the median time to the last client of the newest events that have reached all of theirs, 0 if
-// there is none. It looks at few.
+// RecentLast returns the median time from the write to the last delivery. It considers the newest 10 events and ignores
+// any that has not reached all clients. It returns 0 if none is left.
 func (t *Recorder) RecentLast() time.Duration {
 	var times []time.Duration
 	for _, e := range t.events[max(0, len(t.events)-10):] {
@@ -64,8 +64,8 @@ func (t *Recorder) RecentLast() time.Duration {
 	return Quantile(times, 0.5)
 }
 
-// Quantile returns the least of the times, which are in ascending order, that at least the share q of them does not
-// exceed (the nearest rank); 0 if there are none.
+// Quantile returns the q-quantile of times by the nearest-rank method: the smallest time that is not below a share of
+// q of all. The times must be in ascending order. It returns 0 if there are none.
 func Quantile(times []time.Duration, q float64) time.Duration {
 	if len(times) == 0 {
 		return 0

@@ -1,22 +1,22 @@
 package stats
 
-// Window is what one client has got: which of the last 64 events up to the newest. It is what IPsec keeps to refuse
-// replayed packets (RFC 4303 §3.4.3).
+// Window records which of the last 64 events one client has received. It is the anti-replay window of IPsec (RFC 4303
+// §3.4.3). The zero value has received none.
 type Window struct {
-	seen   uint64 // bit k: event newest-k has come
-	newest uint32 // 0: none has come
+	seen   uint64 // bit k is set if event newest-k was received
+	newest uint32 // 0 if no event was received
 }
 
-// arrival is what the coming of an event means to one client.
+// order is the order of one delivery relative to the earlier ones of the same client.
 type order uint8
 
 const (
 	inOrder    order = iota
-	outOfOrder       // after a newer one
-	duplicate        // it had come before, or is so old that nobody knows
+	outOfOrder       // after a newer event
+	duplicate        // received before, or too old to tell
 )
 
-// mark notes that event n has come.
+// add records that event n was received.
 func (w *Window) add(n uint32) order {
 	if n > w.newest {
 		w.seen = w.seen<<(n-w.newest) | 1
@@ -31,7 +31,7 @@ func (w *Window) add(n uint32) order {
 	return outOfOrder
 }
 
-// has reports whether event n has come.
+// has reports whether event n was received.
 func (w *Window) has(n uint32) bool {
 	return n <= w.newest && w.seen>>(w.newest-n)&1 != 0
 }

@@ -1,5 +1,5 @@
-// Package wire is a WebSocket client's side of RFC 6455, as bytes: what it says, and what it makes of what it hears,
-// however the network cuts that. It does no I/O, and looks at a message only for the number of its event.
+// Package wsclient encodes and decodes the client's side of a WebSocket connection (RFC 6455). It decodes a stream of
+// bytes that may be split at any position. It does no I/O and reads nothing of a message except the event's number.
 package wsclient
 
 import (
@@ -7,40 +7,41 @@ import (
 	"errors"
 )
 
-// Kind says what an Item is.
+// Kind is the kind of an Item.
 type Kind uint8
 
-// The kinds of items. Pongs are passed over.
+// The kinds of items. Pongs are skipped.
 const (
-	None    Kind = iota // what came ends within something
-	Message             // a whole message has come
-	Ping                // to be answered with Pong of the payload
-	Close               // the server's last word
+	None    Kind = iota // the bytes end within a frame or message
+	Message             // a complete message
+	Ping                // the client must send a pong with the same payload
+	Close               // the last frame of the server
 )
 
-// noStatus is the code of a close frame that has none (RFC 6455 §7.1.5).
+// noStatus is the code of a close frame without a code (RFC 6455 §7.1.5).
 const noStatus = 1005
 
-// Item is one thing that a server has sent.
+// Item is one message or control frame of the server.
 type Item struct {
 	Kind    Kind
-	Number  uint32 // of a message: the number of its event, 0 if there is none; of a close frame: its code
-	Payload []byte // of a ping; good until the next call of Next
+	Number  uint32 // the event's number in a message, 0 if it has none; the code of a close frame
+	Payload []byte // the payload of a ping; valid until the next call of Next
 }
 
-// The ways in which a server can break RFC 6455 at the level of frames. Behind one of them nothing can be understood.
+// These errors are violations of RFC 6455 by the server. The bytes after a violation cannot be decoded.
 var (
-	ErrReserved   = errors.New("a frame with reserved bits set, though no extension was agreed on (RFC 6455 §5.2)")
+	ErrReserved   = errors.New("a frame with reserved bits, although no extension was negotiated (RFC 6455 §5.2)")
 	ErrMasked     = errors.New("a masked frame, which only clients may send (RFC 6455 §5.1)")
 	ErrOpcode     = errors.New("a frame with an unknown opcode (RFC 6455 §5.2)")
-	ErrFragmented = errors.New("a message inside another, or the rest of none (RFC 6455 §5.4)")
+	ErrFragmented = errors.New("a new message inside a fragmented one, or a continuation without one (RFC 6455 §5.4)")
 	ErrControl    = errors.New("a control frame that is fragmented or over 125 bytes (RFC 6455 §5.5)")
 	ErrTooLong    = errors.New("a frame of more than 1 GiB")
 )
 
+// maxFrame bounds the payload of a frame, so that a length fits into 32 bits.
 const maxFrame = 1 << 30
 
-// The first two bytes of a frame (RFC 6455 §5.2).
+// These are the bits of a frame's first two bytes, and the opcodes (RFC 6455 §5.2).
 const (
 	finBit      = 0x80
 	reservedBit = 0x70
@@ -56,18 +57,18 @@ const (
 	opPong         = 0xA
 )
 
-// Reader reads the frames of one server. It keeps no payload of messages, and allocates only where a header or a
-// control frame is cut. The zero value expects the first frame.
+// FrameReader decodes the frames of one server. It keeps no payload of messages, and allocates only if the bytes end
+// within a header or a control frame. The zero value expects the first frame.
 type FrameReader struct {
-	partial   []byte        // a header or control frame of which the rest has not come
-	remaining uint32        // bytes of the frame's payload that have not come
-	inMessage bool          // a message has begun and not ended
-	final     bool          // the frame that has begun is its message's last
-	scanner   numberScanner // of the message that has begun
+	partial   []byte        // the start of an incomplete header or control frame
+	remaining uint32        // bytes missing of the current frame's payload
+	inMessage bool          // a message has started and is not complete
+	final     bool          // the current frame is the last of its message
+	scanner   numberScanner // of the current message
 }
 
-// Next returns the next item in p, and what of p is behind it. Of an item that p does not end, it remembers what it
-// must, and returns Nothing and no rest.
+// Next returns the next item in p and the bytes of p after it. If p ends before the item does, Next keeps the state
+// that it needs and returns None and no bytes; the caller continues with the next bytes.
 func (r *FrameReader) Next(p []byte) (Item, []byte, error) {
 	for len(p) > 0 {
 		if r.remaining > 0 {
@@ -91,14 +92,15 @@ func (r *FrameReader) Next(p []byte) (Item, []byte, error) {
 	return Item{}, nil, nil
 }
 
-// end returns the message that has ended.
+// endMessage returns the message that is complete, and resets the reader for the next one.
 func (r *FrameReader) endMessage() Item {
 	number := r.scanner.number
 	r.inMessage, r.final, r.scanner = false, false, numberScanner{}
 	return Item{Kind: Message, Number: number}
 }
 
-// head returns a whole header, of a control frame with its payload, and what of p is behind it; nil if p ends before.
+// header returns a complete header and the bytes of p after it, or nil if p ends before. The header of a control
+// frame includes its payload.
 func (r *FrameReader) header(p []byte) (header, rest []byte) {
 	if len(r.partial) == 0 && len(p) >= headerLen(p) {
 		n := headerLen(p)
@@ -116,7 +118,8 @@ func (r *FrameReader) header(p []byte) (header, rest []byte) {
 	return header, p
 }
 
-// headLen returns how long the header is that p begins with, as far as p tells; of a control frame, with its payload.
+// headerLen returns the length of the header at the start of p, as far as p determines it. The header of a control
+// frame includes its payload.
 func headerLen(p []byte) int {
 	switch {
 	case len(p) < 2:
@@ -132,7 +135,7 @@ func headerLen(p []byte) int {
 	}
 }
 
-// begin begins the frame of head. It returns an item if that is a control frame.
+// startFrame starts the frame with this header. It returns an item if the frame is a control frame.
 func (r *FrameReader) startFrame(head []byte) (Item, error) {
 	switch opcode := head[0] & opcodeBits; {
 	case head[0]&reservedBit != 0:
@@ -154,6 +157,7 @@ func (r *FrameReader) startFrame(head []byte) (Item, error) {
 	return Item{}, nil
 }
 
+// payloadLen returns the length of a frame's payload.
 func payloadLen(head []byte) uint64 {
 	switch len(head) {
 	case 2 + 8:
@@ -165,7 +169,7 @@ func payloadLen(head []byte) uint64 {
 	}
 }
 
-// control returns what a whole control frame says.
+// parseControl returns the item for a complete control frame, which is None for a pong.
 func parseControl(frame []byte) (Item, error) {
 	if frame[0]&finBit == 0 || frame[1]&lengthBits > 125 {
 		return Item{}, ErrControl
@@ -186,8 +190,8 @@ func parseControl(frame []byte) (Item, error) {
 	}
 }
 
-// AppendPong appends the answer to a ping to p. It is masked, as all that clients send, with zeros: a mask protects
-// proxies from pages, not servers from us (RFC 6455 §10.3).
+// AppendPong appends the pong for a ping with this payload to p. Its mask is zero: clients must mask their frames to
+// protect proxies from the scripts of pages (RFC 6455 §10.3), and this client runs none.
 func AppendPong(p, payload []byte) []byte {
 	p = append(p, finBit|opPong, maskBit|byte(len(payload)), 0, 0, 0, 0)
 	return append(p, payload...)

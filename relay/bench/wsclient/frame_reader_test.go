@@ -12,7 +12,7 @@ import (
 	"wpre-relay/relay/bench/wsclient"
 )
 
-// frame returns a server's frame.
+// frame returns a server's frame with this first byte.
 func frame(first byte, payload string) []byte {
 	p := []byte{first}
 	switch n := len(payload); {
@@ -26,31 +26,31 @@ func frame(first byte, payload string) []byte {
 	return append(p, payload...)
 }
 
-// text returns the message of event n, of about the given length.
+// text returns a message with event n. Its title has this size.
 func text(n, size int) []byte {
 	return frame(0x81, fmt.Sprintf(`{"timestamp": 1, "post_id": %d, "post_title": "%s"}`, n, strings.Repeat("x", size)))
 }
 
-// read reads the pieces and returns what they said, as text.
-func read(pieces ...[]byte) (said []string, err error) {
+// read decodes the pieces and returns their items as text.
+func read(pieces ...[]byte) (items []string, err error) {
 	var r wsclient.FrameReader
 	for _, p := range pieces {
 		for len(p) > 0 {
 			item, rest, err := r.Next(p)
 			if err != nil {
-				return said, err
+				return items, err
 			}
 			if item.Kind != wsclient.None {
-				said = append(said, fmt.Sprintf("%d:%d:%s", item.Kind, item.Number, item.Payload))
+				items = append(items, fmt.Sprintf("%d:%d:%s", item.Kind, item.Number, item.Payload))
 			}
 			p = rest
 		}
 	}
-	return said, nil
+	return items, nil
 }
 
-// everything is a stream with all that a server may send, and what that says.
-func everything(long int) (stream []byte, want []string) {
+// allKinds returns a stream with every kind of frame that a server may send, and its items. One title has size long.
+func allKinds(long int) (stream []byte, want []string) {
 	stream = slices.Concat(
 		text(7, 1), text(8, 90),
 		frame(0x89, "are you there"), frame(0x89, ""), frame(0x8A, "unasked"),
@@ -63,8 +63,8 @@ func everything(long int) (stream []byte, want []string) {
 		"1:4000000:", "3:1001:"}
 }
 
-func TestEverySplitSaysTheSame(t *testing.T) {
-	stream, want := everything(1)
+func TestEverySplitGivesTheSameItems(t *testing.T) {
+	stream, want := allKinds(1)
 	check := func(where string, pieces ...[]byte) {
 		if got, err := read(pieces...); err != nil || !slices.Equal(got, want) {
 			t.Fatalf("%s: got %q, %v, want %q", where, got, err, want)
@@ -79,8 +79,8 @@ func TestEverySplitSaysTheSame(t *testing.T) {
 	}
 }
 
-func TestALongMessageMayComeInManyReads(t *testing.T) {
-	stream, want := everything(192 << 10)
+func TestLongMessageInManyReads(t *testing.T) {
+	stream, want := allKinds(192 << 10)
 	for _, size := range []int{1000, 4096, 64 << 10} {
 		if got, err := read(slices.Collect(slices.Chunk(stream, size))...); err != nil || !slices.Equal(got, want) {
 			t.Errorf("reads of %d: got %q, %v, want %q", size, got, err, want)
@@ -88,7 +88,7 @@ func TestALongMessageMayComeInManyReads(t *testing.T) {
 	}
 }
 
-func TestADeliveryAllocatesNothing(t *testing.T) {
+func TestMessageAllocatesNothing(t *testing.T) {
 	var r wsclient.FrameReader
 	message := text(1, 100)
 	if n := testing.AllocsPerRun(100, func() { r.Next(message) }); n != 0 {
@@ -96,7 +96,7 @@ func TestADeliveryAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestTheNumberIsFound(t *testing.T) {
+func TestFindsEventNumber(t *testing.T) {
 	for message, want := range map[string]uint32{
 		`{"post_id":1}`:                          1,
 		`{"post_id": 12, "x": 3}`:                12,
@@ -108,7 +108,7 @@ func TestTheNumberIsFound(t *testing.T) {
 		`{"post_idx":5,"post_id":6}`:             6,
 		`{"post_title":"\"post_id\":8"}`:         0,
 		`{"x":"\"","post_id":7}`:                 7,
-		strings.Repeat(" ", 300) + `"post_id":1`: 0, // too far behind
+		strings.Repeat(" ", 300) + `"post_id":1`: 0, // beyond scanLimit
 		`hello`:                                  0,
 	} {
 		want := []string{fmt.Sprintf("1:%d:", want)}
@@ -118,7 +118,7 @@ func TestTheNumberIsFound(t *testing.T) {
 	}
 }
 
-func TestABreachOfTheProtocolIsFoundOut(t *testing.T) {
+func TestRejectsProtocolViolations(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		stream []byte
@@ -128,7 +128,7 @@ func TestABreachOfTheProtocolIsFoundOut(t *testing.T) {
 		{"masked", []byte{0x81, 0x81, 1, 2, 3, 4, 5}, wsclient.ErrMasked},
 		{"unknown opcode", frame(0x83, "x"), wsclient.ErrOpcode},
 		{"unknown control opcode", frame(0x8B, "x"), wsclient.ErrOpcode},
-		{"rest of nothing", frame(0x80, "x"), wsclient.ErrFragmented},
+		{"continuation without a message", frame(0x80, "x"), wsclient.ErrFragmented},
 		{"message inside another", slices.Concat(frame(0x01, "x"), frame(0x81, "x")), wsclient.ErrFragmented},
 		{"fragmented ping", frame(0x09, "x"), wsclient.ErrControl},
 		{"long ping", frame(0x89, strings.Repeat("x", 126)), wsclient.ErrControl},
@@ -142,16 +142,16 @@ func TestABreachOfTheProtocolIsFoundOut(t *testing.T) {
 	}
 }
 
-func TestAPongIsMaskedAndRepeatsThePing(t *testing.T) {
+func TestPongIsMaskedAndRepeatsThePing(t *testing.T) {
 	got := wsclient.AppendPong(nil, []byte("hi"))
 	if want := []byte{0x8A, 0x82, 0, 0, 0, 0, 'h', 'i'}; !bytes.Equal(got, want) {
 		t.Errorf("got %x, want %x", got, want)
 	}
 }
 
-// FuzzReader wants any stream to say the same, however it is cut.
-func FuzzReader(f *testing.F) {
-	stream, _ := everything(10)
+// FuzzFrameReader checks that any stream gives the same items when it is split.
+func FuzzFrameReader(f *testing.F) {
+	stream, _ := allKinds(10)
 	f.Add(stream, uint16(1))
 	f.Add([]byte{0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0}, uint16(3))
 	f.Fuzz(func(t *testing.T, stream []byte, size uint16) {

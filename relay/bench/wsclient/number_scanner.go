@@ -2,43 +2,45 @@ package wsclient
 
 import "math"
 
-// lookAt is how many bytes of a message are searched for the event's number. The plugin writes it within the first
-// hundred.
+// scanLimit is the number of bytes of a message that are searched for the event's number. The plugin writes it within
+// the first hundred.
 const scanLimit = 256
 
-// numberKey stands before the event's number, as PHP and the relay write it.
+// numberKey precedes the event's number, as PHP and the relay write it.
 const numberKey = `"post_id":`
 
-// finder finds the number of the event in a message that comes in pieces. The zero value is at a message's begin.
+// numberScanner finds the event's number in a message that arrives in pieces. The zero value is ready for a message.
+// It does not parse JSON: a number inside a nested object before the event's own would be taken.
 type numberScanner struct {
-	number  uint32 // as far as it has been read
-	scanned uint16 // bytes of the message so far, lookAt once the search is over
-	matched uint8  // bytes of numberKey that the last bytes are
+	number  uint32 // the digits so far
+	scanned uint16 // bytes of the message so far; scanLimit when the search is over
+	matched uint8  // length of the prefix of numberKey that the last bytes match
 }
 
-// look goes on with the next piece of the message.
-func (f *numberScanner) scan(p []byte) {
-	for _, b := range p[:min(len(p), scanLimit-int(f.scanned))] {
-		f.scanned++
+// scan continues with the next piece of the message.
+func (s *numberScanner) scan(p []byte) {
+	for _, b := range p[:min(len(p), scanLimit-int(s.scanned))] {
+		s.scanned++
 		switch {
-		case f.matched < uint8(len(numberKey)):
-			f.match(b)
-		case '0' <= b && b <= '9' && f.number < math.MaxUint32/10:
-			f.number = f.number*10 + uint32(b-'0')
-		case f.number != 0 || b > ' ':
-			f.scanned = scanLimit
+		case s.matched < uint8(len(numberKey)):
+			s.match(b)
+		case '0' <= b && b <= '9' && s.number < math.MaxUint32/10:
+			s.number = s.number*10 + uint32(b-'0')
+		case s.number != 0 || b > ' ':
+			s.scanned = scanLimit
 			return
 		}
 	}
 }
 
-func (f *numberScanner) match(b byte) {
+// match advances matched by one byte of the message.
+func (s *numberScanner) match(b byte) {
 	switch b {
-	case numberKey[f.matched]:
-		f.matched++
+	case numberKey[s.matched]:
+		s.matched++
 	case '"':
-		f.matched = 1
+		s.matched = 1
 	default:
-		f.matched = 0
+		s.matched = 0
 	}
 }

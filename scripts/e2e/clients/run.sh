@@ -1,26 +1,16 @@
 #!/usr/bin/env bash
-# Tests the relay's binary with clients of others' making, under faults and in a browser: run.sh [BINARY]. Without BINARY
-# it builds one. Needs node with npm, and Chromium; where they are missing it skips the test, or fails if CI=true. As root
-# on Debian it installs chromium. RESTARTS and SEED set how often the relay is ended, and how it happens.
+# Tests the relay with Chromium and with clients from npm: the browser client, the status page, and delivery under
+# faults.
+#   scripts/e2e/clients/run.sh [BINARY]
+# Without BINARY it builds the relay with the race detector. RESTARTS is the number of times that the relay is ended
+# (default: 200), SEED the seed of the random choices. It needs Chromium, and node with npm. As root on Debian it
+# installs chromium. It skips the test if a program is missing; with CI=true it fails.
 set -euo pipefail
-cd "$(dirname "$0")"
-
-skip() {
-	echo "SKIP: $*"
-	[[ ${CI:-} != true ]] || exit 1
-	exit 0
-}
-
-if (($# > 0)); then
-	binary=$(cd "$OLDPWD" && realpath "$1")
-fi
-if ! command -v chromium >/dev/null && ((EUID == 0)) && [[ -f /etc/debian_version ]]; then
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
-fi
-for need in chromium node npm; do
-	command -v "$need" >/dev/null || skip "$need is not installed"
-done
+binary=
+[[ -z ${1:-} ]] || binary=$(realpath "$1")
+cd "$(dirname "$0")/../../.."
+. scripts/ci/lib.sh
+require "clients in a browser and from npm" chromium node npm
 
 work=$(mktemp -d)
 child=
@@ -33,15 +23,15 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-if [[ -z ${binary:-} ]]; then
+if [[ -z $binary ]]; then
 	binary=$work/wpre-relay
-	(cd ../../.. && go build -race -o "$binary" .)
+	go build -race -o "$binary" .
 fi
-npm ci --silent --no-audit --no-fund --prefer-offline --prefix ..
+npm_install scripts/e2e
 
 run() { # run SCRIPT ARGUMENT...
 	printf -- '-- %s\n' "$1"
-	node "$@" &
+	node "scripts/e2e/clients/$1" "${@:2}" &
 	child=$!
 	wait "$child"
 	child=

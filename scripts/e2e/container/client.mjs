@@ -1,5 +1,5 @@
-// Prints what a WebSocket server sends, one message a line: client.mjs URL. Standard error says when the connection
-// is open and with which code it closed. 
+// Prints the messages of a WebSocket server, one per line: client.mjs URL. On standard error it reports when the connection
+// is open and the code with which it closes.
 import { WebSocket } from 'ws';
 
 const ws = new WebSocket(process.argv[2]);

@@ -1,10 +1,10 @@
 <?php
-// Writes events as the plugin does: plugin.php ROOT FIRST COUNT GAP_MS [companion], where ROOT is WordPress's own; with
-// the word companion, as that does. Each event goes to standard output too, as the line that a client is to receive.
+// Writes events as the plugin does: plugin.php ROOT FIRST COUNT GAP_MS [companion]. ROOT is WordPress's root directory. With
+// the word companion it writes through the companion's outbox. It prints each event as a client must receive it.
 [, $root, $first, $count, $gap] = $argv;
 $companion = ($argv[5] ?? '') === 'companion';
 if ($companion) {
-    // Of WordPress, what the companion needs for its outbox.
+    // The parts of WordPress that the outbox needs.
     define('ABSPATH', $root);
     function add_action() {}
     function add_filter() {}
@@ -29,7 +29,7 @@ for ($id = (int) $first; $id < $first + $count; $id++) {
     $contents = json_encode($event, JSON_PRETTY_PRINT);
     if ($companion) {
         $outbox = new WPRE_Relay_Outbox($dir, 0644);
-        $outbox->add($contents) && $outbox->replace($path, $contents) || exit("the outbox fails\n");
+        $outbox->add($contents) && $outbox->replace($path, $contents) || exit("plugin.php: the outbox rejects an event\n");
         $outbox->close();
     } else {
         $file = fopen($path, 'w');

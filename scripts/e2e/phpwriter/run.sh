@@ -1,26 +1,13 @@
 #!/usr/bin/env bash
-# Tests the relay's binary against PHP, which writes events as the plugin does, and the WebSocket client of npm's ws:
-# run.sh [BINARY]. Without BINARY it builds one. Needs php and node with npm; where they are missing it skips the test,
-# or fails if CI=true. As root on Debian it installs php-cli.
+# Tests the relay between PHP processes, which write events as the plugin does, and WebSocket clients from npm's ws.
+#   scripts/e2e/phpwriter/run.sh [BINARY]
+# Without BINARY it builds the relay. It needs php, and node with npm. As root on Debian it installs php-cli. It skips
+# the test if a program is missing; with CI=true it fails.
 set -euo pipefail
-cd "$(dirname "$0")"
-
-skip() {
-	echo "SKIP: $*"
-	[[ ${CI:-} != true ]] || exit 1
-	exit 0
-}
-
-if (($# > 0)); then
-	binary=$(cd "$OLDPWD" && realpath "$1")
-fi
-if ! command -v php >/dev/null && ((EUID == 0)) && [[ -f /etc/debian_version ]]; then
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends php-cli >/dev/null
-fi
-for need in php node npm; do
-	command -v "$need" >/dev/null || skip "$need is not installed"
-done
+[[ -z ${1:-} ]] || RELAY_BINARY=$(realpath "$1")
+cd "$(dirname "$0")/../../.."
+. scripts/ci/lib.sh
+require "PHP writers" php node npm
 
 work=$(mktemp -d)
 child=
@@ -33,12 +20,9 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-if [[ -z ${binary:-} ]]; then
-	binary=$work/wpre-relay
-	(cd ../../.. && go build -o "$binary" .)
-fi
-npm ci --silent --no-audit --no-fund --prefer-offline --prefix ..
-node check.mjs "$binary" "$work" &
+build_relay "$work/wpre-relay"
+npm_install scripts/e2e
+node scripts/e2e/phpwriter/check.mjs "$work/wpre-relay" "$work" &
 child=$!
 status=0
 wait "$child" || status=$?

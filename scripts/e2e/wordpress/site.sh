@@ -1,36 +1,30 @@
-# Sourced by e2e.sh: a WordPress site below $work, of Debian's packages, with processes and configurations of its own. Nothing of
-# what the machine itself runs is touched.
+# Functions for e2e.sh: a WordPress site in $work, built from Debian's packages, with its own processes and
+# configuration. They do not touch the services of the machine.
 
+# as_site COMMAND... runs the command as the user of the web server.
 as_site() { setpriv --reuid=www-data --regid=www-data --clear-groups --reset-env "$@"; }
 
-within() { # within SECONDS COMMAND...: waits until the command succeeds.
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		((SECONDS < end)) || return 1
-		sleep 0.05
-	done
-}
-
-start() { # start NAME COMMAND...: in the background, until the script ends; its output goes to logs/NAME.
+# start NAME COMMAND... runs the command in the background until the script ends. Its output goes to logs/NAME.
+start() {
 	"${@:2}" >"$work/logs/$1" 2>&1 &
 	pids+=($!)
 }
 
+# start_database starts MariaDB on a socket in $work, with an empty database "wordpress".
 start_database() {
 	mkdir "$work/database"
 	chown www-data: "$work/database"
-	mariadb-install-db --no-defaults --user=www-data --datadir="$work/database" --auth-root-authentication-method=normal \
-		--skip-test-db --cross-bootstrap >"$work/logs/mariadb-install-db" 2>&1
-	# It lives as long as the test: nothing of it need survive a power cut.
-	start mariadbd mariadbd --no-defaults --user=www-data --datadir="$work/database" --socket="$work/database/socket" --skip-networking \
-		--pid-file="$work/database/pid" --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --innodb-use-native-aio=0 \
-		--skip-log-bin --character-set-server=utf8mb4
+	mariadb-install-db --no-defaults --user=www-data --datadir="$work/database" \
+		--auth-root-authentication-method=normal --skip-test-db --cross-bootstrap >"$work/logs/mariadb-install-db" 2>&1
+	# The data need not survive the test, so it is not synced to the disk.
+	start mariadbd mariadbd --no-defaults --user=www-data --datadir="$work/database" --socket="$work/database/socket" \
+		--skip-networking --pid-file="$work/database/pid" --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 \
+		--innodb-use-native-aio=0 --skip-log-bin --character-set-server=utf8mb4
 	within 30 mariadb --no-defaults --socket="$work/database/socket" -e 'CREATE DATABASE wordpress'
 }
 
-# The web server lists folders, as many do.
-start_web_server() { # start_web_server PORT
+# start_web_server PORT starts nginx and php-fpm. Like many servers, nginx lists directories.
+start_web_server() {
 	cat >"$work/php-fpm.conf" <<-END
 		[global]
 		error_log = $work/logs/php-fpm
@@ -41,7 +35,7 @@ start_web_server() { # start_web_server PORT
 		listen.owner = www-data
 		pm = static
 		pm.max_children = 8
-		; Plugins come and go here.
+		; The tests install and remove plugins while PHP runs.
 		php_admin_value[opcache.revalidate_freq] = 0
 	END
 	cat >"$work/nginx.conf" <<-END
@@ -57,7 +51,7 @@ start_web_server() { # start_web_server PORT
 			proxy_temp_path $work/nginx/proxy;
 			scgi_temp_path $work/nginx/scgi;
 			uwsgi_temp_path $work/nginx/uwsgi;
-			large_client_header_buffers 4 64k; # for the numbers of 500 posts
+			large_client_header_buffers 4 64k; # a bulk edit of 500 posts has all their ids in its URL
 			server {
 				listen 127.0.0.1:$1;
 				root $work/site;
@@ -78,13 +72,15 @@ start_web_server() { # start_web_server PORT
 	within 30 test -S "$work/php.socket"
 }
 
-make_site() { # make_site URL PLUGIN
+# make_site URL PLUGIN installs WordPress in $work/site with this plugin. The web server does not serve $work/notes,
+# where PHP writes its notes for the tests.
+make_site() {
 	cp -rL /usr/share/wordpress "$work/site"
 	rm "$work/site/wp-config.php"
 	cp -r "$2" "$work/site/wp-content/plugins/wp-realtime-events"
 	mkdir "$work/site/wp-content/mu-plugins"
-	cp e2e/wordpress/witness.php "$work/site/wp-content/mu-plugins"
-	mkdir "$work/notes" # what PHP writes, and the web server does not serve
+	cp scripts/e2e/wordpress/witness.php "$work/site/wp-content/mu-plugins"
+	mkdir "$work/notes"
 	echo '{}' >"$work/constants.json"
 	cat >"$work/site/wp-config.php" <<-END
 		<?php
@@ -100,7 +96,7 @@ make_site() { # make_site URL PLUGIN
 		define( 'WP_DEBUG_DISPLAY', false );
 		define( 'WP_DEBUG_LOG', '$work/notes/php.log' );
 		define( 'DISABLE_WP_CRON', true );
-		define( 'WP_CRON_LOCK_TIMEOUT', 0 ); // One that died does not keep the next waiting.
+		define( 'WP_CRON_LOCK_TIMEOUT', 0 ); // A run that was killed does not block the next one.
 		define( 'WPRE_E2E_NOTES', '$work/notes/saves' );
 		foreach ( json_decode( file_get_contents( '$work/constants.json' ), true ) as \$name => \$value ) {
 			define( \$name, \$value );
@@ -110,5 +106,5 @@ make_site() { # make_site URL PLUGIN
 		require_once ABSPATH . 'wp-settings.php';
 	END
 	chown -R www-data: "$work/site" "$work/notes"
-	as_site php e2e/wordpress/site.php "$work/site" install "$1"
+	as_site php scripts/e2e/wordpress/site.php "$work/site" install "$1"
 }
