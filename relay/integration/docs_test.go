@@ -11,28 +11,27 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"wpre-relay/relay/sharedlog/enginetest"
+	"wpre-relay/relay/testwait"
 )
 
-// elsewhere are the commands of the documents that this test does not run, and what does.
-var elsewhere = map[string]string{
-	"go run . demo":                    "TestTheDemoShowsEvents",
-	"scripts/test.sh":                  "it runs this",
-	"go build -o":                      "program",
-	"docker compose":                   "scripts/container.sh, with podman in its place",
+// skippedCommands are the beginnings of the commands that TestDocumentedCommandsRun skips, with the reason or the
+// test that covers them.
+var skippedCommands = map[string]string{
+	"go run . demo":                    "TestDemoPrintsEvents",
+	"scripts/test.sh":                  "runs this test",
+	"go build -o":                      "TestMain",
+	"docker compose":                   "scripts/container.sh, with podman",
 	"wpre-relay bench":                 "TestBenchMeasuresAnyServer",
-	"openssl rand -hex 32 > secret":    "its result is made here",
-	`kill "$(lsof`:                     "TestUpgradingFromTheNodeServer",
-	"rm -r websocket-server":           "TestUpgradingFromTheNodeServer",
-	"wpre-relay tail \"ws://localhost": "TestWhoMayListenAndSeesWhat",
+	"openssl rand -hex 32 > secret":    "the test writes this file",
+	`kill "$(lsof`:                     "TestUpgradeFromNodeServer",
+	"rm -r websocket-server":           "TestUpgradeFromNodeServer",
+	"wpre-relay tail \"ws://localhost": "TestFilterAppliesToLiveResumeAndHistory",
 }
 
-var blocks = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
-
-// documents returns the paths of the README and the documents, relative to the repository's root.
-func documents(t *testing.T) []string {
+// documentPaths returns the paths of the README and the documents, relative to the root of the repository.
+func documentPaths(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob(fromRoot("scripts/docs/*.md"))
 	if err != nil || len(files) == 0 {
@@ -45,16 +44,22 @@ func documents(t *testing.T) []string {
 	return paths
 }
 
-// commandsOf returns the commands that a document shows, each in one line.
-func commandsOf(t *testing.T, path string) (commands []string) {
+// readDocument returns the text of a file that is given relative to the root of the repository.
+func readDocument(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(fromRoot(path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, block := range blocks.FindAllStringSubmatch(string(text), -1) {
-		joined := strings.ReplaceAll(block[1], "\\\n", " ")
-		for line := range strings.Lines(joined) {
+	return string(text)
+}
+
+// commandsIn returns the commands that a document shows in blocks of sh, each in one line.
+func commandsIn(t *testing.T, path string) (commands []string) {
+	t.Helper()
+	block := regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+	for _, match := range block.FindAllStringSubmatch(readDocument(t, path), -1) {
+		for line := range strings.Lines(strings.ReplaceAll(match[1], "\\\n", " ")) {
 			command, _, _ := strings.Cut(strings.TrimSpace(line), "  #")
 			if command = strings.TrimSpace(command); command != "" {
 				commands = append(commands, command)
@@ -64,71 +69,8 @@ func commandsOf(t *testing.T, path string) (commands []string) {
 	return commands
 }
 
-// TestTheDocumentsCommandsRun runs each command of the README and the documents as it stands there, but for the places that it
-// names: the site, the host and the ports are others here.
-func TestTheDocumentsCommandsRun(t *testing.T) {
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newSite(t)
-	p := s.start()
-	s.write(1)
-	front := newFront(t, p.address, throughNginx)
-	broker := enginetest.Redis(t).Address
-	for _, document := range documents(t) {
-		for _, command := range commandsOf(t, document) {
-			if runsElsewhere(command) {
-				continue
-			}
-			t.Run(document+"/"+command, func(t *testing.T) {
-				dir := t.TempDir()
-				if err := os.WriteFile(filepath.Join(dir, "secret"), []byte(strings.Repeat("0123456789abcdef", 4)), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				replaced := strings.NewReplacer("/var/www/html", newSite(t).root, "www.example.com", "www.example.test", "http://www.example.test", "https://www.example.test",
-					"10.0.0.5:6379", broker, "localhost:8080", p.address, "127.0.0.1:8080", "127.0.0.1:0", " &", "").Replace(command)
-				ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
-				defer cancel()
-				run := exec.CommandContext(ctx, "bash", "-c", "exec "+replaced)
-				run.Dir = dir
-				run.Env = append(os.Environ(), front.env...)
-				run.Env = append(run.Env, "PATH="+filepath.Dir(path)+":"+os.Getenv("PATH"), "WPRE_RELAY_STATE_DIR="+dir, "WPRE_RELAY_ADMIN_LISTEN=127.0.0.1:0", "WPRE_RELAY_IDLE=1s")
-				if !strings.Contains(replaced, "--listen") {
-					run.Env = append(run.Env, "WPRE_RELAY_LISTEN=127.0.0.1:0")
-				}
-				goesOn := regexp.MustCompile(`^wpre-relay (--watch|--broker|--publish-token|tail)`).MatchString(replaced)
-				if !goesOn {
-					text, err := run.CombinedOutput()
-					if code := run.ProcessState.ExitCode(); code != 0 && !(strings.Contains(replaced, " check ") && code == 1) {
-						t.Errorf("%v\n%s", err, text)
-					}
-					return
-				}
-				says, err := run.StderrPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := run.Start(); err != nil {
-					t.Fatal(err)
-				}
-				var said strings.Builder
-				for lines := bufio.NewScanner(says); lines.Scan(); {
-					said.WriteString(lines.Text() + "\n")
-					if strings.Contains(lines.Text(), "browsers connect here") || strings.Contains(lines.Text(), `"connected"`) {
-						run.Process.Signal(os.Interrupt)
-					}
-				}
-				if err := run.Wait(); err != nil {
-					t.Errorf("%v\n%s", err, said.String())
-				}
-			})
-		}
-	}
-}
-
-func runsElsewhere(command string) bool {
-	for prefix := range elsewhere {
+func isSkipped(command string) bool {
+	for prefix := range skippedCommands {
 		if strings.HasPrefix(command, prefix) {
 			return true
 		}
@@ -136,108 +78,113 @@ func runsElsewhere(command string) bool {
 	return false
 }
 
-// TestWhatTheDocumentsSayToPasteIsWhatCheckSays compares the web servers' lines, which TestWhatCheckSaysToPasteWorks tries.
-func TestWhatTheDocumentsSayToPasteIsWhatCheckSays(t *testing.T) {
-	text, err := os.ReadFile(fromRoot("scripts/docs/proxies.md"))
+// TestDocumentedCommandsRun runs each command of the README and the documents. It replaces only the site, the hosts
+// and the ports that they name.
+func TestDocumentedCommandsRun(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := s.start()
+	s.write(1)
+	broker := enginetest.Redis(t).Address
+	environment := append(os.Environ(), startNginx(t, r.address)...)
+	environment = append(environment, "PATH="+filepath.Dir(binaryPath)+":"+os.Getenv("PATH"),
+		"WPRE_RELAY_ADMIN_LISTEN=127.0.0.1:0", "WPRE_RELAY_IDLE=1s")
+	for _, document := range documentPaths(t) {
+		for _, command := range commandsIn(t, document) {
+			if isSkipped(command) {
+				continue
+			}
+			t.Run(document+"/"+command, func(t *testing.T) {
+				places := strings.NewReplacer("/var/www/html", newSite(t).root,
+					"www.example.com", "www.example.test", "http://www.example.test", "https://www.example.test",
+					"10.0.0.5:6379", broker, "localhost:8080", r.address, "127.0.0.1:8080", "127.0.0.1:0", " &", "")
+				runDocumented(t, places.Replace(command), environment)
+			})
+		}
+	}
+}
+
+// serving matches the commands that run until they are interrupted.
+var serving = regexp.MustCompile(`^wpre-relay (--watch|--broker|--publish-token|tail)`)
+
+// runDocumented runs a command in a directory of its own, with the file secret in it. It interrupts a command that
+// serves when that is ready. Check may exit with 1, because the site is not a complete WordPress.
+func runDocumented(t *testing.T, command string, environment []string) {
+	t.Helper()
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "secret"), strings.Repeat("0123456789abcdef", 4))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testwait.Limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c", "exec "+command)
+	cmd.Dir, cmd.Env = dir, append(environment, "WPRE_RELAY_STATE_DIR="+dir)
+	if !strings.Contains(command, "--listen") {
+		cmd.Env = append(cmd.Env, "WPRE_RELAY_LISTEN=127.0.0.1:0")
+	}
+	if serving.MatchString(command) {
+		interruptWhenReady(t, cmd)
+		return
+	}
+	text, err := cmd.CombinedOutput()
+	status := cmd.ProcessState.ExitCode()
+	if status != 0 && (status != 1 || !strings.Contains(command, " check ")) {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// interruptWhenReady runs a command, interrupts it when its log shows that it serves or is connected, and expects
+// exit status 0.
+func interruptWhenReady(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden, err := os.ReadFile(fromRoot("testdata/check/proxy-no-upgrade.golden"))
-	if err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := make(map[string]bool)
-	for line := range strings.Lines(strings.ReplaceAll(string(golden), "/bare", "/ws")) {
-		lines[strings.TrimSpace(line)] = true
+	var log strings.Builder
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		log.WriteString(lines.Text() + "\n")
+		if strings.Contains(lines.Text(), "browsers connect here") || strings.Contains(lines.Text(), `"connected"`) {
+			cmd.Process.Signal(os.Interrupt)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, log.String())
+	}
+}
+
+// TestDocumentedProxyLinesMatchCheck compares the lines for web servers with those of check, which
+// TestPastedLinesWork tries out.
+func TestDocumentedProxyLinesMatchCheck(t *testing.T) {
+	t.Parallel()
+	text := readDocument(t, "scripts/docs/proxies.md")
+	shown := make(map[string]bool)
+	output := readDocument(t, "testdata/check/proxy-no-upgrade.golden")
+	for line := range strings.Lines(strings.ReplaceAll(output, "/bare", "/ws")) {
+		shown[strings.TrimSpace(line)] = true
 	}
 	for _, language := range []string{"nginx", "apache", "caddy"} {
-		block := regexp.MustCompile("(?s)```" + language + "\n(.*?)```").FindStringSubmatch(string(text))
+		block := regexp.MustCompile("(?s)```" + language + "\n(.*?)```").FindStringSubmatch(text)
 		if block == nil {
 			t.Fatalf("no lines for %s", language)
 		}
 		for line := range strings.Lines(block[1]) {
 			line = strings.TrimSpace(line)
-			if !lines[line] && !strings.Contains(line, "realtime-events") && line != "Require all denied" && line != "</Location>" {
-				t.Errorf("%s: check does not say %q", language, line)
+			hidesEventFile := strings.Contains(line, "realtime-events") || line == "Require all denied" || line == "</Location>"
+			if !shown[line] && !hidesEventFile {
+				t.Errorf("%s: check does not show %q", language, line)
 			}
 		}
 	}
 }
 
-// TestUpgradingFromTheNodeServer takes its port over, by the lines of the document.
-func TestUpgradingFromTheNodeServer(t *testing.T) {
-	for _, need := range []string{"node", "lsof"} {
-		if _, err := exec.LookPath(need); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skip("SKIPPED: ", err)
-		}
-	}
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newSite(t)
-	address := enginetest.FreePort(t)
-	_, port, _ := strings.Cut(address, ":")
-	old := exec.Command("node", "-e", `require("http").createServer().listen(+process.argv[1], "127.0.0.1", () => console.log("listening"))`, port)
-	said, err := old.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := old.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { old.Process.Kill(); old.Wait() })
-	if _, err := bufio.NewReader(said).ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "websocket-server"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	var script strings.Builder
-	for _, command := range commandsOf(t, "scripts/docs/upgrading.md") {
-		switch {
-		case strings.HasPrefix(command, "kill"): // who types this is slower than the server's end
-			command += "; while lsof -ti tcp:8080 -s tcp:listen; do sleep 0.01; done"
-		case strings.HasPrefix(command, "wpre-relay --watch"):
-			command += " until wpre-relay healthcheck; do sleep 0.01; done"
-		case strings.HasPrefix(command, "wpre-relay check"):
-			command += " || [ $? = 1 ]"
-		case strings.HasPrefix(command, "wpre-relay tail"):
-			command = "(" + command + ` & tail=$!; until grep -q '"connected"' log; do sleep 0.01; done; printf '{"timestamp":7}' >` + s.file + `; until grep -q '"timestamp":7' out; do sleep 0.01; done; kill -INT $tail)`
-		}
-		script.WriteString(command + "\n")
-	}
-	script.WriteString("kill -INT %1; wait\n")
-	replaced := strings.NewReplacer("/var/www/html", s.root, "tcp:8080", "tcp:"+port, "localhost:8080", address, "http://www.example.com", "http://127.0.0.1:1").Replace(script.String())
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
-	defer cancel()
-	run := exec.CommandContext(ctx, "bash", "-ec", "exec >out 2>log\n"+replaced)
-	run.Dir, run.WaitDelay = dir, time.Second
-	run.Env = append(os.Environ(), "PATH="+filepath.Dir(path)+":"+os.Getenv("PATH"), "WPRE_RELAY_STATE_DIR="+s.state, "WPRE_RELAY_ADMIN_LISTEN=127.0.0.1:0", "WPRE_RELAY_LISTEN="+address)
-	err = run.Run()
-	out, _ := os.ReadFile(filepath.Join(dir, "out"))
-	log, _ := os.ReadFile(filepath.Join(dir, "log"))
-	if err != nil || !strings.Contains(string(out), `{"timestamp":7}`) {
-		t.Errorf("%v\n%s\n%s\n%s", err, replaced, out, log)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "websocket-server")); err == nil {
-		t.Error("the old server's folder is still there")
-	}
-}
-
-// TestTheDocumentsLinksLead wants them to lead somewhere, as far as that is in the repository.
-func TestTheDocumentsLinksLead(t *testing.T) {
+// TestDocumentLinksResolve checks the links to files of the repository.
+func TestDocumentLinksResolve(t *testing.T) {
+	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
-	for _, document := range documents(t) {
-		text, err := os.ReadFile(fromRoot(document))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, match := range link.FindAllStringSubmatch(string(text), -1) {
+	for _, document := range documentPaths(t) {
+		for _, match := range link.FindAllStringSubmatch(readDocument(t, document), -1) {
 			if strings.Contains(match[1], "://") {
 				continue
 			}

@@ -11,92 +11,92 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 )
 
-func TestSignalsTellClientsWhy(t *testing.T) {
-	for signal, want := range map[os.Signal]websocket.StatusCode{
-		os.Interrupt:    websocket.StatusGoingAway,
+func TestSignalSelectsCloseCode(t *testing.T) {
+	for signal, want := range map[syscall.Signal]websocket.StatusCode{
+		syscall.SIGINT:  websocket.StatusGoingAway,
 		syscall.SIGTERM: websocket.StatusServiceRestart,
 	} {
-		s := newSite(t)
-		p := s.start()
-		conn := p.dial()
-		s.write(1)
-		expect(t, conn, document(1))
-		closed := make(chan error, 1)
-		go func() {
-			_, _, err := conn.Read(context.Background())
-			closed <- err
-		}()
-		if status := p.stop(signal); status != 0 {
-			t.Errorf("%v: exit status %d", signal, status)
-		}
-		if err := <-closed; websocket.CloseStatus(err) != want {
-			t.Errorf("%v: closed with %v, want %v", signal, err, want)
-		}
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			r := s.start()
+			conn := r.dial()
+			s.write(1)
+			expect(t, conn, document(1))
+			closed := make(chan error, 1)
+			go func() {
+				_, _, err := conn.Read(context.Background())
+				closed <- err
+			}()
+			if status := r.stop(signal); status != 0 {
+				t.Errorf("exit status %d", status)
+			}
+			if err := <-closed; websocket.CloseStatus(err) != want {
+				t.Errorf("closed with %v, want %v", err, want)
+			}
+		})
 	}
 }
 
-func TestASecondRelayOnTheSameFileRefuses(t *testing.T) {
+func TestSecondRelayOnSameFileExits(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
-	p := s.start()
-	text, status := output(t, command(t, "--watch", s.file, "--state-dir", s.state, "--listen", "127.0.0.1:0", "--admin-listen", "off"))
-	if status != 1 || !strings.Contains(text, "in use by another wpre-relay") || !strings.Contains(text, fmt.Sprint(p.cmd.Process.Pid)) {
+	r := s.start()
+	text, status := run(t, relayCommand(t, "--watch", s.file, "--state-dir", s.state))
+	pid := fmt.Sprint(r.cmd.Process.Pid)
+	if status != 1 || !strings.Contains(text, "in use by another wpre-relay") || !strings.Contains(text, pid) {
 		t.Errorf("exit status %d:\n%s", status, text)
 	}
 }
 
-func TestTheFirstLogSaysWhatAndHowAndWhere(t *testing.T) {
+func TestLogNamesFileModeAndStateAtStart(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
-	p := s.start()
-	if got := p.logged("watching", "path"); got != s.file {
+	r := s.start()
+	if got := r.logged("watching", "path"); got != s.file {
 		t.Errorf("watching %s, want %s", got, s.file)
 	}
-	if got := p.logged("watching", "mode"); got != "inotify" && got != "polling" {
+	if got := r.logged("watching", "mode"); got != "inotify" && got != "polling" {
 		t.Errorf("mode %s", got)
 	}
-	if got := p.logged("remembering what was sent", "state"); !strings.HasPrefix(got, s.state) {
+	if got := r.logged("remembering what was sent", "state"); !strings.HasPrefix(got, s.state) {
 		t.Errorf("state in %s, want it below %s", got, s.state)
 	}
 }
 
-func TestNothingLeaksWhenClientsComeAndGo(t *testing.T) {
-	s := newSite(t)
-	p := s.start()
-	before := p.descriptors()
+func TestClosedClientsLeakNoDescriptors(t *testing.T) {
+	t.Parallel()
+	r := newSite(t).start()
+	before := r.descriptors()
 	for n := range 300 {
-		conn, _, err := websocket.Dial(t.Context(), "ws://"+p.address, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := r.dial()
 		if n%2 == 0 {
 			conn.CloseNow()
 		} else {
 			conn.Close(websocket.StatusNormalClosure, "")
 		}
 	}
-	for deadline := time.Now().Add(patience); p.status().Server.Clients > 0 || p.descriptors() > before+2; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d clients and %d descriptors are left, before there were %d", p.status().Server.Clients, p.descriptors(), before)
-		}
-	}
+	r.waitForClients(0)
+	r.waitForDescriptors(before + 2)
 }
 
-// TestPermissionDeniedThenGranted runs the relay as nobody, since root may read everything.
-func TestPermissionDeniedThenGranted(t *testing.T) {
+// TestReadsEventFileOncePermissionIsGranted runs the relay as nobody, since root may read every file.
+func TestReadsEventFileOncePermissionIsGranted(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
-	cmd := command(t, "--watch", s.root, "--state-dir", s.state, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json")
+	cmd := relayCommand(t, "--watch", s.root, "--state-dir", s.state)
 	if os.Getuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		runAsNobody(cmd)
 		for dir := s.root; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 			if err := os.Chmod(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := errors.Join(os.Mkdir(s.state, 0o700), os.Chown(s.state, 65534, 65534)); err != nil {
+		if err := errors.Join(os.Mkdir(s.state, 0o700), os.Chown(s.state, nobody, nobody)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -104,9 +104,9 @@ func TestPermissionDeniedThenGranted(t *testing.T) {
 	if err := os.Chmod(s.file, 0); err != nil {
 		t.Fatal(err)
 	}
-	p := launch(t, cmd)
-	p.logged("the event file cannot be read; run the relay as a user who may, or mend its mode", "uid")
-	conn := p.dial()
+	r := start(t, cmd)
+	r.logged("the event file cannot be read; run the relay as a user who may, or mend its mode", "uid")
+	conn := r.dial()
 	if err := os.Chmod(s.file, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -15,99 +15,113 @@ import (
 	"wpre-relay/schema"
 )
 
-// companion writes events as the companion in WordPress does: into the outbox, which it begins anew at 1000 lines, and
-// then into the plugin's file.
+// outboxName is the name of the companion's outbox without its suffix.
+const outboxName = "events-0123456789abcdef"
+
+// companion writes events as the companion in WordPress does: into the outbox, which it rotates every 1000 lines, and
+// then into the event file.
 type companion struct {
 	site *site
-	last int
+	last int // number of the last event
 }
 
-func (c *companion) outbox(kind string) string {
-	return filepath.Join(filepath.Dir(c.site.file), "events-0123456789abcdef"+kind)
+// outbox returns the path of the outbox with a suffix.
+func (c *companion) outbox(suffix string) string {
+	return filepath.Join(filepath.Dir(c.site.file), outboxName+suffix)
 }
 
+// write writes the next event.
 func (c *companion) write() {
 	c.site.t.Helper()
 	c.last++
-	stamp := schema.Stamp{Position: schema.Position{Epoch: "5f3a9c01", Seq: uint64(c.last)}, Time: time.Now().UTC().Truncate(time.Microsecond)}
-	line := schema.Line{Stamp: stamp, Document: []byte(document(c.last))}.Append(nil)
-	var rotated error
-	if c.last%1000 == 0 {
-		rotated = os.Rename(c.outbox(".ndjson"), c.outbox(".1.ndjson"))
+	line := schema.Line{
+		Stamp: schema.Stamp{
+			Position: schema.Position{Epoch: "5f3a9c01", Seq: uint64(c.last)},
+			Time:     time.Now().UTC().Truncate(time.Microsecond),
+		},
+		Document: []byte(document(c.last)),
 	}
-	outbox, err := os.OpenFile(c.outbox(".ndjson"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	err := errors.Join(
+		c.rotate(),
+		appendFile(c.outbox(".ndjson"), line.Append(nil)),
+		os.WriteFile(c.outbox(".tmp"), line.Document, 0o644),
+		os.Rename(c.outbox(".tmp"), c.site.file),
+	)
 	if err != nil {
-		c.site.t.Fatal(err)
-	}
-	_, err = outbox.Write(line)
-	err = errors.Join(rotated, err, outbox.Close(), os.WriteFile(c.outbox(".tmp"), []byte(document(c.last)), 0o644), os.Rename(c.outbox(".tmp"), c.site.file))
-	if err != nil {
-		c.site.t.Fatal(err)
+		c.site.t.Error(err)
 	}
 }
 
-// TestEveryEventOfTheOutboxComesOnceHoweverTheRelayDies kills the relay at random moments, and leaves it down for others.
-func TestEveryEventOfTheOutboxComesOnceHoweverTheRelayDies(t *testing.T) {
+// rotate renames the outbox if it has 1000 lines.
+func (c *companion) rotate() error {
+	if c.last%1000 != 0 {
+		return nil
+	}
+	return os.Rename(c.outbox(".ndjson"), c.outbox(".1.ndjson"))
+}
+
+// appendFile appends bytes to a file, which it creates if necessary.
+func appendFile(path string, bytes []byte) error {
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(bytes)
+	return errors.Join(err, file.Close())
+}
+
+// writeFor writes events for a random time below the limit.
+func (c *companion) writeFor(limit time.Duration) {
+	for deadline := time.Now().Add(rand.N(limit)); time.Now().Before(deadline); {
+		c.write()
+	}
+}
+
+// TestKilledRelayDeliversEachOutboxEventOnce kills the relay at random moments and leaves it down while more events
+// are written.
+func TestKilledRelayDeliversEachOutboxEventOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	c := &companion{site: s}
-	c.write() // a relay that remembers nothing begins with the newest
-	until := func(ms int) {
-		for deadline := time.Now().Add(time.Duration(rand.IntN(ms)) * time.Millisecond); time.Now().Before(deadline); {
-			c.write()
-		}
-	}
+	c.write() // a relay without a state begins with the newest event
 	for range 25 {
-		p := s.start()
-		until(30)
-		p.stop(syscall.SIGKILL)
-		until(10)
+		r := s.start()
+		c.writeFor(30 * time.Millisecond)
+		r.stop(syscall.SIGKILL)
+		c.writeFor(10 * time.Millisecond)
 	}
-	p := s.start()
-	conn := p.dial()
+	r := s.start()
+	conn := r.dial()
 	for range 2 {
 		c.write()
 	}
-	expect(t, conn, document(c.last), s.documents(c.last)...)
+	expect(t, conn, document(c.last), documents(c.last)...)
 	conn.CloseNow()
-	p.stop(syscall.SIGTERM)
+	r.stop(syscall.SIGTERM)
 	events := s.journal()
 	for i, event := range events {
 		if event != i+1 {
-			t.Fatalf("event %d comes as the %d.", event, i+1)
+			t.Fatalf("record %d holds event %d", i+1, event)
 		}
 	}
 	if len(events) != c.last {
-		t.Errorf("the last event is %d, want %d", len(events), c.last)
+		t.Errorf("%d events in the journal, want %d", len(events), c.last)
 	}
 }
 
-// documents returns those of events 1 to n.
-func (s *site) documents(n int) (all []string) {
-	for i := range n {
-		all = append(all, document(i+1))
-	}
-	return all
-}
-
-// TestTheCompanionComesAndGoes installs the companion, removes it with its outbox, and without, while the relay runs.
-func TestTheCompanionComesAndGoes(t *testing.T) {
+// TestCompanionIsInstalledAndRemovedWhileRunning alternates between events with and without the companion, and
+// removes its outbox in between.
+func TestCompanionIsInstalledAndRemovedWhileRunning(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	c := &companion{site: s}
 	conn := s.start().dial()
-	next := func(write func()) {
-		t.Helper()
-		write()
-		expect(t, conn, document(c.last))
-	}
-	plain := func() { c.last++; s.write(c.last) }
+	plugin := func() { c.last++; s.write(c.last) }
 	for range 3 {
-		next(plain)
-		next(plain)
-		next(c.write)
-		next(c.write)
-		next(plain)
-		next(c.write)
-		next(plain)
+		for _, write := range []func(){plugin, plugin, c.write, c.write, plugin, c.write, plugin} {
+			write()
+			expect(t, conn, document(c.last))
+		}
 		if err := os.Remove(c.outbox(".ndjson")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(err)
 		}

@@ -5,6 +5,8 @@ package integration_test
 import (
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -12,12 +14,13 @@ import (
 	"github.com/coder/websocket"
 )
 
-func TestWhatChangedWhileTheRelayWasDownIsSentOnce(t *testing.T) {
+func TestEventWrittenWhileDownIsSentOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.write(1)
 	first := s.start()
 	conn := first.dial()
-	expect(t, conn, document(1)) // the first start relays what is there
+	expect(t, conn, document(1)) // the first start relays the event that is there
 	conn.CloseNow()
 	if status := first.stop(syscall.SIGTERM); status != 0 {
 		t.Errorf("exit status %d", status)
@@ -30,45 +33,47 @@ func TestWhatChangedWhileTheRelayWasDownIsSentOnce(t *testing.T) {
 	third := s.start()
 	conn = third.dial()
 	s.write(3)
-	expect(t, conn, document(3)) // and not 2 again
+	expect(t, conn, document(3)) // event 2 is not sent again
 }
 
-func TestAPageThatComesLateGetsNothingOld(t *testing.T) {
+func TestNewClientGetsNoOldEventsWithoutCatchUp(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.write(1)
-	p := s.start("--catch-up", "0")
-	conn := p.dial()
+	r := s.start("--catch-up", "0")
+	conn := r.dial()
 	s.write(2)
 	expect(t, conn, document(2))
 }
 
-// TestNothingIsSentTwiceHoweverTheRelayDies kills the relay at random moments under a stream of writes. What the
-// journals of all runs hold is in order and without repetition, and the numbers have no gap.
-func TestNothingIsSentTwiceHoweverTheRelayDies(t *testing.T) {
+// TestKilledRelayRepeatsNoEvent kills the relay at random moments while events are written. The journal then holds
+// the events in order, without repetition, and its sequence numbers have no gap.
+func TestKilledRelayRepeatsNoEvent(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	const kills = 25
 	last := 0
 	for range kills {
-		p := s.start()
-		deadline := time.Now().Add(time.Duration(rand.IntN(30)) * time.Millisecond)
+		r := s.start()
+		deadline := time.Now().Add(rand.N(30 * time.Millisecond))
 		for time.Now().Before(deadline) {
 			last++
 			s.write(last)
 		}
-		p.stop(syscall.SIGKILL)
+		r.stop(syscall.SIGKILL)
 	}
-	p := s.start()
-	conn := p.dial()
+	r := s.start()
+	conn := r.dial()
 	last++
 	s.write(last)
-	expect(t, conn, document(last), document(last-1)) // the one before may be found at the start
+	expect(t, conn, document(last), document(last-1)) // the relay may find event last-1 at its start
 	conn.CloseNow()
-	p.stop(syscall.SIGTERM)
+	r.stop(syscall.SIGTERM)
 
 	var event int
 	for _, next := range s.journal() {
 		if next <= event {
-			t.Fatalf("event %d comes behind event %d", next, event)
+			t.Fatalf("event %d follows event %d", next, event)
 		}
 		event = next
 	}
@@ -77,28 +82,29 @@ func TestNothingIsSentTwiceHoweverTheRelayDies(t *testing.T) {
 	}
 }
 
-// TestThePluginsPageIsServedAcrossARestart has pages of one browser that know nothing but their cookie.
-func TestThePluginsPageIsServedAcrossARestart(t *testing.T) {
-	for name, signal := range map[string]syscall.Signal{"graceful": syscall.SIGTERM, "killed": syscall.SIGKILL} {
+// TestResumeCookieDeliversMissedEvents connects two tabs of a browser that sends nothing but its cookie.
+func TestResumeCookieDeliversMissedEvents(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"stopped": syscall.SIGTERM, "killed": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newSite(t)
-			p := s.start("--resume-cookie")
-			first, cookie := page(t, p, "")
-			second, _ := page(t, p, cookie)
+			r := s.start("--resume-cookie")
+			first, cookie := dialTab(r, "")
+			second, _ := dialTab(r, cookie)
 			s.write(1)
 			tabs := []*websocket.Conn{first, second}
 			for _, tab := range tabs {
 				expect(t, tab, document(1))
 				tab.CloseRead(t.Context()) // answers the close frame
 			}
-			p.stop(signal)
+			r.stop(signal)
 			s.write(2)
-			p = s.start("--resume-cookie", "--listen", p.address)
+			r = s.start("--resume-cookie", "--listen", r.address)
 			s.write(3)
 			for range tabs {
-				tab, again := page(t, p, cookie)
+				tab, again := dialTab(r, cookie)
 				if again != cookie {
-					t.Errorf("the browser with %s is called %s", cookie, again)
+					t.Errorf("the browser with cookie %s gets %s", cookie, again)
 				}
 				expect(t, tab, document(2))
 				expect(t, tab, document(3))
@@ -107,17 +113,31 @@ func TestThePluginsPageIsServedAcrossARestart(t *testing.T) {
 	}
 }
 
-// page connects as the plugin's page does, whose browser has a cookie, and returns which it has then.
-func page(t *testing.T, p *process, cookie string) (*websocket.Conn, string) {
-	t.Helper()
-	options := &websocket.DialOptions{HTTPHeader: http.Header{"Cookie": {cookie}}}
-	conn, response, err := websocket.Dial(t.Context(), "ws://"+p.address, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.CloseNow() })
+// dialTab connects as the plugin's page does in a browser that has a cookie, and returns the cookie that it has then.
+func dialTab(r *relay, cookie string) (*websocket.Conn, string) {
+	r.t.Helper()
+	conn, response := r.dialWith("/", http.Header{"Cookie": {cookie}})
 	for _, set := range response.Cookies() {
 		cookie = set.Name + "=" + set.Value
 	}
 	return conn, cookie
+}
+
+// TestTailResumesAfterKill kills the relay below the command tail and writes an event while it is down.
+func TestTailResumesAfterKill(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.write(1)
+	r := s.start()
+	_, lines := startTail(t, "--last", "1", r.address)
+	for n := 1; n <= 4; n++ {
+		if n > 1 {
+			r.stop(os.Kill)
+			s.write(n)
+			r = s.start("--listen", r.address)
+		}
+		if got, err := lines.ReadString('\n'); err != nil || strings.TrimSpace(got) != document(n) {
+			t.Fatalf("tail prints %q, %v, want %s", got, err, document(n))
+		}
+	}
 }

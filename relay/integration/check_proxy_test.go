@@ -1,0 +1,199 @@
+//go:build linux
+
+package integration_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// proxyCases are calls of check with nginx in front of a relay. The output for each is in testdata/check.
+var proxyCases = []struct {
+	name, site, url string
+	idle            string
+	status          int
+}{
+	{name: "proxy-fine", site: "https://www.example.test/good/", url: "wss://www.example.test/ws", idle: "1s"},
+	{name: "proxy-no-upgrade", url: "wss://www.example.test/bare", status: 1},
+	{name: "proxy-impatient", url: "wss://www.example.test/hasty", idle: "20s", status: 1},
+	{name: "proxy-without-relay", url: "wss://www.example.test/nowhere", status: 1},
+	{name: "proxy-not-the-relay", url: "wss://www.example.test/plain/", status: 1},
+	{name: "proxy-redirect", url: "wss://www.example.test/moved", status: 1},
+	{name: "wrong-origin", site: "https://other.example.test/good/", url: "wss://www.example.test/ws", status: 1},
+	{name: "mixed-content", site: "https://www.example.test", status: 1},
+	{name: "visitors-own-machine", site: "https://www.example.test/local/", url: "wss://www.example.test/ws", status: 1},
+	{name: "plugin-not-active", site: "https://www.example.test/plain/"},
+	{name: "certificate", url: "wss://third.example.test/ws", status: 1},
+	{name: "no-tls", url: "wss://RELAY", status: 1},
+}
+
+// TestCheckReportsFaultsOfProxy is not parallel: the output contains the seconds after which nginx cut a connection.
+func TestCheckReportsFaultsOfProxy(t *testing.T) {
+	r := newSite(t).start()
+	environment := startNginx(t, r.address)
+	for _, tc := range proxyCases {
+		t.Run(tc.name, func(t *testing.T) {
+			args := []string{"check", "--listen", "off", "--admin-listen", "off", "--idle", "0"}
+			for flag, value := range map[string]string{"--site": tc.site, "--url": tc.url, "--idle": tc.idle} {
+				if value != "" {
+					args = append(args, flag, strings.ReplaceAll(value, "RELAY", r.address))
+				}
+			}
+			cmd := command(t, args...)
+			cmd.Env = append(cmd.Env, environment...)
+			text, status := run(t, cmd)
+			if status != tc.status {
+				t.Errorf("exit status %d, want %d:\n%s", status, tc.status, text)
+			}
+			golden(t, tc.name, text, r.address, "127.0.0.1:NNNNN")
+		})
+	}
+}
+
+// finding is a part of the output of check --json.
+type finding struct {
+	Check, Level, Text string
+	Paste              []struct{ Where, Lines string }
+}
+
+// TestIdleConnectionSurvivesNginx sends no event for 70 s. By default nginx closes a connection that is idle for 60
+// s.
+func TestIdleConnectionSurvivesNginx(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: takes 70 s")
+	}
+	t.Parallel()
+	r := newSite(t).start()
+	cmd := command(t, "check", "--listen", "off", "--admin-listen", "off", "--url", "wss://www.example.test/ws",
+		"--idle", "70s", "--json")
+	cmd.Env = append(cmd.Env, startNginx(t, r.address)...)
+	out, err := cmd.Output()
+	var findings []finding
+	if err := errors.Join(err, json.Unmarshal(out, &findings)); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, f := range findings {
+		if f.Check == "idle" && f.Level == "ok" && strings.Contains(f.Text, "1m10s") {
+			return
+		}
+	}
+	t.Errorf("got %s", out)
+}
+
+// pasteServers are web servers, with PASTE for the lines that check shows for them and ROOT for the site.
+var pasteServers = map[string]webServer{
+	"nginx": nginx("listen ADDRESS; root ROOT; PASTE"),
+	"Apache": {
+		program: "apache2", args: []string{"-X", "-f", "DIR/config"},
+		config: `ServerName localhost
+ServerRoot DIR
+PidFile DIR/pid
+ErrorLog DIR/log
+Mutex file:DIR
+Listen ADDRESS
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule dir_module /usr/lib/apache2/modules/mod_dir.so
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
+LoadModule proxy_wstunnel_module /usr/lib/apache2/modules/mod_proxy_wstunnel.so
+User www-data
+DocumentRoot ROOT
+PASTE`,
+	},
+	"Caddy": {
+		program: "caddy", args: []string{"run", "--adapter", "caddyfile", "--config", "DIR/config"},
+		config: `{
+	admin off
+	auto_https off
+	storage file_system DIR
+}
+http://ADDRESS {
+	root * ROOT
+	file_server
+PASTE}
+`,
+	},
+}
+
+// TestPastedLinesWork puts the lines that check shows into web servers. Behind each, check then finds no fault.
+func TestPastedLinesWork(t *testing.T) {
+	t.Parallel()
+	r := newSite(t).start()
+	paste := pastedLines(t, r)
+	root := newStaticSite(t)
+	for name, server := range pasteServers {
+		t.Run(name, func(t *testing.T) {
+			server.config = strings.NewReplacer("ROOT", root, "PASTE", paste[name]).Replace(server.config)
+			address := server.start(t, t.TempDir(), func(address string) bool {
+				return statusOf("http://"+address+"/") == http.StatusOK
+			})
+			if got := statusOf("http://" + address + eventsDir + "/latest_event.json"); got != http.StatusForbidden {
+				t.Errorf("the event file: %d, want 403", got)
+			}
+			text, status := run(t, command(t, "check", "--site", "http://"+address, "--url", "ws://"+address+"/bare",
+				"--idle", "1s", "--listen", "off", "--admin-listen", "off"))
+			for _, want := range []string{"OK    connection:", "OK    origin:", "OK    idle:", "OK    event file:"} {
+				if !strings.Contains(text, want) {
+					t.Errorf("exit status %d, no %s:\n%s", status, want, text)
+				}
+			}
+		})
+	}
+}
+
+// pastedLines returns the lines that check shows for each web server, for a proxy that passes no upgrade and a site
+// that serves the event file.
+func pastedLines(t *testing.T, r *relay) map[string]string {
+	t.Helper()
+	environment := startNginx(t, r.address)
+	lines := make(map[string]string)
+	for _, args := range [][]string{{"--url", "wss://www.example.test/bare"}, {"--site", "https://www.example.test"}} {
+		cmd := command(t, append([]string{"check", "--json", "--listen", r.address, "--admin-listen", "off", "--idle", "0"},
+			args...)...)
+		cmd.Env = append(cmd.Env, environment...)
+		out, _ := cmd.Output() // exits with 1
+		var findings []finding
+		if err := json.Unmarshal(out, &findings); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range findings {
+			for _, paste := range f.Paste {
+				server, _, _ := strings.Cut(strings.TrimPrefix(paste.Where, "For "), ",")
+				lines[server] += paste.Lines + "\n"
+			}
+		}
+	}
+	return lines
+}
+
+// newStaticSite creates a site with an event file that every user may read.
+func newStaticSite(t *testing.T) (root string) {
+	t.Helper()
+	root, err := os.MkdirTemp("/tmp", "wpre-site-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(root) })
+	if err := os.Chmod(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(root, eventsDir, "latest_event.json"), `{"timestamp":1}`)
+	writeFile(t, filepath.Join(root, "index.html"), "a site")
+	return root
+}
+
+// statusOf returns the status of a GET request, or 0 if it fails.
+func statusOf(url string) int {
+	response, err := http.Get(url)
+	if err != nil {
+		return 0
+	}
+	response.Body.Close()
+	return response.StatusCode
+}
