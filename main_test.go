@@ -62,6 +62,7 @@ func TestImportsFollowTheFlow(t *testing.T) {
 		"relay/companion":            {},
 		"relay/fanout":               {"relay/eventlog", "schema"},
 		"relay/fanout/fanouttest":    {},
+		"relay/testwait":             {},
 		"relay/throttle":             {},
 		"relay/security/token":       {"relay/watchedfile"},
 		"relay/config":               {"relay/sharedlog/broker", "relay/security/filter", "relay/security/clientaddr", "relay/security/origin"},
