@@ -105,7 +105,7 @@ func TestReadsEventFileOncePermissionIsGranted(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := start(t, cmd)
-	r.logged("the event file cannot be read; run the relay as a user who may, or mend its mode", "uid")
+	r.logged("event file not readable, run the relay as a user with read permission or change the file's mode", "uid")
 	conn := r.dial()
 	if err := os.Chmod(s.file, 0o644); err != nil {
 		t.Fatal(err)
