@@ -25,7 +25,7 @@ func TestUpgradeFromNodeServer(t *testing.T) {
 	startNodeServer(t, port)
 	s := newSite(t)
 	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "websocket-server", "server.js"), "")
+	writeFile(t, filepath.Join(dir, "wordpress-websocket-server", "server.js"), "")
 	script := strings.NewReplacer("/var/www/html", s.root, "tcp:8080", "tcp:"+port, "localhost:8080", address,
 		"http://www.example.com", "http://127.0.0.1:1").Replace(upgradeScript(t, s.file))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*testwait.Limit)
@@ -40,7 +40,7 @@ func TestUpgradeFromNodeServer(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), `{"timestamp":7}`) {
 		t.Errorf("%v\n%s\n%s\n%s", err, script, out, log)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "websocket-server")); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, "wordpress-websocket-server")); err == nil {
 		t.Error("the directory of the Node server still exists")
 	}
 }
@@ -69,7 +69,7 @@ func startNodeServer(t *testing.T, port string) {
 func upgradeScript(t *testing.T, eventFile string) string {
 	t.Helper()
 	var script strings.Builder
-	for _, command := range commandsIn(t, "scripts/docs/upgrading.md") {
+	for _, command := range commandsIn(t, "scripts/docs/migrating.md") {
 		switch {
 		case strings.HasPrefix(command, "kill"):
 			command += "; while lsof -ti tcp:8080 -s tcp:listen; do sleep 0.01; done"
