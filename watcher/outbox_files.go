@@ -14,7 +14,7 @@ import (
 // maxRefreshes limits how often one read lists the outbox's files again because one was renamed or replaced.
 const maxRefreshes = 10
 
-// isOutboxName reports whether name is that of an outbox file: events-KEY.ndjson, or events-KEY.1.ndjson for the file
+// isOutboxName reports whether name is an outbox file's name: events-KEY.ndjson, or events-KEY.1.ndjson for the file
 // before the last rotation. KEY is the companion's secret.
 func isOutboxName(name string) bool {
 	return strings.HasPrefix(name, "events") && strings.HasSuffix(name, ".ndjson")

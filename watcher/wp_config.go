@@ -49,7 +49,7 @@ func configuredWPContent(config, dir string) (contents []string) {
 }
 
 // evalPHPPath returns the value of a PHP expression for a path, or "" if it has other operands than phpPathPart
-// matches. home is the directory of the file with the expression, and dir that of WordPress.
+// matches. home is the directory of the file with the expression, and dir is WordPress's directory.
 func evalPHPPath(expression, home, dir string) (path string) {
 	for rest := dirOfFile.ReplaceAllString(expression, "__DIR__"); ; {
 		part := phpPathPart.FindString(rest)

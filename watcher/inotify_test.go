@@ -1,0 +1,102 @@
+//go:build linux
+
+package watcher_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"wpre-relay/watcher"
+)
+
+func TestPollsUntilAnInotifyInstanceIsFree(t *testing.T) {
+	p := newPlayer(t)
+	release := takeInotifyInstances(t)
+	lines := make(chan string, 100)
+	p.opts.Logger = slog.New(slog.NewTextHandler(lineWriter(lines), nil))
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	status := p.watcher.Status()
+	if status.Mode != watcher.Polling || !strings.Contains(status.Reason, "fs.inotify.max_user_instances") {
+		t.Errorf("status %+v, want polling because no instance is left", status)
+	}
+	if line := <-lines; !strings.Contains(line, "mode=polling") || !strings.Contains(line, "max_user_instances") {
+		t.Errorf("the log lacks the mode or the reason: %s", line)
+	}
+	for i := range 3 {
+		text := fmt.Sprintf(`{"timestamp":%d}`, i)
+		if err := errors.Join(writeAsPlugin(p.file, text), p.want(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release()
+	if err := p.do("mode", "inotify"); err != nil {
+		t.Errorf("after instances were released: %v", err)
+	}
+	if err := errors.Join(writeAsPlugin(p.file, `{"timestamp":9}`), p.want(`{"timestamp":9}`)); err != nil {
+		t.Error(err)
+	}
+}
+
+// takeInotifyInstances opens inotify instances until none is left for the user. release closes them.
+func takeInotifyInstances(t *testing.T) (release func()) {
+	var taken []int
+	release = func() {
+		for _, fd := range taken {
+			unix.Close(fd)
+		}
+		taken = nil
+	}
+	t.Cleanup(release)
+	for {
+		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+		if errors.Is(err, syscall.EMFILE) {
+			return release
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, fd)
+	}
+}
+
+// lineWriter sends each line of a log to a channel.
+type lineWriter chan<- string
+
+func (w lineWriter) Write(line []byte) (int, error) {
+	w <- string(line)
+	return len(line), nil
+}
+
+// TestOverflowIsCountedAndTheNewestContentRead causes more notifications, while the handler is blocked, than the kernel
+// queues.
+func TestOverflowIsCountedAndTheNewestContentRead(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || limit > 100_000 {
+		t.Skipf("the kernel queues %s notifications", text)
+	}
+	p := newBlockedPlayer(t)
+	p.write(0, 0)
+	<-p.entered
+	p.write(1, limit)
+	p.resume <- struct{}{}
+	p.expect(limit)
+	if err := p.until("an overflow", func(s watcher.Status) bool { return s.Overflows > 0 }); err != nil {
+		t.Error(err)
+	}
+	p.write(limit+1, limit+1)
+	p.expect(limit + 1)
+}
