@@ -4,6 +4,7 @@ package integration_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -62,5 +63,28 @@ func TestDocumentedSettingsAreValid(t *testing.T) {
 	cmd.Env = append(cmd.Env, strings.Fields(block[1])...)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// TestArchitectureNamesEachPackage compares the table of packages with the packages that exist.
+func TestArchitectureNamesEachPackage(t *testing.T) {
+	t.Parallel()
+	text := readDocument(t, "scripts/docs/architecture.md")
+	listing, err := exec.Command("go", "list", "wpre-relay/relay/...", "wpre-relay/schema", "wpre-relay/watcher").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exists := make(map[string]bool)
+	for path := range strings.FieldsSeq(string(listing)) {
+		name := strings.TrimPrefix(path, "wpre-relay/")
+		exists[name] = true
+		if !strings.Contains(text, "`"+name+"`") {
+			t.Errorf("architecture.md does not name package %s", name)
+		}
+	}
+	for _, match := range regexp.MustCompile("`(relay/[a-z/]+)`").FindAllStringSubmatch(text, -1) {
+		if name := strings.TrimSuffix(match[1], "/"); !exists[name] {
+			t.Errorf("architecture.md names package %s, which does not exist", name)
+		}
 	}
 }
