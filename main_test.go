@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// mainVariable makes the test binary run the program in place of the tests.
+// mainVariable makes the test binary run the program instead of the tests.
 const mainVariable = "WPRE_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -31,82 +31,200 @@ func TestBinaryStarts(t *testing.T) {
 	}
 }
 
-// TestImportsFollowTheFlow holds the architecture: which of our packages may import which.
-func TestImportsFollowTheFlow(t *testing.T) {
-	allowed := map[string][]string{
-		"schema":  {},
-		"watcher": {},
-		"relay":   {"schema", "relay/eventlog", "relay/security/filter"},
-		"relay/server": {"schema", "relay/client", "relay/eventlog", "relay/fanout", "relay/listener", "relay/security/access",
-			"relay/security/clientaddr", "relay/security/filter", "relay/security/origin", "relay/throttle"},
-		"relay/listener": {"relay/security/clientaddr", "relay/throttle", "relay/watchedfile"},
-		"relay/app": {"relay", "relay/admin", "relay/listener", "relay/server", "relay/sharedlog/broker", "relay/config", "relay/eventlog", "relay/security/access", "relay/security/clientaddr", "relay/security/filter", "relay/security/origin",
-			"relay/security/token", "relay/sharedlog", "relay/systemd", "relay/webhook"},
-		"relay/security/access":      {"relay/security/filter", "relay/throttle", "relay/security/token"},
-		"relay/check":                {"relay/security/origin", "schema"},
-		"relay/admin":                {"relay", "relay/server", "relay/eventlog", "relay/sharedlog"},
-		"relay/webhook":              {"relay/throttle"},
-		"relay/sharedlog":            {"relay/eventlog", "schema"},
-		"relay/sharedlog/enginetest": {"relay/sharedlog"},
-		"relay/sharedlog/broker":     {"relay/sharedlog/redislog", "relay/sharedlog/natslog", "relay/sharedlog/kafkalog", "relay/sharedlog/amqplog", "relay/sharedlog"},
-		"relay/sharedlog/redislog":   {"relay/eventlog", "relay/sharedlog"},
-		"relay/sharedlog/natslog":    {"relay/sharedlog"},
-		"relay/sharedlog/kafkalog":   {"relay/sharedlog"},
-		"relay/sharedlog/amqplog":    {"relay/eventlog", "relay/sharedlog"},
-		"relay/eventlog":             {"schema"},
-		"relay/security/filter":      {"schema", "relay/eventlog", "relay/throttle"},
-		"relay/security/clientaddr":  {},
-		"relay/watchedfile":          {},
-		"relay/security/origin":      {},
-		"relay/client":               {},
-		"relay/companion":            {},
-		"relay/fanout":               {"relay/eventlog", "schema"},
-		"relay/fanout/fanouttest":    {},
-		"relay/testwait":             {},
-		"relay/throttle":             {},
-		"relay/security/token":       {"relay/watchedfile"},
-		"relay/config":               {"relay/sharedlog/broker", "relay/security/filter", "relay/security/clientaddr", "relay/security/origin"},
-		"relay/cli": {"relay/bench", "relay/check", "relay/companion", "relay/config", "relay/demo", "relay/listener",
-			"relay/security/clientaddr", "relay/security/filter", "relay/security/origin", "relay/security/token", "relay/tail"},
-		"relay/demo":        {},
-		"relay/integration": {},
-		"relay/systemd":     {},
-		"relay/tail":        {},
+// flow lists each package with all packages of this module that it imports. An import may only name a package that is
+// listed above, so nothing imports back up. Tests may import what is listed above their package, and the package.
+const flow = `
+	# Helpers of tests
+	relay/testwait
+	relay/fanout/fanouttest
 
-		"relay/bench":          {"relay/bench/stats", "relay/bench/wsclient"},
-		"relay/bench/stats":    {},
-		"relay/bench/wsclient": {},
+	# Capture: event file and outbox. The watcher knows no event, the schema does no I/O.
+	schema
+	watcher
+
+	# Order and keep: the log of one relay, or a stream that relays share over a broker
+	relay/eventlog: schema
+	relay/sharedlog: relay/eventlog schema
+	relay/sharedlog/enginetest: relay/sharedlog
+	relay/sharedlog/redislog: relay/eventlog relay/sharedlog
+	relay/sharedlog/natslog: relay/sharedlog
+	relay/sharedlog/kafkalog: relay/sharedlog
+	relay/sharedlog/amqplog: relay/eventlog relay/sharedlog
+	relay/sharedlog/broker: relay/sharedlog relay/sharedlog/amqplog relay/sharedlog/kafkalog relay/sharedlog/natslog
+		relay/sharedlog/redislog
+
+	# Decide: deduplicate, filter, append
+	relay/throttle
+	relay/security/filter: relay/eventlog relay/throttle schema
+	relay: relay/eventlog relay/security/filter schema
+
+	# Deliver: from the log to the clients
+	relay/fanout: relay/eventlog schema
+
+	# Serve: sockets, then who may connect, then HTTP
+	relay/watchedfile
+	relay/security/clientaddr
+	relay/security/origin
+	relay/security/token: relay/watchedfile
+	relay/security/access: relay/security/filter relay/security/token relay/throttle
+	relay/listener: relay/security/clientaddr relay/throttle relay/watchedfile
+	relay/client
+	relay/server: relay/client relay/eventlog relay/fanout relay/listener relay/security/access
+		relay/security/clientaddr relay/security/filter relay/security/origin relay/throttle schema
+
+	# Operate
+	relay/admin: relay relay/server relay/sharedlog
+	relay/systemd
+	relay/webhook: relay/throttle
+
+	# Compose: settings, then the parts in order
+	relay/config: relay/security/clientaddr relay/security/filter relay/security/origin relay/sharedlog/broker
+	relay/app: relay relay/admin relay/config relay/eventlog relay/listener relay/security/access
+		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/server
+		relay/sharedlog relay/sharedlog/broker relay/systemd relay/webhook
+
+	# Commands
+	relay/bench/stats
+	relay/bench/wsclient
+	relay/bench: relay/bench/stats relay/bench/wsclient
+	relay/check: relay/security/origin schema
+	relay/companion
+	relay/demo
+	relay/tail
+	relay/cli: relay/bench relay/check relay/companion relay/config relay/demo relay/listener
+		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/tail
+
+	main: relay relay/admin relay/app relay/cli relay/config schema watcher
+	relay/integration
+`
+
+// testHelpers are imported by tests and by each other only.
+var testHelpers = []string{"relay/testwait", "relay/fanout/fanouttest", "relay/sharedlog/enginetest"}
+
+// libraries are imported by these packages only, so that each can be replaced in one place.
+var libraries = map[string][]string{
+	"github.com/alecthomas/kong":     {"relay/cli"},
+	"github.com/fsnotify/fsnotify":   {"watcher", "relay/integration"},
+	"github.com/redis/go-redis":      {"relay/sharedlog/redislog", "relay/integration"},
+	"github.com/nats-io/nats.go":     {"relay/sharedlog/natslog"},
+	"github.com/twmb/franz-go":       {"relay/sharedlog/kafkalog", "relay/integration"},
+	"github.com/rabbitmq/":           {"relay/sharedlog/amqplog"},
+	"github.com/prometheus/":         {"relay/admin"},
+	"github.com/pires/go-proxyproto": {"relay/listener"},
+}
+
+// parseFlow returns the position of each package in flow, and the imports that it lists.
+func parseFlow() (position map[string]int, listed map[goImport]bool) {
+	position, listed = make(map[string]int), make(map[goImport]bool)
+	var name string
+	for line := range strings.Lines(flow) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || fields[0] == "#" {
+			continue
+		}
+		if !strings.HasPrefix(line, "\t\t") {
+			name = strings.TrimSuffix(fields[0], ":")
+			position[name] = len(position)
+			fields = fields[1:]
+		}
+		for _, path := range fields {
+			listed[goImport{from: name, to: path}] = true
+		}
 	}
-	listing, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...").Output()
+	return position, listed
+}
+
+// goImport is an import of a package. Paths are relative to the module; its root is "main".
+type goImport struct {
+	from, to string
+	test     bool // only tests import it
+}
+
+// goImports returns all imports of the packages of this module except the scripts, as they are on Linux.
+func goImports(t *testing.T) (all []goImport) {
+	t.Helper()
+	const format = `{{range .Imports}}{{$.ImportPath}} {{.}} false{{"\n"}}{{end}}` +
+		`{{range .TestImports}}{{$.ImportPath}} {{.}} true{{"\n"}}{{end}}` +
+		`{{range .XTestImports}}{{$.ImportPath}} {{.}} true{{"\n"}}{{end}}`
+	out, err := exec.Command("go", "list", "-f", format, "./...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(listing)) {
-		imports := strings.Fields(line)
-		name, ok := strings.CutPrefix(imports[0], "wpre-relay/")
-		if !ok || strings.HasPrefix(name, "scripts/") {
-			continue
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if len(fields) == 3 && !strings.HasPrefix(fields[0], "wpre-relay/scripts/") {
+			all = append(all, goImport{relative(fields[0]), relative(fields[1]), fields[2] == "true"})
 		}
-		rule, known := allowed[name]
+	}
+	return all
+}
+
+func relative(path string) string {
+	if path == "wpre-relay" {
+		return "main"
+	}
+	return strings.TrimPrefix(path, "wpre-relay/")
+}
+
+func TestImportsFollowDataFlow(t *testing.T) {
+	position, listed := parseFlow()
+	for _, i := range goImports(t) {
+		from, known := position[i.from]
 		if !known {
-			t.Errorf("package %s has no rule", name)
+			t.Errorf("%s is not listed in flow", i.from)
 		}
-		for _, path := range imports[1:] {
-			if ours, ok := strings.CutPrefix(path, "wpre-relay/"); ok && !slices.Contains(rule, ours) {
-				t.Errorf("package %s must not import %s", name, ours)
-			}
-			if name == "schema" && slices.Contains([]string{"os", "io", "net", "log/slog"}, path) {
-				t.Errorf("package schema imports %s: it does no I/O", path)
+		to, ours := position[i.to]
+		if ours && to > from {
+			t.Errorf("%s imports %s, which is listed below it", i.from, i.to)
+		}
+		if ours && !i.test && !listed[i] {
+			t.Errorf("%s imports %s, which flow does not list", i.from, i.to)
+		}
+		delete(listed, i)
+	}
+	for i := range listed {
+		t.Errorf("flow lists that %s imports %s, which it does not", i.from, i.to)
+	}
+}
+
+func TestWatcherAndRelayAreIndependent(t *testing.T) {
+	for _, i := range goImports(t) {
+		fromRelay, toRelay := strings.HasPrefix(i.from, "relay"), strings.HasPrefix(i.to, "relay")
+		if i.from == "watcher" && toRelay || fromRelay && i.to == "watcher" {
+			t.Errorf("%s imports %s", i.from, i.to)
+		}
+	}
+}
+
+func TestOnlyTestsImportTestHelpers(t *testing.T) {
+	for _, i := range goImports(t) {
+		isHelper := slices.Contains(testHelpers, i.to) || i.to == "testing"
+		if isHelper && !i.test && !slices.Contains(testHelpers, i.from) {
+			t.Errorf("%s imports %s", i.from, i.to)
+		}
+	}
+}
+
+func TestLibrariesAreImportedInOnePlace(t *testing.T) {
+	for _, i := range goImports(t) {
+		for library, users := range libraries {
+			if strings.HasPrefix(i.to, library) && !slices.Contains(users, i.from) {
+				t.Errorf("%s imports %s", i.from, i.to)
 			}
 		}
 	}
 }
 
-// TestSchemaReadsNoClock holds what package schema says of itself: of package time it may use the types alone.
-func TestSchemaReadsNoClock(t *testing.T) {
+// TestSchemaDoesNoIO also checks that package schema reads no clock: of package time it may use the types only.
+func TestSchemaDoesNoIO(t *testing.T) {
+	for _, i := range goImports(t) {
+		if i.from == "schema" && !i.test && slices.Contains([]string{"os", "io", "net", "log/slog"}, i.to) {
+			t.Errorf("schema imports %s", i.to)
+		}
+	}
 	files, err := filepath.Glob("schema/*.go")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no source of package schema: %v", err)
+		t.Fatalf("schema has no files: %v", err)
 	}
 	clock := regexp.MustCompile(`\btime\.(Now|Since|Until|Sleep|After|AfterFunc|Tick|NewTimer|NewTicker)\b`)
 	for _, file := range files {
