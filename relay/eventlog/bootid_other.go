@@ -2,6 +2,6 @@
 
 package eventlog
 
-// bootID returns "", because this system offers no identifier of its boot. Without one, Open does not skip sequence
-// numbers after the system went down, and reuses those that were not on the disk yet.
+// bootID returns "", because this system offers no identifier of its boot. Open therefore cannot detect a system
+// crash, and may reuse sequence numbers of events that were not synced to disk.
 func bootID() string { return "" }

@@ -33,7 +33,7 @@ type journal struct {
 	created bool // dir held no log before
 
 	mu         sync.Mutex  // held during writes to the disk
-	checkpoint checkpoint  // as it is on disk; guarded by mu
+	checkpoint checkpoint  // the content on disk; guarded by mu
 	buffer     writeBuffer // guarded by mu
 	rotated    []*segment  // renamed and not yet synced; guarded by mu
 	deleted    []*segment  // removed from dir and not yet closed; guarded by mu

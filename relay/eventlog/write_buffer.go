@@ -20,7 +20,7 @@ const (
 	writeErrorInterval = time.Minute
 )
 
-// writeBuffer holds the lines to write next: those of new records, preceded by those whose write failed.
+// writeBuffer holds the lines to write next: lines whose write failed, followed by lines of new records.
 type writeBuffer struct {
 	text  []byte
 	index []indexEntry // of the lines in text

@@ -10,7 +10,7 @@ import (
 )
 
 // mirrorBytes bounds the events in a mirror, in bytes. A mirror has no disk to read older records from, so the
-// bound is four times that of a log with a journal.
+// bound is four times the default of eventlog.Options.
 const mirrorBytes = 256 << 20
 
 // mirror is the copy of the stream's end that this relay serves clients from.
@@ -55,8 +55,8 @@ func (m *mirror) verifyOverlap(first Entry) error {
 	return nil
 }
 
-// add adds entries to the mirror and skips those that it already has. An entry that repeats an event of an earlier
-// one, or that cannot be parsed, becomes a tombstone.
+// add adds entries to the mirror and skips the entries that it already has. An entry that repeats an event of an
+// earlier one, or that cannot be parsed, becomes a tombstone.
 func (m *mirror) add(entries []Entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -94,7 +94,7 @@ func (r *testRelay) capture(t *testing.T, numbers ...int) {
 	}
 }
 
-// mirrored returns the documents in the relay's mirror as SEQ:DOCUMENT, with "tombstone" for those of tombstones.
+// mirrored returns the documents in the relay's mirror as SEQ:DOCUMENT, and tombstones as SEQ:tombstone.
 func (r *testRelay) mirrored() string {
 	var all []string
 	for _, rec := range r.joined.Log().Records() {

@@ -17,10 +17,10 @@ func TestOnlyJoinedStreamServesAndRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok := any(opened).(server); ok {
-		t.Error("Stream has method Log")
+		t.Error("Stream must not have method Log")
 	}
 	if _, ok := any(opened).(runner); ok {
-		t.Error("Stream has method Run")
+		t.Error("Stream must not have method Run")
 	}
 	joined, err := opened.Join(t.Context())
 	if err != nil {
