@@ -6,39 +6,43 @@ import (
 	"testing"
 )
 
-// Redis runs a Redis that keeps what it has acknowledged.
+// Redis starts a Redis server that syncs every write to disk before it acknowledges it.
 func Redis(t testing.TB) *Server {
 	t.Helper()
 	return StartServer(t, "redis-server", func(host, port, dir string) (args, env []string) {
-		return []string{"--bind", host, "--port", port, "--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--save", ""}, nil
+		return []string{
+			"--bind", host, "--port", port, "--dir", dir,
+			"--appendonly", "yes", "--appendfsync", "always", "--save", "",
+		}, nil
 	})
 }
 
-// NATS runs a NATS server with JetStream, with more arguments.
-func NATS(t testing.TB, more ...string) *Server {
+// NATS starts a NATS server with JetStream and these additional arguments.
+func NATS(t testing.TB, extra ...string) *Server {
 	t.Helper()
 	return StartServer(t, "nats-server", func(host, port, dir string) (args, env []string) {
-		return append([]string{"-js", "-sd", dir, "-a", host, "-p", port}, more...), nil
+		return append([]string{"-js", "-sd", dir, "-a", host, "-p", port}, extra...), nil
 	})
 }
 
-// RabbitMQ runs a RabbitMQ with all that it has in a folder of its own, also the daemon in which it enters its name. More is added
-// to its environment.
-func RabbitMQ(t testing.TB, more ...string) *Server {
+// RabbitMQ starts a RabbitMQ server with these additional environment variables. Everything it writes is in a
+// temporary directory. It registers at an Erlang port mapper of its own.
+func RabbitMQ(t testing.TB, extra ...string) *Server {
 	t.Helper()
 	program := "rabbitmq-server"
-	const debian = "/usr/lib/rabbitmq/bin/rabbitmq-server" // what is in Debian's PATH runs it as another user, in a child
+	// Debian's rabbitmq-server in PATH is a wrapper that runs this script in a child process, as another user.
+	const debian = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 	if _, err := os.Stat(debian); err == nil {
 		program = debian
 	}
-	names := StartServer(t, "epmd", func(host, port, _ string) (args, env []string) {
+	mapper := StartServer(t, "epmd", func(host, port, _ string) (args, env []string) {
 		return []string{"-address", host, "-port", port}, nil
 	})
 	return StartServer(t, program, func(host, port, dir string) (args, env []string) {
 		return nil, append([]string{
-			"HOME=" + dir, // of .erlang.cookie
+			"HOME=" + dir, // holds .erlang.cookie
 			"ERL_EPMD_ADDRESS=" + host,
-			"ERL_EPMD_PORT=" + portOf(names.Address),
+			"ERL_EPMD_PORT=" + portOf(mapper.Address),
 			"RABBITMQ_NODENAME=rabbit@localhost",
 			"RABBITMQ_NODE_IP_ADDRESS=" + host,
 			"RABBITMQ_NODE_PORT=" + port,
@@ -49,8 +53,8 @@ func RabbitMQ(t testing.TB, more ...string) *Server {
 			"RABBITMQ_CONF_ENV_FILE=" + dir + "/none",
 			"RABBITMQ_CONFIG_FILE=" + dir + "/none",
 			"RABBITMQ_ENABLED_PLUGINS_FILE=" + dir + "/none",
-			"RUNNING_UNDER_SYSTEMD=true", // the script becomes the server: no process in between
-		}, more...)
+			"RUNNING_UNDER_SYSTEMD=true", // makes the script replace itself with the server, so that Kill reaches it
+		}, extra...)
 	})
 }
 

@@ -10,33 +10,37 @@ import (
 	"time"
 )
 
-// startPatience is how long a server may take to listen: RabbitMQ takes seconds where nothing else runs.
-const startPatience = 2 * time.Minute
+// startTimeout bounds the time until a server listens. RabbitMQ takes several seconds on an idle machine.
+const startTimeout = 2 * time.Minute
 
-// Server is a server that a test runs, which can be killed and run again.
+// Server is a broker that a test can kill and restart.
 type Server struct {
-	Address string // 127.0.0.1 and a port of its own
-	t       testing.TB
-	name    string
-	args    []string
-	env     []string
-	cmd     *exec.Cmd
-	ended   chan struct{}
-	said    bytes.Buffer
+	Address string // 127.0.0.1 and a port that only this server uses
+
+	t      testing.TB
+	path   string
+	args   []string
+	env    []string
+	cmd    *exec.Cmd
+	exited chan struct{}
+	output bytes.Buffer
 }
 
-// Run runs a server until the test ends. Configure returns its arguments, and what to add to its environment, for an address
-// and a folder of its own. Where the program is missing it skips the test; with CI=true that is a failure.
-func StartServer(t testing.TB, program string, configure func(host, port, dir string) (args, env []string)) *Server {
+// StartServer starts a program as a server and kills it when the test ends. Configure returns its arguments and
+// additional environment variables for an address and a temporary directory. If the program is not installed,
+// StartServer skips the test, or fails it if CI=true is set.
+func StartServer(
+	t testing.TB, program string, configure func(host, port, dir string) (args, env []string),
+) *Server {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatalf("there is no %s", program)
+			t.Fatalf("%s is not installed", program)
 		}
-		t.Skipf("SKIPPED: there is no %s", program)
+		t.Skipf("SKIPPED: %s is not installed", program)
 	}
-	s := &Server{Address: FreePort(t), t: t, name: path}
+	s := &Server{Address: FreePort(t), t: t, path: path}
 	host, port, _ := net.SplitHostPort(s.Address)
 	s.args, s.env = configure(host, port, t.TempDir())
 	s.Start()
@@ -44,48 +48,50 @@ func StartServer(t testing.TB, program string, configure func(host, port, dir st
 	return s
 }
 
-// Start runs the server again and waits until it listens.
+// Start starts the server after Kill and returns when it listens.
 func (s *Server) Start() {
 	s.t.Helper()
-	s.cmd, s.ended = exec.Command(s.name, s.args...), make(chan struct{})
+	s.cmd, s.exited = exec.Command(s.path, s.args...), make(chan struct{})
 	s.cmd.Env = append(os.Environ(), s.env...)
-	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
+	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	go func() { s.cmd.Wait(); close(s.ended) }()
-	for deadline := time.Now().Add(startPatience); ; time.Sleep(5 * time.Millisecond) {
+	go func() { s.cmd.Wait(); close(s.exited) }()
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(5 * time.Millisecond) {
 		conn, err := net.Dial("tcp", s.Address)
 		if err == nil {
 			conn.Close()
 			return
 		}
 		select {
-		case <-s.ended:
-			s.t.Fatalf("%s has ended:\n%s", s.name, s.said.String())
+		case <-s.exited:
+			s.t.Fatalf("%s exited:\n%s", s.path, s.output.String())
 		default:
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("%s does not listen: %v", s.name, err)
+			s.t.Fatalf("%s does not listen after %v: %v", s.path, startTimeout, err)
 		}
 	}
 }
 
-// Freeze has the server say nothing more; its connections stay. After that it can only be killed.
+// Freeze stops the server's process with SIGSTOP. Its connections stay open, but it sends nothing. Only Kill is
+// allowed after Freeze.
 func (s *Server) Freeze() {
 	s.t.Helper()
-	if text, err := exec.Command("kill", "-STOP", strconv.Itoa(s.cmd.Process.Pid)).CombinedOutput(); err != nil {
-		s.t.Fatalf("%v: %s", err, text)
+	pid := strconv.Itoa(s.cmd.Process.Pid)
+	if text, err := exec.Command("kill", "-STOP", pid).CombinedOutput(); err != nil { // portable, unlike syscall.Kill
+		s.t.Fatalf("kill -STOP %s: %v: %s", pid, err, text)
 	}
 }
 
-// Kill ends the server at once.
+// Kill kills the server and returns when it has exited.
 func (s *Server) Kill() {
 	s.cmd.Process.Kill()
-	<-s.ended
+	<-s.exited
 }
 
-// FreePort returns an address that nothing listens at.
+// FreePort returns an address of 127.0.0.1 that nothing listens on.
 func FreePort(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

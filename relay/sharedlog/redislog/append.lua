@@ -1,7 +1,7 @@
--- Adds an entry to the stream, with the next number, unless one with its ID is there.
--- KEYS: the stream, the IDs in it, its epoch. ARGV: the ID, the line, how many entries to keep.
+-- Appends an entry with the next number to the stream, unless the stream has an entry with the same ID.
+-- KEYS: the stream, the sorted set of its IDs, its epoch. ARGV: the ID, the line, the number of entries to keep.
 if redis.call('EXISTS', KEYS[1], KEYS[3]) < 2 then
-	return redis.error_reply('GONE the stream of relays is not there')
+	return redis.error_reply('GONE the stream does not exist')
 end
 if redis.call('ZSCORE', KEYS[2], ARGV[1]) then
 	return 0

@@ -1,6 +1,6 @@
--- Makes the stream if there is none; to one that is there it writes nothing, so that it can be joined where nothing can be
--- written. Returns its epoch and the IDs of its newest entry, ever, and of its oldest.
--- KEYS: the stream, the IDs in it, its epoch. ARGV: an epoch for a new one.
+-- Creates the stream if it does not exist. It writes nothing to a stream that exists, so that relays can join a
+-- read-only server. It returns the epoch, the ID of the newest entry that was ever added, and the ID of the oldest
+-- entry or ''. KEYS: the stream, the sorted set of its IDs, its epoch. ARGV: the epoch of a new stream.
 if redis.call('EXISTS', KEYS[1]) == 0 then
 	redis.call('DEL', KEYS[2])
 	redis.call('SET', KEYS[3], ARGV[1])
