@@ -13,45 +13,47 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// oneServer bounds what one server may take to let a relay in, so that the next has its turn, or to take what is written.
-const oneServer = 2 * time.Second
+// serverTimeout bounds connecting to one server, so that there is time for the next one, and each write to a server.
+const serverTimeout = 2 * time.Second
 
-// parse returns the address of each server. Errors do not repeat it: a token is no less secret than a password.
+// parse returns the address of each server. Its errors do not repeat the address, because it may contain a password
+// or a token.
 func parse(address *url.URL) (servers []string, err error) {
 	if address.Scheme != "nats" && address.Scheme != "tls" {
-		return nil, errors.New("the address must begin with nats:// or tls://")
+		return nil, errors.New("address must start with nats:// or tls://")
 	}
 	if strings.Trim(address.Path, "/") != "" || address.RawQuery != "" {
-		return nil, errors.New("the address must end with the hosts")
+		return nil, errors.New("address must end after the hosts")
 	}
 	for host := range strings.SplitSeq(address.Host, ",") {
 		server := url.URL{Scheme: address.Scheme, User: address.User, Host: host}
 		if server.Hostname() == "" {
-			return nil, errors.New("the address lacks a host")
+			return nil, errors.New("address lacks a host")
 		}
 		servers = append(servers, server.String())
 	}
 	return servers, nil
 }
 
-// options returns those of a connection that is given up when it is lost.
-func options(servers []string) nats.Options {
+// connectionOptions returns the options of a connection that does not reconnect by itself.
+func connectionOptions(servers []string) nats.Options {
 	opts := nats.GetDefaultOptions()
 	opts.Name = "wpre-relay"
 	opts.Servers = servers
 	opts.AllowReconnect = false
-	opts.SkipHostLookup = true // the dialer does that, which ctx bounds
-	opts.Timeout, opts.FlusherTimeout = oneServer, oneServer
-	opts.PingInterval, opts.MaxPingsOut = beat, 2
-	opts.AsyncErrorCB = func(*nats.Conn, *nats.Subscription, error) {} // it would print what LastError also tells
+	opts.SkipHostLookup = true // the dialer resolves names, bounded by a context
+	opts.Timeout, opts.FlusherTimeout = serverTimeout, serverTimeout
+	opts.PingInterval, opts.MaxPingsOut = heartbeat, 2
+	// The default callback prints errors that LastError returns as well.
+	opts.AsyncErrorCB = func(*nats.Conn, *nats.Subscription, error) {}
 	return opts
 }
 
-// connected returns the connection, which is a new one if the last was lost.
-func (e *Engine) connected(ctx context.Context) (jetstream.JetStream, error) {
+// connection returns the current connection, or a new one if the last was lost.
+func (e *Engine) connection(ctx context.Context) (jetstream.JetStream, error) {
 	select {
-	case e.turn <- struct{}{}:
-		defer func() { <-e.turn }()
+	case e.lock <- struct{}{}:
+		defer func() { <-e.lock }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -66,20 +68,21 @@ func (e *Engine) connected(ctx context.Context) (jetstream.JetStream, error) {
 	return e.js, err
 }
 
-// dial is a nats.CustomDialer.
-type dial func(network, address string) (net.Conn, error)
+// dialer implements nats.CustomDialer.
+type dialer func(network, address string) (net.Conn, error)
 
-func (d dial) Dial(network, address string) (net.Conn, error) { return d(network, address) }
+// Dial implements nats.CustomDialer.
+func (d dialer) Dial(network, address string) (net.Conn, error) { return d(network, address) }
 
-// connect connects to one of the servers. When ctx ends, so does that.
+// connect connects to the first server that answers. It returns early when ctx ends.
 func connect(ctx context.Context, opts nats.Options) (*nats.Conn, error) {
-	var unreachable error // why the last was, which nats does not always say
+	var dialErr error // why the last server is unreachable, which nats does not always return
 	release := func() bool { return true }
-	opts.CustomDialer = dial(func(network, address string) (net.Conn, error) {
+	opts.CustomDialer = dialer(func(network, address string) (net.Conn, error) {
 		release()
-		conn, err := (&net.Dialer{Timeout: oneServer}).DialContext(ctx, network, address)
+		conn, err := (&net.Dialer{Timeout: serverTimeout}).DialContext(ctx, network, address)
 		if err != nil {
-			unreachable = err
+			dialErr = err
 			return nil, err
 		}
 		release = context.AfterFunc(ctx, func() { conn.Close() })
@@ -95,8 +98,8 @@ func connect(ctx context.Context, opts nats.Options) (*nats.Conn, error) {
 		return conn, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case errors.Is(err, nats.ErrNoServers) && unreachable != nil:
-		return nil, unreachable
+	case errors.Is(err, nats.ErrNoServers) && dialErr != nil:
+		return nil, dialErr
 	default:
 		return nil, err
 	}

@@ -1,10 +1,10 @@
-// Package natslog is the stream that relays share as a stream of NATS JetStream, of servers from 2.9 on. JetStream gives the
-// numbers, and finds out what is there already. The package changes no stream that is there, and makes no second attempt at
-// anything: whoever calls it does.
+// Package natslog implements sharedlog.Engine with a stream of NATS JetStream, from server version 2.9 on.
+// JetStream numbers the entries and drops duplicates. The package does not change an existing stream, and does not
+// retry anything, because sharedlog does.
 //
-// A stream that it makes has one copy, of which the server's machine may lose the last two minutes when it crashes (NATS'
-// sync_interval). Who wants more makes the stream before the first relay does: it needs the subject NAME.events, and
-// should remember IDs for ten minutes.
+// A stream that the package creates has one replica. If the server's machine crashes, the newest entries of up to
+// two minutes may be lost (sync_interval of NATS). To keep more, create the stream before the first relay starts,
+// with the subject NAME.events and a duplicate window of ten minutes.
 package natslog
 
 import (
@@ -24,57 +24,54 @@ import (
 )
 
 const (
-	// patience bounds a request, with connecting for it.
-	patience = 5 * time.Second
+	// requestTimeout bounds a request, including connecting for it.
+	requestTimeout = 5 * time.Second
 
-	// beat is how often the server is asked for a sign of life. Two that stay away end reading, three the connection.
-	beat = time.Second
+	// duplicateWindow is how long the server remembers IDs, if it permits that. A relay restarts within this time.
+	duplicateWindow = 10 * time.Minute
 
-	// window is for how long the server remembers IDs, where it may: longer than a relay takes to start again.
-	window = 10 * time.Minute
-
-	// idle is when the server forgets a reader that has gone.
-	idle = 30 * time.Second
-
-	// ahead bounds the messages that come before they are wanted, in memory.
-	ahead = 256
-
-	// invalidConfig is the code of the error that says that a stream may not be as asked for.
+	// invalidConfig is the error code for a stream configuration that the server does not permit.
 	invalidConfig jetstream.ErrorCode = 10052
+
+	// maxNameLength bounds the name of a stream, as the server does.
+	maxNameLength = 255
 )
 
 // Engine is a stream of JetStream. Use Open.
 type Engine struct {
 	opts   nats.Options
-	stream jetstream.StreamConfig // what it is like if it is made here
-	made   atomic.Int64           // when the stream was made that Join found last, or Read at first, in ns since 1970; 0 before
+	config jetstream.StreamConfig // of the stream, if this engine creates it
 
-	turn chan struct{}       // full while someone uses js: a mutex of which ctx bounds the waiting
-	js   jetstream.JetStream // on the last connection; nil before the first; guarded by turn
+	// created is when the stream was created, in nanoseconds since 1970, as seen by the last Join or the first
+	// Read. It is 0 before.
+	created atomic.Int64
+
+	lock chan struct{}       // a mutex that can be waited for with a context: whoever sends holds it
+	js   jetstream.JetStream // of the last connection; nil before the first; guarded by lock
 }
 
-// Open returns the stream, of the newest entries up to a limit, at the servers that address names:
-// nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]...], or tls:// for TLS. Its name is of letters, digits, _ and -.
-// It does not connect yet.
+// Open returns the stream with this name, of limit entries, on the servers at address:
+// nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]...], or tls:// for TLS. The name consists of letters,
+// digits, _ and -. It does not connect yet.
 func Open(address *url.URL, name string, limit int) (*Engine, error) {
-	alien := func(r rune) bool {
+	invalid := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
 	}
-	if name == "" || len(name) > 255 || strings.ContainsFunc(name, alien) {
-		return nil, fmt.Errorf("stream %q: the name must be of letters, digits, _ and -, up to 255", name)
+	if name == "" || len(name) > maxNameLength || strings.ContainsFunc(name, invalid) {
+		return nil, fmt.Errorf("stream %q: name must consist of 1 to %d letters, digits, _ and -", name, maxNameLength)
 	}
 	servers, err := parse(address)
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{opts: options(servers), turn: make(chan struct{}, 1)}
-	e.stream = jetstream.StreamConfig{
+	e := &Engine{opts: connectionOptions(servers), lock: make(chan struct{}, 1)}
+	e.config = jetstream.StreamConfig{
 		Name:        name,
 		Subjects:    []string{name + ".events"},
 		Storage:     jetstream.FileStorage,
 		Discard:     jetstream.DiscardOld,
 		MaxMsgs:     int64(limit),
-		Duplicates:  window,
+		Duplicates:  duplicateWindow,
 		AllowDirect: true,
 	}
 	return e, nil
@@ -82,8 +79,8 @@ func Open(address *url.URL, name string, limit int) (*Engine, error) {
 
 // Close implements sharedlog.Engine.
 func (e *Engine) Close() error {
-	e.turn <- struct{}{}
-	defer func() { <-e.turn }()
+	e.lock <- struct{}{}
+	defer func() { <-e.lock }()
 	if e.js != nil {
 		e.js.Conn().Close()
 	}
@@ -91,161 +88,72 @@ func (e *Engine) Close() error {
 }
 
 // Join implements sharedlog.Engine.
-func (e *Engine) Join(ctx context.Context) (extent sharedlog.StreamInfo, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (e *Engine) Join(ctx context.Context) (info sharedlog.StreamInfo, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	js, err := e.connected(ctx)
+	js, err := e.connection(ctx)
 	if err != nil {
-		return extent, err
+		return info, err
 	}
-	stream, err := js.Stream(ctx, e.stream.Name)
+	stream, err := js.Stream(ctx, e.config.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = e.create(ctx, js)
 	}
 	if err != nil {
-		return extent, e.failed("join", js, err)
+		return info, e.wrap("join", js, err)
 	}
-	info := stream.CachedInfo()
-	made := info.Created.UnixNano()
-	e.made.Store(made)
-	extent = sharedlog.StreamInfo{Epoch: epoch(made), First: info.State.FirstSeq, Last: info.State.LastSeq}
-	if info.State.Msgs == 0 {
-		extent.First = extent.Last + 1 // where NATS says 0 if there never was one
+	cached := stream.CachedInfo()
+	created := cached.Created.UnixNano()
+	e.created.Store(created)
+	info = sharedlog.StreamInfo{Epoch: epoch(created), First: cached.State.FirstSeq, Last: cached.State.LastSeq}
+	if cached.State.Msgs == 0 {
+		info.First = info.Last + 1 // NATS returns 0 if the stream never had an entry
 	}
-	return extent, nil
+	return info, nil
 }
 
-// create makes the stream. It remembers IDs for less than window where the server does not allow that.
+// create creates the stream. If the server does not permit duplicateWindow, the stream gets the server's default.
 func (e *Engine) create(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
-	stream, err := js.CreateStream(ctx, e.stream)
-	var refusal *jetstream.APIError
-	if errors.As(err, &refusal) && refusal.ErrorCode == invalidConfig {
-		config := e.stream
-		config.Duplicates = 0 // as long as is usual there
+	stream, err := js.CreateStream(ctx, e.config)
+	var apiErr *jetstream.APIError
+	if errors.As(err, &apiErr) && apiErr.ErrorCode == invalidConfig {
+		config := e.config
+		config.Duplicates = 0
 		return js.CreateStream(ctx, config)
 	}
 	return stream, err
 }
 
-// epoch returns that of the stream that was made then.
-func epoch(made int64) string { return strconv.FormatInt(made, 36) }
+// epoch returns the epoch of a stream that was created at this time, in nanoseconds since 1970.
+func epoch(created int64) string { return strconv.FormatInt(created, 36) }
 
-// Read implements sharedlog.Engine. When the connection is lost it returns at once, when the server falls silent after three
-// seconds. The error is ErrRenewed, wrapped, if the stream is not the one any more that Join found, or ends before after.
-func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.Entry) error) error {
-	js, err := e.connected(ctx)
-	if err != nil {
-		return err
-	}
-	messages, err := e.messages(ctx, js, after)
-	if err != nil {
-		return e.ended(ctx, js, after, err)
-	}
-	defer messages.Stop()
-	for n := uint64(1); ; n++ {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return e.ended(ctx, js, after, err)
-		}
-		at, err := msg.Metadata()
-		if err != nil {
-			return e.failed("read", js, err)
-		}
-		if at.Sequence.Consumer != n {
-			return e.failed("read", js, fmt.Errorf("message %d came where %d was due", at.Sequence.Consumer, n))
-		}
-		entry := sharedlog.Entry{Seq: at.Sequence.Stream, ID: msg.Headers().Get(jetstream.MsgIDHeader), Text: msg.Data()}
-		if err := take([]sharedlog.Entry{entry}); err != nil {
-			return err
-		}
-		after = entry.Seq
-	}
-}
-
-// messages returns those after a number. It does without jetstream's ordered consumer, which goes on by itself, also with
-// another stream of that name.
-func (e *Engine) messages(ctx context.Context, js jetstream.JetStream, after uint64) (jetstream.MessagesContext, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	consumer, err := js.CreateConsumer(ctx, e.stream.Name, jetstream.ConsumerConfig{
-		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       after + 1,
-		AckPolicy:         jetstream.AckNonePolicy,
-		InactiveThreshold: idle,
-		Replicas:          1,
-		MemoryStorage:     true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	// Only now, as the consumer is of this stream or dead.
-	if err := e.same(ctx, js, after); err != nil {
-		return nil, err
-	}
-	return consumer.Messages(jetstream.PullMaxMessages(ahead), jetstream.PullHeartbeat(beat))
-}
-
-// same wants the stream to be the one that Join found, with all entries up to a number, but for the oldest.
-func (e *Engine) same(ctx context.Context, js jetstream.JetStream, upTo uint64) error {
-	stream, err := js.Stream(ctx, e.stream.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("%w: there is no %s any more", sharedlog.ErrStreamReset, e.stream.Name)
-	}
-	if err != nil {
-		return err
-	}
-	info := stream.CachedInfo()
-	now := info.Created.UnixNano()
-	e.made.CompareAndSwap(0, now)
-	if made := e.made.Load(); now != made {
-		return fmt.Errorf("%w: its epoch is %s, and was %s", sharedlog.ErrStreamReset, epoch(now), epoch(made))
-	}
-	if info.State.LastSeq < upTo {
-		return fmt.Errorf("%w: it ends at %d, and had %d before", sharedlog.ErrStreamReset, info.State.LastSeq, upTo)
-	}
-	return nil
-}
-
-// ended returns why reading has ended, when err is all that is known.
-func (e *Engine) ended(ctx context.Context, js jetstream.JetStream, after uint64, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	ctx, cancel := context.WithTimeout(ctx, beat)
-	defer cancel()
-	if renewed := e.same(ctx, js, after); errors.Is(renewed, sharedlog.ErrStreamReset) {
-		return renewed
-	}
-	return e.failed("read", js, err)
-}
-
-// Append implements sharedlog.Engine. It fails if the server does not say within five seconds that it has the entry, and may
-// have it even so.
+// Append implements sharedlog.Engine. It fails if the server does not acknowledge the entry within requestTimeout.
+// The server may have added the entry nevertheless.
 func (e *Engine) Append(ctx context.Context, id string, text []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	js, err := e.connected(ctx)
+	js, err := e.connection(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = js.Publish(ctx, e.stream.Subjects[0], text,
-		jetstream.WithMsgID(id), jetstream.WithExpectStream(e.stream.Name), jetstream.WithRetryAttempts(0))
+	_, err = js.Publish(ctx, e.config.Subjects[0], text,
+		jetstream.WithMsgID(id), jetstream.WithExpectStream(e.config.Name), jetstream.WithRetryAttempts(0))
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):
 		return fmt.Errorf("%w: max_payload of the server: %w", sharedlog.ErrTooLarge, err)
 	case errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum):
-		return fmt.Errorf("%w: max_msg_size of stream %s: %w", sharedlog.ErrTooLarge, e.stream.Name, err)
+		return fmt.Errorf("%w: max_msg_size of stream %s: %w", sharedlog.ErrTooLarge, e.config.Name, err)
 	case err != nil:
-		return e.failed("append to", js, err)
+		return e.wrap("append to", js, err)
 	}
 	return nil
 }
 
-// failed returns an error of the stream, with what the connection knows of why there was no answer.
-func (e *Engine) failed(what string, js jetstream.JetStream, err error) error {
-	err = fmt.Errorf("%s stream %s: %w", what, e.stream.Name, err)
+// wrap adds the operation, the stream and the connection's last error to err.
+func (e *Engine) wrap(operation string, js jetstream.JetStream, err error) error {
+	err = fmt.Errorf("%s stream %s: %w", operation, e.config.Name, err)
 	if errors.Is(err, nats.ErrNoResponders) {
-		err = fmt.Errorf("%w: is JetStream enabled there?", err)
+		err = fmt.Errorf("%w; enable JetStream on the server", err)
 	}
 	conn := js.Conn()
 	if last := conn.LastError(); last != nil && (conn.IsClosed() || errors.Is(err, context.DeadlineExceeded)) {
