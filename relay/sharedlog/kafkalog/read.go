@@ -12,34 +12,42 @@ import (
 	"wpre-relay/relay/sharedlog"
 )
 
-// Read implements sharedlog.Engine. The error is ErrRenewed, wrapped, if the number is beyond the end, or when another topic
-// takes the place of this one.
+const (
+	// checkTimeout bounds one check of a reader.
+	checkTimeout = 2500 * time.Millisecond
+
+	// maxBatch bounds the number of entries that are read at once.
+	maxBatch = 256
+)
+
+// Read implements sharedlog.Engine. The error wraps ErrStreamReset if after is beyond the end, or if the topic was
+// replaced.
 func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.Entry) error) error {
 	client, err := kgo.NewClient(e.opts...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	held, err := e.look(ctx, client)
+	info, err := e.check(ctx, client)
 	if err != nil {
 		return err
 	}
-	if after > held.Last {
-		return fmt.Errorf("%w: it ends at %d, before %d", sharedlog.ErrStreamReset, held.Last, after)
+	if after > info.Last {
+		return fmt.Errorf("%w: it ends at %d and contained %d before", sharedlog.ErrStreamReset, info.Last, after)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
-	watching.Go(func() { cancel(e.watch(ctx, client, held.Epoch)) })
+	watching.Go(func() { cancel(e.watch(ctx, client, info.Epoch)) })
 	defer watching.Wait()
 	defer cancel(nil)
-	from := kgo.NewOffset().At(int64(max(after, held.First-1)))
+	from := kgo.NewOffset().At(int64(max(after, info.First-1)))
 	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{e.topic: {0: from}})
 	for {
-		fetches := client.PollRecords(ctx, atOnce)
+		fetches := client.PollRecords(ctx, maxBatch)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		entries, err := e.entries(fetches, held.Epoch)
+		entries, err := e.entries(fetches, info.Epoch)
 		if err == nil && len(entries) > 0 {
 			err = take(entries)
 		}
@@ -49,9 +57,10 @@ func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.E
 	}
 }
 
-// watch returns an error when the brokers cannot be reached, or the topic is of another epoch; nil when ctx ends.
-func (e *Engine) watch(ctx context.Context, client *kgo.Client, epoch string) error {
-	ticker := time.NewTicker(look)
+// watch returns an error if the brokers become unreachable or the topic's epoch is not want. It returns nil when
+// ctx ends.
+func (e *Engine) watch(ctx context.Context, client *kgo.Client, want string) error {
+	ticker := time.NewTicker(checkInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -59,9 +68,9 @@ func (e *Engine) watch(ctx context.Context, client *kgo.Client, epoch string) er
 		case <-ctx.Done():
 			return nil
 		}
-		held, err := e.look(ctx, client)
+		info, err := e.check(ctx, client)
 		if err == nil {
-			err = same(held.Epoch, epoch)
+			err = checkEpoch(info.Epoch, want)
 		}
 		if err != nil {
 			return err
@@ -69,16 +78,16 @@ func (e *Engine) watch(ctx context.Context, client *kgo.Client, epoch string) er
 	}
 }
 
-// look returns what the topic holds, or an error within patience.
-func (e *Engine) look(ctx context.Context, client *kgo.Client) (sharedlog.StreamInfo, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errSlow)
+// check returns the contents of the topic, or an error within checkTimeout.
+func (e *Engine) check(ctx context.Context, client *kgo.Client) (sharedlog.StreamInfo, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout, errTimeout)
 	defer cancel()
-	return e.extent(ctx, client)
+	return e.describe(ctx, client)
 }
 
-// entries returns what was fetched. An offset that is out of range, because Kafka has deleted what was to be read next, is
-// an error like others: whoever reads again passes it over.
-func (e *Engine) entries(fetches kgo.Fetches, epochThen string) (entries []sharedlog.Entry, err error) {
+// entries returns the fetched entries. It returns an error for an offset that is out of range because Kafka has
+// deleted the record; the next Read skips to the oldest record.
+func (e *Engine) entries(fetches kgo.Fetches, wantEpoch string) (entries []sharedlog.Entry, err error) {
 	err = fetches.Err()
 	if loss, ok := errors.AsType[*kgo.ErrDataLoss](err); ok {
 		return nil, fmt.Errorf("%w: %w", sharedlog.ErrStreamReset, loss)
@@ -87,8 +96,8 @@ func (e *Engine) entries(fetches kgo.Fetches, epochThen string) (entries []share
 		return nil, fmt.Errorf("read topic %s: %w", e.topic, err)
 	}
 	fetches.EachTopic(func(topic kgo.FetchTopic) {
-		if topic.TopicID != [16]byte{} { // as before Kafka 3.1
-			err = same(epoch(topic.TopicID, e.topic), epochThen)
+		if topic.TopicID != [16]byte{} { // Kafka returns no ID before version 3.1
+			err = checkEpoch(epoch(topic.TopicID, e.topic), wantEpoch)
 		}
 	})
 	for _, record := range fetches.Records() {
@@ -101,12 +110,4 @@ func (e *Engine) entries(fetches kgo.Fetches, epochThen string) (entries []share
 		entries = append(entries, entry)
 	}
 	return entries, err
-}
-
-// same wants the topic to be of that epoch still.
-func same(now, then string) error {
-	if now != then {
-		return fmt.Errorf("%w: its epoch is %s, and was %s", sharedlog.ErrStreamReset, now, then)
-	}
-	return nil
 }
