@@ -1,22 +1,26 @@
-// Package amqplog is the stream that relays share as a stream of RabbitMQ 3.9 or newer, spoken to with AMQP 0-9-1. An entry's
-// number is its offset and one.
+// Package amqplog implements sharedlog.Engine with a stream of RabbitMQ 3.9 or newer, over AMQP 0-9-1. The sequence
+// number of an entry is its offset plus one.
 //
-// AMQP says neither where a stream ends nor which one it is. So whoever joins appends a mark, an entry without a text, which
-// takes a number and says nothing to anyone: it lands at the end, and proposes an epoch. The epoch is that of the oldest
-// mark for as long as the stream's very first entry is kept, hence the same for all, also for those who join at once. Other
-// entries carry the epoch that who appends them found by joining; later it is that of the oldest of them.
+// AMQP does not report where a stream ends, or whether it is still the same stream. Join therefore appends a
+// marker: an entry without a text, which readers skip, that proposes an epoch. The marker's sequence number is the
+// end of the stream. While the stream's first entry is retained, the epoch of the stream is that of the oldest
+// marker, so relays that join at once agree on it. Other entries carry the epoch that their relay found in Join.
+// Once the first entry is deleted, the epoch of the stream is that of the oldest such entry.
 //
-// This is weaker than with the other engines:
+// This engine guarantees less than the others:
 //
-//   - RabbitMQ knows nothing of IDs: an entry whose confirmation was lost, and which is appended again, is there twice.
-//   - A confirmed entry has been written by most replicas, but not synced: a sole server that loses its power may lose the
-//     newest entries, and number others like them. Relays find out by the ID of the newest entry that they have read.
-//   - Every Join takes a number, so relays must be allowed to write. That there is a stream at all they can leave to an
-//     operator, whose arguments for it then count.
-//   - An entry appended in the moment between a stream's deletion and its appender's notice may be the new stream's, with the
-//     old epoch. It counts only if it is the oldest one, when the very first entry is no longer kept.
-//   - A stream is bounded in bytes, 1 GiB at least, and shortened by the segment: how many entries are kept depends on their
-//     size.
+//   - RabbitMQ does not drop duplicates: if a confirmation is lost, the entry is appended again and is in the
+//     stream twice.
+//   - RabbitMQ confirms an entry when most replicas have written it, before they sync it. A single server that
+//     loses power may lose its newest entries and reuse their numbers. Relays detect that by the ID of the newest
+//     entry they have read.
+//   - Join needs the permission to write, because it appends a marker. It does not need the permission to create a
+//     stream if an operator has created it, with arguments of the operator's choice.
+//   - An entry that is appended after the stream was deleted, before its relay notices, may be in a new stream with
+//     the old epoch. That matters only once the entry is the oldest one and the new stream's first entry is
+//     deleted.
+//   - A stream is bounded in bytes, at least 1 GiB, and shortened by whole segments. The number of entries in it
+//     depends on their size.
 package amqplog
 
 import (
@@ -35,33 +39,34 @@ import (
 )
 
 const (
-	// patience bounds an attempt to append, and to begin to read.
-	patience = 5 * time.Second
+	// requestTimeout bounds Append, and the start of Read.
+	requestTimeout = 5 * time.Second
 
-	// leastBytes bounds a stream; for longer ones an entry is taken to have entryBytes.
-	leastBytes = 1 << 30
-	entryBytes = 4 << 10
+	// minStreamBytes is the smallest bound of a stream. A stream for more entries is bounded to entryBytes per entry.
+	minStreamBytes = 1 << 30
+	entryBytes     = 4 << 10
 
-	// segmentBytes is how much of a stream is dropped at once.
+	// segmentBytes is the size of a segment, the part of a stream that RabbitMQ deletes at once.
 	segmentBytes = 64 << 20
 )
 
 // Engine is a stream of RabbitMQ. Use Open.
 type Engine struct {
-	address string
-	host    string // of address, with its port
-	name    string
-	bytes   int64 // bounds the stream, if it is made here
+	address  string
+	host     string // host and port of address
+	name     string
+	maxBytes int64 // of the stream, if this engine creates it
 
-	// publisher holds what entries are appended with, nil if that must be made first. Who takes it out appends.
+	// publisher holds one element, which is nil if Append must connect first. Whoever has received it may append.
 	publisher chan *publisher
 
 	mu    sync.Mutex
-	epoch string // that the last Join found; guarded by mu
+	epoch string // found by the last Join; guarded by mu
 }
 
-// Open returns the stream, of the newest entries up to about a limit, in the queue of that name at address:
-// amqp://[USER:PASSWORD@]HOST[:PORT][/VHOST], or amqps:// for TLS, with amqp091's own parameters. It does not connect yet.
+// Open returns the stream of about limit entries in the queue with this name at address:
+// amqp://[USER:PASSWORD@]HOST[:PORT][/VHOST], or amqps:// for TLS, with the query parameters of amqp091-go. It does
+// not connect yet.
 func Open(address *url.URL, name string, limit int) (*Engine, error) {
 	uri, err := amqp.ParseURI(address.String())
 	if err != nil {
@@ -71,7 +76,7 @@ func Open(address *url.URL, name string, limit int) (*Engine, error) {
 		address:   address.String(),
 		host:      net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)),
 		name:      name,
-		bytes:     max(leastBytes, int64(limit)*entryBytes),
+		maxBytes:  max(minStreamBytes, int64(limit)*entryBytes),
 		publisher: make(chan *publisher, 1),
 	}
 	e.publisher <- nil
@@ -81,44 +86,32 @@ func Open(address *url.URL, name string, limit int) (*Engine, error) {
 // Close implements sharedlog.Engine.
 func (e *Engine) Close() error {
 	if p := <-e.publisher; p != nil {
-		p.link.close()
+		p.conn.close()
 	}
 	return nil
 }
 
-// Read implements sharedlog.Engine. Of a stream that ends before that number it says so soon.
+// Read implements sharedlog.Engine. If the stream ends before after, it returns an error within requestTimeout.
 func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.Entry) error) error {
-	beginning, cancel := limited(ctx, patience)
+	startCtx, cancel := withTimeout(ctx, requestTimeout)
 	defer cancel()
-	l, err := dial(beginning, e.address, e.host)
+	c, err := dial(startCtx, e.address, e.host)
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	var r *reader
-	var entries []sharedlog.Entry
-	err = l.within(beginning, func() (err error) {
-		if after == 0 {
-			r, err = l.reader(e.name, "first")
-			return err
-		}
-		// For an offset beyond the end RabbitMQ waits, and says nothing. So the entry before it is read too, which is there.
-		if r, err = l.reader(e.name, int64(after)-1); err == nil {
-			entries, err = r.batch(beginning)
-		}
-		return err
-	})
-	if errors.Is(err, errSilent) {
+	defer c.close()
+	r, entries, err := e.startReader(startCtx, c, after)
+	if errors.Is(err, errTimeout) {
 		return fmt.Errorf("read from entry %d: %w", after, err)
 	}
-	for given := uint64(0); err == nil; entries, err = r.batch(ctx) {
-		if entries, err = following(entries, after, given); err != nil {
+	for newest := uint64(0); err == nil; entries, err = r.batch(ctx) {
+		if entries, err = entriesAfter(entries, after, newest); err != nil {
 			return err
 		}
 		if len(entries) == 0 {
 			continue
 		}
-		given = entries[len(entries)-1].Seq
+		newest = entries[len(entries)-1].Seq
 		if err := take(entries); err != nil {
 			return err
 		}
@@ -126,22 +119,42 @@ func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.E
 	return err
 }
 
-// following returns the entries after a number. Before any were given there may be others: RabbitMQ keeps and sends entries
-// by the chunk.
-func following(entries []sharedlog.Entry, after, given uint64) ([]sharedlog.Entry, error) {
-	for given == 0 && len(entries) > 0 && entries[0].Seq <= after {
+// startReader returns a reader of the entries after a sequence number, and the entries that it has read already.
+// For an offset beyond the end, RabbitMQ waits and reports nothing. So startReader begins with the entry before,
+// which must exist.
+func (e *Engine) startReader(ctx context.Context, c *connection, after uint64) (
+	r *reader, entries []sharedlog.Entry, err error,
+) {
+	err = c.do(ctx, func() (err error) {
+		if after == 0 {
+			r, err = c.newReader(e.name, "first")
+			return err
+		}
+		if r, err = c.newReader(e.name, int64(after)-1); err == nil {
+			entries, err = r.batch(ctx)
+		}
+		return err
+	})
+	return r, entries, err
+}
+
+// entriesAfter removes entries up to sequence number after from the first batch, because RabbitMQ delivers whole
+// chunks. Newest is the number of the last entry that was taken, or 0 in the first batch. It returns ErrStreamReset
+// if the entries do not ascend.
+func entriesAfter(entries []sharedlog.Entry, after, newest uint64) ([]sharedlog.Entry, error) {
+	for newest == 0 && len(entries) > 0 && entries[0].Seq <= after {
 		entries = entries[1:]
 	}
 	for _, entry := range entries {
-		if entry.Seq <= max(after, given) {
-			return nil, fmt.Errorf("%w: entry %d comes after %d", sharedlog.ErrStreamReset, entry.Seq, max(after, given))
+		if last := max(after, newest); entry.Seq <= last {
+			return nil, fmt.Errorf("%w: entry %d follows entry %d", sharedlog.ErrStreamReset, entry.Seq, last)
 		}
-		given = entry.Seq
+		newest = entry.Seq
 	}
 	return entries, nil
 }
 
-// Append implements sharedlog.Engine. Entries of one Engine are appended one at a time.
+// Append implements sharedlog.Engine. It appends one entry at a time.
 func (e *Engine) Append(ctx context.Context, id string, text []byte) (err error) {
 	var p *publisher
 	select {
@@ -150,46 +163,46 @@ func (e *Engine) Append(ctx context.Context, id string, text []byte) (err error)
 		return ctx.Err()
 	}
 	defer func() { e.publisher <- p }()
-	ctx, cancel := limited(ctx, patience)
+	ctx, cancel := withTimeout(ctx, requestTimeout)
 	defer cancel()
 	if p != nil && p.channel.IsClosed() {
-		p.link.close()
+		p.conn.close()
 		p = nil
 	}
 	if p == nil {
-		if p, err = e.connect(ctx); err != nil {
+		if p, err = e.connectPublisher(ctx); err != nil {
 			return err
 		}
 	}
 	entry := amqp.Publishing{MessageId: id, DeliveryMode: amqp.Persistent, Body: text}
-	if epoch := e.joined(); epoch != "" {
-		entry.Headers = amqp.Table{epochKey: epoch}
+	if epoch := e.joinedEpoch(); epoch != "" {
+		entry.Headers = amqp.Table{epochHeader: epoch}
 	}
-	err = p.link.within(ctx, func() error { return p.publish(e.name, entry) })
+	err = p.conn.do(ctx, func() error { return p.publish(e.name, entry) })
 	if err != nil {
-		p.link.close()
+		p.conn.close()
 		p = nil
 	}
 	return err
 }
 
-// connect returns a publisher with a link of its own: RabbitMQ stops reading from those that append when its memory or disk
-// is full.
-func (e *Engine) connect(ctx context.Context) (p *publisher, err error) {
-	l, err := dial(ctx, e.address, e.host)
+// connectPublisher returns a publisher with a connection of its own. A shared one would stop readers, too, because
+// RabbitMQ stops reading from connections that publish when its memory or disk is full.
+func (e *Engine) connectPublisher(ctx context.Context) (p *publisher, err error) {
+	c, err := dial(ctx, e.address, e.host)
 	if err != nil {
 		return nil, err
 	}
-	err = l.within(ctx, func() (err error) { p, err = l.publisher(); return err })
+	err = c.do(ctx, func() (err error) { p, err = c.newPublisher(); return err })
 	if err != nil {
-		l.close()
+		c.close()
 		return nil, err
 	}
 	return p, nil
 }
 
-// joined returns the epoch that the last Join found, "" before the first.
-func (e *Engine) joined() string {
+// joinedEpoch returns the epoch that the last Join found, or "" before the first.
+func (e *Engine) joinedEpoch() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.epoch

@@ -12,21 +12,21 @@ import (
 	"wpre-relay/relay/sharedlog"
 )
 
-// joinPatience bounds an attempt to join, of which making a stream with replicas takes the most.
-const joinPatience = 15 * time.Second
+// joinTimeout bounds Join. The creation of a replicated stream takes most of this time.
+const joinTimeout = 15 * time.Second
 
-// Join implements sharedlog.Engine. It appends a mark, which is the entry numbered Last.
-func (e *Engine) Join(ctx context.Context) (extent sharedlog.StreamInfo, err error) {
-	ctx, cancel := limited(ctx, joinPatience)
+// Join implements sharedlog.Engine. It appends a marker, whose sequence number is Last.
+func (e *Engine) Join(ctx context.Context) (info sharedlog.StreamInfo, err error) {
+	ctx, cancel := withTimeout(ctx, joinTimeout)
 	defer cancel()
-	l, err := dial(ctx, e.address, e.host)
+	c, err := dial(ctx, e.address, e.host)
 	if err != nil {
-		return extent, err
+		return info, err
 	}
-	defer l.close()
-	err = l.within(ctx, func() (err error) {
-		if err = e.declare(l); err == nil {
-			extent, err = e.mark(l)
+	defer c.close()
+	err = c.do(ctx, func() (err error) {
+		if err = e.declare(c); err == nil {
+			info, err = e.appendMarker(c)
 		}
 		return err
 	})
@@ -34,15 +34,16 @@ func (e *Engine) Join(ctx context.Context) (extent sharedlog.StreamInfo, err err
 		return sharedlog.StreamInfo{}, err
 	}
 	e.mu.Lock()
-	e.epoch = extent.Epoch
+	e.epoch = info.Epoch
 	e.mu.Unlock()
-	return extent, nil
+	return info, nil
 }
 
-// declare makes the stream if there is none. One that there is may have any arguments, and then the right to make one is not
-// needed. Of several relays that make it at once RabbitMQ 3.10 gives some an error.
-func (e *Engine) declare(l *link) error {
-	channel, err := l.conn.Channel()
+// declare creates the stream if it does not exist. An existing stream may have any arguments, and then the
+// permission to create it is not needed. If several relays create a stream at once, RabbitMQ 3.10 fails some of the
+// requests.
+func (e *Engine) declare(c *connection) error {
+	channel, err := c.amqp.Channel()
 	if err != nil {
 		return err
 	}
@@ -50,12 +51,12 @@ func (e *Engine) declare(l *link) error {
 	if err == nil {
 		return channel.Close()
 	}
-	if channel, err = l.conn.Channel(); err != nil { // the error has closed the other
+	if channel, err = c.amqp.Channel(); err != nil { // the error has closed the first channel
 		return err
 	}
 	_, err = channel.QueueDeclare(e.name, true, false, false, false, amqp.Table{
 		"x-queue-type":                    "stream",
-		"x-max-length-bytes":              e.bytes,
+		"x-max-length-bytes":              e.maxBytes,
 		"x-stream-max-segment-size-bytes": int64(segmentBytes),
 	})
 	if err != nil {
@@ -64,35 +65,36 @@ func (e *Engine) declare(l *link) error {
 	return channel.Close()
 }
 
-// mark appends a mark and returns what the stream holds then.
-func (e *Engine) mark(l *link) (extent sharedlog.StreamInfo, err error) {
-	// Reading begins before there is a mark: the last chunk may be one of others by the time that it can be asked for.
-	// A queue that is no stream is refused here, before anything is put into it.
-	end, err := l.reader(e.name, "next")
+// appendMarker appends a marker and returns the contents of the stream up to the marker.
+func (e *Engine) appendMarker(c *connection) (info sharedlog.StreamInfo, err error) {
+	// The reader must start before the marker is appended, because other relays may append more entries after it.
+	// It fails for a queue that is not a stream, before anything is appended.
+	end, err := c.newReader(e.name, "next")
 	if err != nil {
-		return extent, err
+		return info, err
 	}
-	p, err := l.publisher()
+	p, err := c.newPublisher()
 	if err != nil {
-		return extent, err
+		return info, err
 	}
 	id := "mark-" + strings.ToLower(rand.Text())
-	proposal := amqp.Table{epochKey: eventlog.NewEpoch()}
-	if err := p.publish(e.name, amqp.Publishing{MessageId: id, DeliveryMode: amqp.Persistent, Headers: proposal}); err != nil {
-		return extent, err
+	proposal := amqp.Table{epochHeader: eventlog.NewEpoch()}
+	marker := amqp.Publishing{MessageId: id, DeliveryMode: amqp.Persistent, Headers: proposal}
+	if err := p.publish(e.name, marker); err != nil {
+		return info, err
 	}
-	if extent.Last, err = end.find(id); err != nil {
-		return extent, err
+	if info.Last, err = end.find(id); err != nil {
+		return info, err
 	}
-	start, err := l.reader(e.name, "first")
+	start, err := c.newReader(e.name, "first")
 	if err != nil {
-		return extent, err
+		return info, err
 	}
-	extent.First, extent.Epoch, err = start.origin(extent.Last)
-	return extent, err
+	info.First, info.Epoch, err = start.findEpoch(info.Last)
+	return info, err
 }
 
-// find returns the number of the entry with this ID.
+// find reads up to the entry with this ID and returns its sequence number.
 func (r *reader) find(id string) (uint64, error) {
 	for {
 		entry, _, err := r.next()
@@ -102,21 +104,22 @@ func (r *reader) find(id string) (uint64, error) {
 	}
 }
 
-// origin returns the number of the oldest entry and the epoch, for which it reads on, but not beyond a mark with number last.
-func (r *reader) origin(last uint64) (first uint64, epoch string, err error) {
+// findEpoch returns the sequence number of the oldest entry and the epoch of the stream. It reads on until it has
+// found the epoch, but not beyond the marker with sequence number last.
+func (r *reader) findEpoch(last uint64) (first uint64, epoch string, err error) {
 	for {
-		entry, says, err := r.next()
+		entry, carried, err := r.next()
 		if err != nil {
 			return first, epoch, err
 		}
 		if first == 0 {
 			first = entry.Seq
 		}
-		if mark := len(entry.Text) == 0; says != "" && mark == (first == 1) {
-			return first, says, nil
+		if isMarker := len(entry.Text) == 0; carried != "" && isMarker == (first == 1) {
+			return first, carried, nil
 		}
-		if epoch == "" { // of the oldest mark, for a stream that has nothing else left
-			epoch = says
+		if epoch == "" { // the oldest marker's epoch counts if the stream contains nothing but markers
+			epoch = carried
 		}
 		if entry.Seq >= last {
 			return first, epoch, nil
