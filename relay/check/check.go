@@ -1,5 +1,6 @@
-// Package check looks at what is around the relay as an operator would, and says how to mend what is wrong. It changes
-// nothing.
+// Package check examines the surroundings of a relay as an operator would: the event file, the plugin, the site, the
+// ports and the connection of browsers. Each finding says what is wrong and how to fix it. The package changes
+// nothing, and it does not need a running relay.
 package check
 
 import (
@@ -13,31 +14,31 @@ import (
 	"wpre-relay/relay/security/origin"
 )
 
-// ErrFailed says that something is wrong that the findings tell.
-var ErrFailed = errors.New("something is wrong; see above")
+// ErrFailed means that at least one finding has the level Fail.
+var ErrFailed = errors.New("at least one check failed; see above")
 
-// Level is how bad a finding is.
+// Level is the severity of a finding.
 type Level string
 
-// The levels.
+// The levels of findings.
 const (
 	OK   Level = "ok"
-	Skip Level = "skip" // it could not be looked at
-	Warn Level = "warn" // it works, but not well, or not for all
-	Fail Level = "fail" // it does not work, or gives something away
+	Skip Level = "skip" // not checked
+	Warn Level = "warn" // works, but with restrictions
+	Fail Level = "fail" // does not work, or exposes data
 )
 
-// Finding is what one look has found.
+// Finding is the result of one check.
 type Finding struct {
-	Check string `json:"check"` // what was looked at, in a word or two
-	Level Level  `json:"level"`
-	Text  string `json:"text"`
-	Fix   string `json:"fix"`   // what to do, in words; "" if there is nothing to do
-	Paste []Snip `json:"paste"` // lines that do it
+	Check string    `json:"check"` // the subject, in one or two words
+	Level Level     `json:"level"`
+	Text  string    `json:"text"`
+	Fix   string    `json:"fix"`   // what to do; "" if there is nothing to do
+	Paste []Snippet `json:"paste"` // configuration that fixes the problem
 }
 
-// Snip is lines to paste somewhere.
-type Snip struct {
+// Snippet is a piece of configuration to paste.
+type Snippet struct {
 	Where string `json:"where"`
 	Lines string `json:"lines"`
 }
@@ -47,16 +48,18 @@ type Snip struct {
 type Settings struct {
 	Site *url.URL      // address of the site; nil skips it
 	URL  *url.URL      // address that browsers connect to, with scheme ws or wss; nil skips the connection
-	Idle time.Duration // how long to watch whether an idle connection holds; 0 skips that
+	Idle time.Duration // how long to watch whether an idle connection stays open; 0 skips that
 }
 
 // Options are the options of Run. The zero value checks nothing.
 type Options struct {
 	Settings
 
-	File  string                                  // the event file; "" skips all checks of files
-	Sure  bool                                    // File is certain; false if it was guessed
-	Watch func(file string) (mode, reason string) // returns how File would be watched; nil skips that
+	File string // the event file; "" skips all checks of files
+	Sure bool   // File is certain; false if it was guessed
+
+	PollInterval time.Duration                           // above 0 if the operator chose polling
+	Watch        func(file string) (mode, reason string) // returns how File would be watched; nil skips that
 
 	Listen      string // the relay's addresses; "" and "off" skip the check
 	AdminListen string
@@ -65,26 +68,27 @@ type Options struct {
 	Drafts  bool          // the relay sends events of drafts to the public
 }
 
-// Run looks at everything there is to look at, and returns what it has found, in order. It takes as long as Options.Idle, and
-// up to half a minute more.
+// Run runs all checks concurrently and returns their findings in a fixed order. It takes as long as Options.Idle, and
+// at most half a minute more.
 func Run(ctx context.Context, opts Options) []Finding {
-	looks := []func(context.Context, Options) []Finding{
-		lookAtPath, lookAtPermissions, lookAtWatch, lookAtPlugin, lookAtCompanion, lookAtOwners, lookAtDrafts, lookAtPorts, lookAtSite, lookAtProxy,
+	checks := []func(context.Context, Options) []Finding{
+		checkPath, checkPermissions, checkWatch, checkPlugin, checkCompanion, checkFileAccess, checkDrafts, checkPorts,
+		checkSite, checkConnection,
 	}
-	found := make([][]Finding, len(looks))
+	results := make([][]Finding, len(checks))
 	var running sync.WaitGroup
-	for i, look := range looks {
-		running.Go(func() { found[i] = look(ctx, opts) })
+	for i, check := range checks {
+		running.Go(func() { results[i] = check(ctx, opts) })
 	}
 	running.Wait()
 	var all []Finding
-	for _, findings := range found {
+	for _, findings := range results {
 		all = append(all, findings...)
 	}
 	return all
 }
 
-// Failed returns ErrFailed if one of the findings is a failure.
+// Failed returns ErrFailed if one of the findings has the level Fail.
 func Failed(findings []Finding) error {
 	for _, f := range findings {
 		if f.Level == Fail {
@@ -94,11 +98,20 @@ func Failed(findings []Finding) error {
 	return nil
 }
 
-func one(check string, level Level, text string) []Finding {
-	return []Finding{{Check: check, Level: level, Text: text}}
+// ok, skip, warn and fail return a finding with that level.
+func ok(check, text string) Finding { return Finding{Check: check, Level: OK, Text: text} }
+
+func skip(check, text string) Finding { return Finding{Check: check, Level: Skip, Text: text} }
+
+func warn(check, text, fix string, paste ...Snippet) Finding {
+	return Finding{Check: check, Level: Warn, Text: text, Fix: fix, Paste: paste}
 }
 
-// exists reports whether there is something at path.
+func fail(check, text, fix string, paste ...Snippet) Finding {
+	return Finding{Check: check, Level: Fail, Text: text, Fix: fix, Paste: paste}
+}
+
+// exists reports whether a file or directory is at path.
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

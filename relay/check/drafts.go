@@ -2,18 +2,18 @@ package check
 
 import "context"
 
-func lookAtDrafts(_ context.Context, opts Options) []Finding {
+// checkDrafts checks whether the relay sends events of unpublished posts to the public. Without an event file it
+// checks nothing, because the settings may not be those of the relay.
+func checkDrafts(_ context.Context, opts Options) []Finding {
 	const check = "drafts"
 	if opts.File == "" {
-		return nil // these need not be the relay's settings
+		return nil
 	}
 	if !opts.Drafts {
-		return one(check, OK, "what the public is sent is restricted by the settings")
+		return []Finding{ok(check, "the settings restrict which events the public receives")}
 	}
-	return []Finding{{Check: check, Level: Warn, Text: "titles of drafts, private and pending posts are sent to everybody who connects",
-		Fix: "To send those of published posts alone:",
-		Paste: []Snip{
-			{"For the command line", "--public-status publish"},
-			{"For compose.yaml, at the relay's environment", "WPRE_RELAY_PUBLIC_STATUS: publish"},
-		}}}
+	return []Finding{warn(check, "titles of drafts, private and pending posts are sent to every client",
+		"To send only events of published posts, set:",
+		Snippet{"For the command line", "--public-status publish"},
+		Snippet{"For compose.yaml, at the relay's environment", "WPRE_RELAY_PUBLIC_STATUS: publish"})}
 }

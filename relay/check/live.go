@@ -10,30 +10,32 @@ import (
 	"time"
 )
 
-// Live asks the relay that listens at address, on this machine, whether it serves.
+// liveTimeout bounds one check of Live.
+const liveTimeout = 3 * time.Second
+
+// Live returns nil if a relay serves requests at address on this machine, over HTTP or HTTPS.
 func Live(ctx context.Context, address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("the address to ask: %w", err)
+		return fmt.Errorf("parse address: %w", err)
 	}
 	if host == "" {
 		host = "localhost"
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
 	defer cancel()
-	err = askLive(ctx, "http", net.JoinHostPort(host, port))
-	if errors.Is(err, errNotLive) { // it may speak TLS; whose certificate is not the question
-		if askLive(ctx, "https", net.JoinHostPort(host, port)) == nil {
-			return nil
-		}
+	err = getLive(ctx, "http", net.JoinHostPort(host, port))
+	if errors.Is(err, errNotLive) && getLive(ctx, "https", net.JoinHostPort(host, port)) == nil {
+		return nil
 	}
 	return err
 }
 
-var errNotLive = errors.New("that is not a relay that serves")
+var errNotLive = errors.New("this is not a relay that serves requests")
 
-// askLive asks for /livez. The error is errNotLive if there is another answer than it should be.
-func askLive(ctx context.Context, scheme, address string) error {
+// getLive requests /livez. It returns errNotLive if the status is not 200. It does not verify the certificate, which
+// is for the public name.
+func getLive(ctx context.Context, scheme, address string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+address+"/livez", nil)
 	if err != nil {
 		return err
@@ -46,7 +48,7 @@ func askLive(ctx context.Context, scheme, address string) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s: %w", request.URL, response.Status, errNotLive)
+		return fmt.Errorf("%s responds with %s: %w", request.URL, response.Status, errNotLive)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// owner returns whose path is.
+// owner returns the owner and the group of path. ok is false if they are not known.
 func owner(path string) (uid, gid int, ok bool) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -24,9 +24,10 @@ func owner(path string) (uid, gid int, ok bool) {
 	return int(stat.Uid), int(stat.Gid), true
 }
 
-// deniedAt returns what on the way to path a user without groups but one of the same number may not pass, and why; "" if it
-// may read path. Access control lists are not looked at.
-func deniedAt(path string, uid int) (at, why string) {
+// deniedAt returns the file or directory on the way to path to which this user has no access, and the reason; "" if
+// the user can read path. It assumes that the user is only in the group with the same number, and ignores access
+// control lists.
+func deniedAt(path string, uid int) (at, reason string) {
 	need := os.FileMode(4)
 	for {
 		info, err := os.Stat(path)
@@ -57,7 +58,7 @@ func deniedAt(path string, uid int) (at, why string) {
 	}
 }
 
-// groupName returns the name of a group, its number if it has none here.
+// groupName returns the name of a group, or its number if it has no name on this machine.
 func groupName(gid int) string {
 	if group, err := user.LookupGroupId(strconv.Itoa(gid)); err == nil {
 		return group.Name

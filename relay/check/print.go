@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// colors are ANSI escape sequences (ECMA-48 §8.3.117).
+// colors are the ANSI escape sequences of the levels (ECMA-48 §8.3.117).
 var colors = map[Level]string{OK: "\x1b[32m", Skip: "\x1b[2m", Warn: "\x1b[33m", Fail: "\x1b[1;31m"}
 
 const plain = "\x1b[0m"
 
-// width is that of a line of text, in columns.
+// width is the maximum width of a line of text, in columns.
 const width = 78
 
-// Print writes the findings for people.
+// Print writes the findings as text for people, with colors if colored is set.
 func Print(out io.Writer, findings []Finding, colored bool) error {
 	var b strings.Builder
 	counts := make(map[Level]int)
@@ -29,19 +29,21 @@ func Print(out io.Writer, findings []Finding, colored bool) error {
 		if f.Fix != "" {
 			fmt.Fprintf(&b, "      %s\n", wrap(f.Fix, 6))
 		}
-		for _, snip := range f.Paste {
-			fmt.Fprintf(&b, "\n      %s:\n\n          %s\n", snip.Where, strings.ReplaceAll(strings.TrimSpace(snip.Lines), "\n", "\n          "))
+		for _, snippet := range f.Paste {
+			lines := strings.ReplaceAll(strings.TrimSpace(snippet.Lines), "\n", "\n          ")
+			fmt.Fprintf(&b, "\n      %s:\n\n          %s\n", snippet.Where, lines)
 		}
 		if len(f.Paste) > 0 {
 			b.WriteString("\n")
 		}
 	}
-	fmt.Fprintf(&b, "%d failed, %d warnings, %d ok, %d not looked at\n", counts[Fail], counts[Warn], counts[OK], counts[Skip])
+	fmt.Fprintf(&b, "%d failed, %d warnings, %d ok, %d not checked\n",
+		counts[Fail], counts[Warn], counts[OK], counts[Skip])
 	_, err := io.WriteString(out, strings.ReplaceAll(b.String(), "          \n", "\n"))
 	return err
 }
 
-// PrintJSON writes the findings for machines: one JSON array.
+// PrintJSON writes the findings as one JSON array.
 func PrintJSON(out io.Writer, findings []Finding) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
@@ -49,7 +51,7 @@ func PrintJSON(out io.Writer, findings []Finding) error {
 	return encoder.Encode(findings)
 }
 
-// wrap breaks text between words, and indents all lines but the first.
+// wrap breaks text between words at width columns. It indents all lines except the first.
 func wrap(text string, indent int) string {
 	var b strings.Builder
 	column := indent

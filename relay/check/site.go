@@ -14,36 +14,42 @@ import (
 	"wpre-relay/schema"
 )
 
-// maxAnswer bounds what is read of an answer, in bytes; an event that is longer is one all the same.
-const maxAnswer = 1 << 20
+const (
+	// maxBody bounds the bytes that are read of a response. A longer JSON response also counts as an event.
+	maxBody = 1 << 20
 
-func lookAtSite(ctx context.Context, opts Options) []Finding {
+	// siteTimeout bounds one request to the site.
+	siteTimeout = 10 * time.Second
+)
+
+// checkSite checks whether the site exposes the event file, and where its pages connect.
+func checkSite(ctx context.Context, opts Options) []Finding {
 	if opts.Site == nil {
-		return one("event file", Skip, "without --site nobody knows whether it is public")
+		return []Finding{skip("event file", "not checked; set --site to check whether the event file is public")}
 	}
 	root := *opts.Site
 	root.Path = "/" + strings.TrimPrefix(root.Path, "/")
-	return append(lookAtEventFile(ctx, &root), lookAtPage(ctx, &root, opts.URL)...)
+	return []Finding{checkEventFile(ctx, &root), checkPage(ctx, &root, opts.URL)}
 }
 
-// lookAtEventFile asks the site for the event file.
-func lookAtEventFile(ctx context.Context, root *url.URL) []Finding {
+// checkEventFile checks whether the site serves the event file.
+func checkEventFile(ctx context.Context, root *url.URL) Finding {
 	const check = "event file"
-	folder := root.JoinPath("wp-content/realtime-events/")
-	file := folder.JoinPath("latest_event.json")
+	dir := root.JoinPath("wp-content/realtime-events/")
+	file := dir.JoinPath("latest_event.json")
 	status, body, err := fetch(ctx, file)
 	_, _, notAnEvent := schema.Decode(body, 0)
 	switch {
 	case err != nil:
 		return unreachable(check, err)
-	case status == http.StatusOK && (notAnEvent == nil || len(body) == maxAnswer):
-		return []Finding{{Check: check, Level: Fail, Text: fmt.Sprintf("%s is public: everybody can read the last event there, also that of a draft or a private post", file),
-			Fix:   "Nobody needs that: the relay reads the file itself.",
-			Paste: closed(folder.EscapedPath())}}
+	case status == http.StatusOK && (notAnEvent == nil || len(body) == maxBody):
+		text := fmt.Sprintf("%s is public: everyone can read the last event, even of a draft or a private post", file)
+		return fail(check, text, "Block the directory in the web server. The relay reads the file from the disk:",
+			denyAccess(dir.EscapedPath())...)
 	case status == http.StatusOK:
-		return one(check, OK, fmt.Sprintf("%s answers 200, but not with an event", file))
+		return ok(check, fmt.Sprintf("%s responds with 200, but not with an event", file))
 	default:
-		return one(check, OK, fmt.Sprintf("%s is not public: it answers %d", file, status))
+		return ok(check, fmt.Sprintf("%s is not public: it responds with %d", file, status))
 	}
 }
 
@@ -52,44 +58,59 @@ var (
 	pageURL    = regexp.MustCompile(`wss?:\\?/\\?/[^"'<>\s]+`)
 )
 
-// lookAtPage finds out whether the plugin is active, and where its page connects to.
-func lookAtPage(ctx context.Context, root, relay *url.URL) []Finding {
+// checkPage checks whether the site's front page loads the plugin's script, and where the script connects. relay is
+// the address that browsers should connect to, or nil.
+func checkPage(ctx context.Context, root, relay *url.URL) Finding {
 	const check = "page"
 	status, body, err := fetch(ctx, root)
 	switch {
 	case err != nil:
 		return unreachable(check, err)
 	case status != http.StatusOK:
-		return one(check, Skip, fmt.Sprintf("%s answers %d", root, status))
+		return skip(check, fmt.Sprintf("not checked: %s responds with %d", root, status))
 	case !pageScript.Match(body):
-		return []Finding{{Check: check, Level: Warn, Text: fmt.Sprintf("%s does not load the plugin's script, websocket-client.js", root),
-			Fix: "Activate WP Realtime Events, in WordPress's Plugins; or the page comes out of a cache: empty that."}}
+		return warn(check, fmt.Sprintf("%s does not load the plugin's script, websocket-client.js", root),
+			"Activate WP Realtime Events on the Plugins page of WordPress. If it is active, empty the page cache.")
 	}
 	text := strings.ReplaceAll(string(pageURL.Find(body)), `\/`, "/")
 	used, err := url.Parse(text)
 	if text == "" || err != nil {
-		return one(check, OK, "it loads the plugin's script; where that connects to, it does not show")
+		return ok(check, "the page loads the plugin's script, but does not show where the script connects")
 	}
-	wanted := "wss://" + root.Hostname() + ":8080"
-	if root.Scheme == "http" {
-		wanted = "ws://" + root.Hostname() + ":8080"
-	}
-	if relay != nil {
-		wanted = relay.String()
-	}
-	set := []Snip{{"For wp-config.php, above \"That's all, stop editing!\"", fmt.Sprintf("define( 'WPRE_WS_SERVER_URL', '%s' );", wanted)}}
+	return checkPageURL(root, used, relay)
+}
+
+// checkPageURL checks used, the address that the pages of root connect to.
+func checkPageURL(root, used, relay *url.URL) Finding {
+	const check = "page"
+	setURL := setServerURL(root, relay)
 	switch {
 	case root.Scheme == "https" && used.Scheme == "ws" && !isLoopback(used.Hostname()):
-		return []Finding{{Check: check, Level: Fail, Text: fmt.Sprintf("mixed content: pages of %s connect to %s, which browsers refuse a page that came over HTTPS", root, used),
-			Fix: "Give the relay TLS (--tls-cert, --acme-domain, or a proxy) and the pages its wss:// address.", Paste: set}}
+		text := fmt.Sprintf("mixed content: pages of %s connect to %s, and browsers block ws:// on pages that were "+
+			"loaded over HTTPS", root, used)
+		return fail(check, text,
+			"Enable TLS in the relay (--tls-cert, --acme-domain) or in a proxy, and set the wss:// address:", setURL)
 	case isLoopback(used.Hostname()) && !isLoopback(root.Hostname()):
-		return []Finding{{Check: check, Level: Fail, Text: fmt.Sprintf("pages of %s connect to %s, which is each visitor's own machine", root, used),
-			Fix: "Tell the plugin where the relay is.", Paste: set}}
+		return fail(check, fmt.Sprintf("pages of %s connect to %s, which is the visitor's own computer", root, used),
+			"Set the relay's public address:", setURL)
 	case relay != nil && (used.Scheme != relay.Scheme || used.Host != relay.Host):
-		return []Finding{{Check: check, Level: Warn, Text: fmt.Sprintf("pages of %s connect to %s, not to %s", root, used, relay),
-			Fix: "If that is not another way to the same relay, tell the plugin where it is.", Paste: set}}
+		return warn(check, fmt.Sprintf("pages of %s connect to %s instead of %s", root, used, relay),
+			"Ignore this if both addresses lead to the same relay. Otherwise set the relay's address:", setURL)
 	}
-	return one(check, OK, fmt.Sprintf("it loads the plugin's script, which connects to %s", used))
+	return ok(check, fmt.Sprintf("the page loads the plugin's script, which connects to %s", used))
+}
+
+// setServerURL returns configuration that sets the address that pages connect to. Without relay it guesses the
+// address.
+func setServerURL(root, relay *url.URL) Snippet {
+	address := "wss://" + root.Hostname() + ":8080"
+	if root.Scheme == "http" {
+		address = "ws://" + root.Hostname() + ":8080"
+	}
+	if relay != nil {
+		address = relay.String()
+	}
+	return wpConfig(fmt.Sprintf("define( 'WPRE_WS_SERVER_URL', '%s' );", address))
 }
 
 func isLoopback(host string) bool {
@@ -97,13 +118,13 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func unreachable(check string, err error) []Finding {
-	return []Finding{{Check: check, Level: Fail, Text: "the site cannot be asked: " + err.Error(), Fix: "Give --site the address that browsers use."}}
+func unreachable(check string, err error) Finding {
+	return fail(check, "the request to the site failed: "+err.Error(), "Set --site to the address that browsers use.")
 }
 
-// fetch returns what the address answers.
+// fetch requests the address and returns the status and the body of the response.
 func fetch(ctx context.Context, address *url.URL) (status int, body []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, siteTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
 	if err != nil {
@@ -114,6 +135,6 @@ func fetch(ctx context.Context, address *url.URL) (status int, body []byte, err 
 		return 0, nil, err
 	}
 	defer response.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	body, err = io.ReadAll(io.LimitReader(response.Body, maxBody))
 	return response.StatusCode, body, err
 }

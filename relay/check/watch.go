@@ -5,28 +5,28 @@ import (
 	"strings"
 )
 
-func lookAtWatch(_ context.Context, opts Options) []Finding {
+// checkWatch checks whether the kernel reports changes of the event file. The reasons for polling come from the
+// watcher.
+func checkWatch(_ context.Context, opts Options) []Finding {
 	const check = "watching"
 	if opts.File == "" || opts.Watch == nil {
 		return nil
 	}
 	mode, reason := opts.Watch(opts.File)
-	finding := Finding{Check: check, Level: OK, Text: "changes are announced by the kernel (" + mode + ")"}
-	if mode != "polling" {
-		return []Finding{finding}
-	}
-	finding.Text = "the file is read every 100 ms: " + reason
+	polling := "the file is read every 100 ms: " + reason
 	switch {
+	case mode != "polling":
+		return []Finding{ok(check, "the kernel reports changes ("+mode+")")}
+	case opts.PollInterval > 0:
+		return []Finding{ok(check, "the file is read at the interval of --poll-interval")}
 	case strings.Contains(reason, "fs.inotify"):
-		finding.Level = Warn
-		finding.Fix = "Raise the limit, on the host if this is a container; the relay finds out within a second:"
-		finding.Paste = []Snip{{"For /etc/sysctl.d/60-inotify.conf, then: sysctl --system",
-			"fs.inotify.max_user_instances = 1024\nfs.inotify.max_user_watches = 524288"}}
-	case reason == "poll interval is set":
-		finding.Text = "the file is read at the pace that --poll-interval asks for"
+		return []Finding{warn(check, polling,
+			"Raise the limit, on the host if this is a container. The relay uses the new limit within a second:",
+			Snippet{"For /etc/sysctl.d/60-inotify.conf, then: sysctl --system",
+				"fs.inotify.max_user_instances = 1024\nfs.inotify.max_user_watches = 524288"})}
 	default:
-		finding.Level = Warn
-		finding.Fix = "Run the relay on the machine that WordPress writes from, on the same file system, for events within a millisecond. Polling misses what is overwritten within 100 ms."
+		return []Finding{warn(check, polling, "Run the relay on the machine where WordPress writes the file, on the "+
+			"same file system: the kernel then reports each change. Polling misses events that are overwritten within "+
+			"100 ms.")}
 	}
-	return []Finding{finding}
 }

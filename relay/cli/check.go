@@ -51,12 +51,13 @@ func (c *Check) validate() error {
 func (c *Check) run(ctx context.Context, env Env) error {
 	settings := c.Settings()
 	opts := check.Options{
-		Settings:    check.Settings(c.CheckSettings),
-		Watch:       func(file string) (mode, reason string) { return env.Probe(file, c.PollInterval) },
-		Listen:      c.Listen,
-		AdminListen: c.AdminListen,
-		Origins:     origin.Policy{Allow: c.AllowOrigin, Require: c.RequireOrigin},
-		Drafts:      settings.ShowsDrafts(),
+		Settings:     check.Settings(c.CheckSettings),
+		Watch:        func(file string) (mode, reason string) { return env.Probe(file, c.PollInterval) },
+		Listen:       c.Listen,
+		AdminListen:  c.AdminListen,
+		PollInterval: c.PollInterval,
+		Origins:      origin.Policy{Allow: c.AllowOrigin, Require: c.RequireOrigin},
+		Drafts:       settings.ShowsDrafts(),
 	}
 	if c.Watch != "" {
 		var err error

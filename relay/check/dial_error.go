@@ -1,0 +1,84 @@
+package check
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// explainDialError returns the finding for a failed handshake. response is the server's response, or nil if there is
+// none.
+func explainDialError(opts Options, page string, response *http.Response, err error) Finding {
+	const check = "connection"
+	address := opts.URL.String()
+	if response == nil {
+		return explainNoResponse(address, err)
+	}
+	body := readBody(response)
+	fromRelay := strings.HasPrefix(response.Status, "4") && !strings.Contains(body, "<")
+	passUpgrade := passUpgrade(relayAddress(opts.Listen), opts.URL.Path)
+	switch code := response.StatusCode; {
+	case code == http.StatusUpgradeRequired, code == http.StatusBadRequest && strings.Contains(body, "upgrade"):
+		return fail(check, address+" does not upgrade: the proxy in front of the relay removes the Upgrade and "+
+			"Connection headers (RFC 9110 §7.8)", "Pass both headers on:", passUpgrade...)
+	case code == http.StatusForbidden && fromRelay && strings.Contains(body, "origin"):
+		return originRejected(page, body)
+	case code == http.StatusUnauthorized:
+		return ok(check, address+" is the relay, which requires a token: "+body)
+	case code == http.StatusBadGateway, code == http.StatusGatewayTimeout,
+		code == http.StatusServiceUnavailable && !fromRelay && body != "":
+		return fail(check, fmt.Sprintf("the proxy at %s cannot reach the relay (%s)", address, response.Status),
+			"Start the relay, or correct its address in the proxy's configuration. From another container, that is "+
+				"the name of the service, not localhost.", passUpgrade...)
+	case code >= 300 && code < 400:
+		return fail(check, fmt.Sprintf("%s redirects to %s, and browsers do not follow redirects of WebSockets",
+			address, response.Header.Get("Location")), "Set the plugin's address to the target of the redirect.")
+	case code == http.StatusOK, code == http.StatusNotFound:
+		return fail(check, fmt.Sprintf("%s is not the relay: it responds with %s", address, response.Status),
+			"Pass this path on to the relay:", passUpgrade...)
+	default:
+		return fail(check, fmt.Sprintf("%s rejects the connection: %s %s", address, response.Status, body), "")
+	}
+}
+
+// readBody returns the start of the response's body, without the prefix of the relay's messages.
+func readBody(response *http.Response) string {
+	if response.Body == nil {
+		return ""
+	}
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 1024))
+	return strings.TrimPrefix(strings.TrimSpace(string(text)), "wpre-relay: ")
+}
+
+// explainNoResponse returns the finding for an error before any response.
+func explainNoResponse(address string, err error) Finding {
+	const check = "connection"
+	var certificate *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &host), errors.As(err, &authority), errors.As(err, &certificate):
+		return fail(check, fmt.Sprintf("browsers reject the certificate of %s: %v", address, innermost(err)),
+			"Use a certificate for this name from a public authority, and put the intermediate certificates into the file.")
+	case errors.As(err, &record):
+		return fail(check, address+" does not speak TLS",
+			"Use ws://, or enable TLS in the relay (--tls-cert, --acme-domain) or in a proxy in front of it.")
+	}
+	return fail(check, fmt.Sprintf("cannot connect to %s: %v", address, innermost(err)),
+		"Start the relay. If it runs, check the firewall and the port mapping of the container.")
+}
+
+// innermost returns the error inside the HTTP client's error, which repeats the address.
+func innermost(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
+	}
+	return err
+}

@@ -1,0 +1,66 @@
+package check
+
+import "fmt"
+
+// wpConfig returns a line for wp-config.php.
+func wpConfig(line string) Snippet {
+	return Snippet{`For wp-config.php, above "That's all, stop editing!"`, line}
+}
+
+// denyAccess returns configuration of web servers that denies access to the directory.
+func denyAccess(dir string) []Snippet {
+	return []Snippet{
+		{"For nginx, in the server block", fmt.Sprintf("location ^~ %s { deny all; }", dir)},
+		{"For Apache, in the virtual host",
+			fmt.Sprintf("<Location \"%s\">\n    Require all denied\n</Location>", dir)},
+		{"For Caddy, in the site's block", fmt.Sprintf("respond %s* 403", dir)},
+		{"For Traefik, in a file of its dynamic configuration", fmt.Sprintf(`http:
+  routers:
+    realtime-events:
+      rule: PathPrefix(%[1]s)
+      priority: 1000
+      service: noop@internal
+      middlewares: [deny]
+  middlewares:
+    deny:
+      ipAllowList:
+        sourceRange: [127.0.0.1/32]`, "`"+dir+"`")},
+	}
+}
+
+// passUpgrade returns configuration of proxies that passes WebSockets on path to the relay. The root path is
+// WordPress's, so it becomes /ws.
+func passUpgrade(relay, path string) []Snippet {
+	if path == "" || path == "/" {
+		path = "/ws"
+	}
+	return []Snippet{
+		{"For nginx, in the server block", fmt.Sprintf(`location %s {
+    proxy_pass http://%s;
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection "upgrade";
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_read_timeout 75s;
+}`, path, relay)},
+		{"For Apache, in the virtual host, with: a2enmod proxy_http proxy_wstunnel",
+			fmt.Sprintf("ProxyPreserveHost On\nProxyPass \"%[1]s\" \"ws://%[2]s%[1]s\" timeout=75", path, relay)},
+		{"For Caddy, in the site's block", fmt.Sprintf("reverse_proxy %s* %s", path, relay)},
+		{"For Traefik, as labels of the relay's container",
+			fmt.Sprintf("traefik.http.routers.wpre-relay.rule: PathPrefix(`%s`)\n"+
+				"traefik.http.services.wpre-relay.loadbalancer.server.port: 8080", path)},
+	}
+}
+
+// raiseIdleTimeout returns configuration of proxies with an idle timeout above the relay's ping interval.
+func raiseIdleTimeout() []Snippet {
+	return []Snippet{
+		{"For nginx, beside proxy_pass", "proxy_read_timeout 75s;\nproxy_send_timeout 75s;"},
+		{"For Apache, after the address in ProxyPass", "timeout=75"},
+		{"For Caddy, in the global options, if timeouts are set there",
+			"servers {\n    timeouts {\n        idle 2m\n    }\n}"},
+		{"For Traefik, at the entry point", "transport.respondingTimeouts.idleTimeout: 180s"},
+	}
+}
