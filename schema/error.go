@@ -7,20 +7,20 @@ import (
 	"unicode/utf8"
 )
 
-// Error says why a file holds no event. Its text names the field or the offset and holds none of the content,
-// which may be private.
+// Error describes why a file holds no event. Its text names the field or the offset. It contains none of the file's
+// content, which may be private.
 type Error struct {
-	// Reason is what is wrong, as a clause: "it is missing".
+	// Reason is the fault, for example "missing".
 	Reason string
 
-	// Field is the member at fault, "" where the fault is the document's.
+	// Field is the member with the fault, or "" if the whole document has it.
 	Field string
 
-	// Offset is the byte of the file, from 0, at which the fault shows; -1 where it has no place.
+	// Offset is the byte of the file, from 0, at which the fault is; -1 if it has no place.
 	Offset int
 }
 
-// Error returns the reason with the field or the offset, fit for a log line.
+// Error returns the reason with the field or the offset.
 func (e *Error) Error() string {
 	switch {
 	case e.Field != "":
@@ -32,11 +32,12 @@ func (e *Error) Error() string {
 	}
 }
 
+// notAnObject returns the error for a document that starts at offset at of b and is not an object.
 func notAnObject(b []byte, at int) *Error {
 	reason := "the file does not begin with a JSON object"
 	switch c := b[at]; {
 	case c == '[':
-		reason = "the document is a list, not an object"
+		reason = "the document is an array, not an object"
 	case c == '"':
 		reason = "the document is a string, not an object"
 	case c == '-' || '0' <= c && c <= '9':
@@ -45,7 +46,7 @@ func notAnObject(b []byte, at int) *Error {
 	return &Error{Reason: reason, Offset: at}
 }
 
-// syntaxError says where doc, which starts at offset base of its file, stops being JSON.
+// syntaxError returns the error for doc, which starts at offset base of its file and is not valid JSON.
 func syntaxError(doc []byte, base int) *Error {
 	var raw json.RawMessage
 	var syntax *json.SyntaxError
@@ -53,11 +54,11 @@ func syntaxError(doc []byte, base int) *Error {
 	if !errors.As(err, &syntax) {
 		return &Error{Reason: "not valid JSON", Offset: base}
 	}
-	// SyntaxError counts the bytes read, the offending one among them.
+	// SyntaxError.Offset is the number of bytes read, including the invalid one.
 	return &Error{Reason: "not valid JSON: " + syntax.Error(), Offset: base + int(syntax.Offset) - 1}
 }
 
-// firstInvalid returns the offset of the first byte of b that is not UTF-8.
+// firstInvalid returns the offset of the first byte of b that is not valid UTF-8, or len(b).
 func firstInvalid(b []byte) int {
 	for i := 0; i < len(b); {
 		r, size := utf8.DecodeRune(b[i:])

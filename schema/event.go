@@ -1,9 +1,10 @@
-// Package schema says what an event is: which bytes of the plugin's file are an event document, whether
-// they are all there yet, and whether two documents are the same event. It does no I/O and reads no clock.
+// Package schema decides what an event is: whether the bytes of the plugin's file are an event document, whether the
+// document is complete, and whether two documents are the same event. It also defines positions and the lines of the
+// journal and the outbox. It does no I/O and reads no clock.
 //
-// The contract is the plugin's own: a JSON object whose "timestamp" is present and not null (PHP's isset).
-// event.schema.json states it for other tools. Every other field is the plugin's business and passes through
-// untouched: documents are never decoded into Go values and encoded again.
+// The contract is the plugin's own: an event is a JSON object whose "timestamp" is present and not null (PHP's isset).
+// event.schema.json states it for other tools. All other fields pass through unchanged: the package never decodes a
+// document into Go values and encodes it again.
 package schema
 
 import (
@@ -16,39 +17,40 @@ import (
 	"unicode/utf8"
 )
 
-// ID names an event by its content: the SHA-256 of its compact document.
+// ID identifies an event by its content: it is the SHA-256 of the compact document.
 type ID [sha256.Size]byte
 
-// Event is one event document, as Decode found it.
+// Event is one event document.
 type Event struct {
-	// ID is equal for two events exactly if their documents are.
+	// ID is equal for two events exactly if their documents are equal.
 	ID ID
 
-	// Type is the document's "type", or "" where it has none or one that is not a string.
+	// Type is the document's "type", or "" if it has none or its value is not a string.
 	Type string
 
-	// Seconds is the document's "timestamp" as Unix time, NaN where it is not a number and not a numeric
-	// string. The plugin counts whole seconds, so equal times do not mean the same event.
+	// Seconds is the document's "timestamp" as Unix time. It is NaN if the value is neither a number nor a numeric
+	// string. The plugin counts whole seconds, so different events can have equal times.
 	Seconds float64
 
-	// Written is when it was written, as Unix time in nanoseconds, where its bearer knows that; else 0, as Decode leaves
-	// it.
+	// Written is the time at which the event was written, in nanoseconds of Unix time, or 0 if it is unknown. Decode
+	// leaves it 0.
 	Written int64
 
-	// From is the line of the outbox that it was taken from, where that was one; else the zero Stamp, as Decode leaves it.
+	// From is the stamp of the outbox line that holds the event. It is zero if the event did not come from an outbox.
+	// Decode leaves it zero.
 	From Stamp
 
-	// Document is the JSON object without insignificant white space; key order, number spelling and escapes
-	// are as the plugin wrote them. Do not change it: it is shared.
+	// Document is the JSON object without insignificant white space. The order of keys, the spelling of numbers and
+	// the escapes are the plugin's. Several goroutines share it, so it must not be changed.
 	Document []byte
 }
 
-// Before reports whether e is older than o by their timestamps. It is false where either has none that counts.
+// Before reports whether e is older than o by their timestamps. It returns false if either has no numeric timestamp.
 func (e Event) Before(o Event) bool { return e.Seconds < o.Seconds }
 
-// Decode returns the event that file begins with and the tail that follows it, other than white space: what
-// overlapping writers leave of an older, longer document. maxSize bounds the document, in bytes as written; 0
-// means no bound. The error is an *Error.
+// Decode returns the event at the start of file, and the bytes after it, without leading white space. Overlapping
+// writers leave such a tail of an older, longer document. maxSize is the maximum size of the document before white
+// space is removed, in bytes; 0 means no limit. The error is an *Error.
 func Decode(file []byte, maxSize int) (ev Event, tail []byte, err error) {
 	whole := file
 	if maxSize > 0 && len(file) > maxSize {
@@ -60,11 +62,12 @@ func Decode(file []byte, maxSize int) (ev Event, tail []byte, err error) {
 	case start == len(whole):
 		return Event{}, nil, &Error{Reason: "the file is empty", Offset: 0}
 	case !complete && len(whole) > len(file) && (start == len(file) || end > start):
-		return Event{}, nil, &Error{Reason: "the document is larger than " + strconv.Itoa(maxSize) + " bytes", Offset: maxSize}
+		reason := "the document is larger than " + strconv.Itoa(maxSize) + " bytes"
+		return Event{}, nil, &Error{Reason: reason, Offset: maxSize}
 	case end == start:
 		return Event{}, nil, notAnObject(file, start)
 	case !complete:
-		return Event{}, nil, &Error{Reason: "the document is cut off", Offset: len(file)}
+		return Event{}, nil, &Error{Reason: "the document is incomplete", Offset: len(file)}
 	}
 	ev, err = decodeObject(file[start:end], start)
 	if err != nil {
@@ -73,8 +76,8 @@ func Decode(file []byte, maxSize int) (ev Event, tail []byte, err error) {
 	return ev, whole[skipSpace(whole, end):], nil
 }
 
-// Complete reports whether waiting for more bytes at the end of file would be in vain: it begins with a whole
-// object, or with something that is no object whatever follows. No proper prefix of an object is complete.
+// Complete reports whether more bytes at the end of file cannot change the result of Decode: file starts with a
+// complete object, or with something that is not an object. No proper prefix of an object is complete.
 func Complete(file []byte) bool {
 	start := skipSpace(file, 0)
 	if start == len(file) {
@@ -84,7 +87,7 @@ func Complete(file []byte) bool {
 	return complete || end == start
 }
 
-// decodeObject decodes the object in doc, which starts at offset base of its file.
+// decodeObject decodes the object doc, which starts at offset base of its file.
 func decodeObject(doc []byte, base int) (Event, error) {
 	if !utf8.Valid(doc) {
 		return Event{}, &Error{Reason: "the text is not valid UTF-8", Offset: base + firstInvalid(doc)}
@@ -98,9 +101,9 @@ func decodeObject(doc []byte, base int) (Event, error) {
 	timestamp, typ := members(ev.Document)
 	switch {
 	case timestamp == nil:
-		return Event{}, &Error{Reason: "it is missing", Field: "timestamp", Offset: -1}
+		return Event{}, &Error{Reason: "missing", Field: "timestamp", Offset: -1}
 	case string(timestamp) == "null":
-		return Event{}, &Error{Reason: "it is null", Field: "timestamp", Offset: -1}
+		return Event{}, &Error{Reason: "null", Field: "timestamp", Offset: -1}
 	}
 	ev.ID = sha256.Sum256(ev.Document)
 	ev.Type, _ = unquote(typ)
@@ -108,8 +111,8 @@ func decodeObject(doc []byte, base int) (Event, error) {
 	return ev, nil
 }
 
-// members returns the values of "timestamp" and "type" in a valid compact object, nil where absent. Of several
-// members of one name the last counts, as for PHP and JavaScript.
+// members returns the values of "timestamp" and "type" in a valid compact object, or nil for one that is absent. If a
+// name occurs more than once, the last value counts, as in PHP and JavaScript.
 func members(doc []byte) (timestamp, typ []byte) {
 	for i := 1; doc[i] != '}'; {
 		if doc[i] == ',' {
@@ -128,7 +131,7 @@ func members(doc []byte) (timestamp, typ []byte) {
 	return timestamp, typ
 }
 
-// plainKey returns what a member's name spells, without its quotes.
+// plainKey returns a member's name without its quotes and escapes.
 func plainKey(name []byte) []byte {
 	if bytes.IndexByte(name, '\\') < 0 {
 		return name[1 : len(name)-1]
@@ -137,7 +140,8 @@ func plainKey(name []byte) []byte {
 	return []byte(s)
 }
 
-// seconds returns a "timestamp" value as a number, NaN if it is none. PHP code may leave it as a string.
+// seconds returns the value of "timestamp" as a number, or NaN. The value may be a string, because PHP code can leave a
+// number as a string.
 func seconds(value []byte) float64 {
 	text := string(value)
 	if s, ok := unquote(value); ok {
@@ -150,7 +154,7 @@ func seconds(value []byte) float64 {
 	return n
 }
 
-// unquote returns the string that value spells, and whether it is one.
+// unquote returns the string that a JSON value encodes. ok is false if the value is not a string.
 func unquote(value []byte) (s string, ok bool) {
 	if len(value) == 0 || value[0] != '"' {
 		return "", false

@@ -8,24 +8,23 @@ import (
 	"time"
 )
 
-// Stamp says which line of a file of lines one is.
+// Stamp identifies a line in a file of lines.
 type Stamp struct {
 	Position Position
-	Time     time.Time // when it was written, UTC, to the microsecond
+	Time     time.Time // time of writing, in UTC, with microseconds
 }
 
-// Line is a document in its place, as files of events keep it: the relay's journal, and the outbox of its companion in
-// WordPress. It is JSON, on one line:
+// Line is one line of the relay's journal or of the companion's outbox: a document with its position. The text is JSON:
 //
 //	{"id":POSITION,"at":TIME,"sum":CHECKSUM,"event":DOCUMENT}
 //
-// The checksum is the CRC-32C, in eight hexadecimal digits, of the position, the time and the document, each as in the
-// line. Lines are read only as they are written, to the byte.
+// The checksum is the CRC-32C of the position, the time and the document, each as in the line, in eight hexadecimal
+// digits. ParseLine accepts only lines that are byte for byte in this form.
 type Line struct {
 	Stamp
 
-	// From is the stamp of the outbox's line that the document was taken from, the zero one if it was none. In the
-	// text it stands as "from":{"id":POSITION,"at":TIME} before the checksum, which counts it in.
+	// From is the stamp of the outbox line that the document was taken from, or zero. The text has it before the
+	// checksum, as "from":{"id":POSITION,"at":TIME}, and the checksum includes it.
 	From Stamp
 
 	Document []byte
@@ -41,14 +40,17 @@ const (
 	lineEnd        = "}\n"
 
 	timeFormat = "2006-01-02T15:04:05.000000Z07:00"
+
+	// checksumSize is the size of a checksum's text in bytes.
+	checksumSize = 8
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// ErrDamaged is returned for a line that is not as it was written. No more can be said of it.
+// ErrDamaged is returned for a line with another form or another checksum than Append writes.
 var ErrDamaged = errors.New("the line is damaged")
 
-// Append appends the line, with its end.
+// Append appends the text of the line, with its line end, to dst.
 func (l Line) Append(dst []byte) []byte {
 	id, at := l.Position.Append(nil), l.Time.AppendFormat(nil, timeFormat)
 	dst = append(append(dst, beforeID...), id...)
@@ -65,8 +67,8 @@ func (l Line) Append(dst []byte) []byte {
 	return append(dst, lineEnd...)
 }
 
-// ParseLine is the inverse of Append. The document shares text's memory, and is not looked into. The error is ErrDamaged,
-// or says what the checksum does not guard against.
+// ParseLine parses a text that Append returned. It does not validate the document, which shares memory with text. The
+// error is ErrDamaged, or describes an invalid position or time with a correct checksum.
 func ParseLine(text []byte) (l Line, err error) {
 	rest, ok1 := bytes.CutPrefix(text, []byte(beforeID))
 	id, rest, ok2 := bytes.Cut(rest, []byte(beforeTime))
@@ -94,7 +96,7 @@ func ParseLine(text []byte) (l Line, err error) {
 	return l, err
 }
 
-// Intact reports whether text is a line as it was written.
+// ValidLine reports whether ParseLine accepts text.
 func ValidLine(text []byte) bool {
 	_, err := ParseLine(text)
 	return err == nil
@@ -108,10 +110,7 @@ func parseStamp(id, at []byte) (s Stamp, err error) {
 	return s, err
 }
 
-// checksumSize is that of a checksum's text, in bytes.
-const checksumSize = 8
-
-// appendChecksum appends what guards a line against being taken for what was not written: the CRC-32C of its parts.
+// appendChecksum appends the CRC-32C of the parts, which detects damaged and incomplete lines.
 func appendChecksum(dst []byte, parts ...[]byte) []byte {
 	sum := uint32(0)
 	for _, part := range parts {

@@ -71,14 +71,14 @@ func (f *outboxFile) damagedFor(d time.Duration) bool {
 	return time.Since(f.damaged) >= d
 }
 
-// lines returns the new lines, each as soon as it is whole, and valid until the next one. The sequence ends with an
-// error if not all could be read. A damaged line ends it with errDamagedLine until patience has passed; then that
-// line is returned unchanged.
-func (o *outbox) lines(eventFile string, patience time.Duration) iter.Seq2[[]byte, error] {
+// lines returns the new lines. It returns a line when the whole line was written; the line is valid until the next
+// one. The sequence ends with an error if not all could be read. A damaged line ends it with errDamagedLine; once
+// the line has been damaged for retryFor, it is returned unchanged.
+func (o *outbox) lines(eventFile string, retryFor time.Duration) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		var err error
 		for range maxRefreshes {
-			if err = o.readFiles(patience, yield); !errors.Is(err, errReplaced) {
+			if err = o.readFiles(retryFor, yield); !errors.Is(err, errReplaced) {
 				break
 			}
 			o.refresh(eventFile) // the new file's lines come after the lines that the old file got in the meantime
@@ -90,9 +90,9 @@ func (o *outbox) lines(eventFile string, patience time.Duration) iter.Seq2[[]byt
 }
 
 // readFiles yields the new lines of all files.
-func (o *outbox) readFiles(patience time.Duration, yield func([]byte, error) bool) error {
+func (o *outbox) readFiles(retryFor time.Duration, yield func([]byte, error) bool) error {
 	for _, f := range o.files {
-		if err := o.readFile(f, patience, yield); err != nil {
+		if err := o.readFile(f, retryFor, yield); err != nil {
 			return err
 		}
 	}
@@ -100,7 +100,7 @@ func (o *outbox) readFiles(patience time.Duration, yield func([]byte, error) boo
 }
 
 // readFile yields the new lines of f.
-func (o *outbox) readFile(f *outboxFile, patience time.Duration, yield func([]byte, error) bool) error {
+func (o *outbox) readFile(f *outboxFile, retryFor time.Duration, yield func([]byte, error) bool) error {
 	opened, err := openFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errReplaced // it was renamed, or it was deleted with the lines that were not read yet
@@ -119,7 +119,7 @@ func (o *outbox) readFile(f *outboxFile, patience time.Duration, yield func([]by
 		}
 		for line := range bytes.Lines(lines) {
 			switch {
-			case !o.validLine(line) && !f.damagedFor(patience):
+			case !o.validLine(line) && !f.damagedFor(retryFor):
 				return errDamagedLine
 			case !yield(line, nil):
 				return errStopped

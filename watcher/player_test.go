@@ -24,7 +24,7 @@ const timeout = 20 * time.Second
 // outboxPrefix marks a line of the outbox among the contents in player.handled.
 const outboxPrefix = "line of the outbox: "
 
-// player runs the commands of one script, on files of its own.
+// player runs the commands of one script, below a new directory.
 type player struct {
 	t          *testing.T
 	root       string

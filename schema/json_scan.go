@@ -2,10 +2,10 @@ package schema
 
 import "bytes"
 
-// The scanners below find where things end, by brackets and quotes alone. They do not validate; they are exact
-// on valid JSON, and on anything else they stay inside the slice.
+// These functions find the end of JSON values by brackets and quotes. They do not validate. On valid JSON they are
+// exact, and on any other text they never read outside the slice.
 
-// skipSpace returns the index of the first byte of b from i on that is not JSON white space (RFC 8259 §2).
+// skipSpace returns the index of the first byte of b, from i, that is not JSON white space (RFC 8259 §2).
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
@@ -13,8 +13,8 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// scanObject returns where the object that starts at i ends, and whether its end is there. It returns i where
-// no object starts.
+// scanObject returns the end of the object that starts at i, and whether b contains that end. It returns i if no object
+// starts there.
 func scanObject(b []byte, i int) (end int, complete bool) {
 	if i >= len(b) || b[i] != '{' {
 		return i, false
@@ -23,8 +23,8 @@ func scanObject(b []byte, i int) (end int, complete bool) {
 	return end, end > 0 && end <= len(b)
 }
 
-// scanValue returns the index after the value that starts at i, or len(b)+1 if b ends inside of it. The end of
-// a number or a literal is the next byte that cannot belong to one.
+// scanValue returns the index after the value that starts at i, or len(b)+1 if the value is incomplete. A number or a
+// literal ends at the next byte that cannot be part of one.
 func scanValue(b []byte, i int) int {
 	depth := 0
 	for i < len(b) {
@@ -47,7 +47,7 @@ func scanValue(b []byte, i int) int {
 	return len(b) + 1
 }
 
-// scanString returns the index after the string that starts at i, or len(b)+1 if b ends inside of it.
+// scanString returns the index after the string that starts at i, or len(b)+1 if the string is incomplete.
 func scanString(b []byte, i int) int {
 	for i++; i < len(b); i++ {
 		n := bytes.IndexByte(b[i:], '"')
@@ -67,7 +67,7 @@ func scanString(b []byte, i int) int {
 	return len(b) + 1
 }
 
-// scanPlain returns the index of the first byte after i that opens or closes something or ends a member.
+// scanPlain returns the index of the first byte after i that starts or ends a string, an object, an array or a member.
 func scanPlain(b []byte, i int) int {
 	if n := bytes.IndexAny(b[i+1:], `"{}[],`); n >= 0 {
 		return i + 1 + n
