@@ -1,6 +1,6 @@
-// Wpre-relay makes the WordPress plugin "WP Realtime Events" real-time: it watches the plugin's event file and sends
-// each new event to all clients over WebSocket. This file connects the packages: no other one knows the command
-// line, the watcher and the relay.
+// Wpre-relay makes the WordPress plugin "WP Realtime Events" real-time: it watches the plugin's event file and
+// sends each new event to all clients over WebSocket. This file connects the packages: no other one knows the
+// command line, the watcher and the relay.
 package main
 
 import (
@@ -127,7 +127,7 @@ func newWatch(file string, settings config.Capture, rel *relay.Relay, newestOnly
 		Complete:     schema.Complete,
 		ValidLine:    schema.ValidLine,
 		NewestOnly:   newestOnly,
-		OnOverwrites: rel.Overwritten,
+		OnOverwrites: rel.CountOverwritten,
 	})
 	if err != nil {
 		return nil, err

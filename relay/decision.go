@@ -7,51 +7,76 @@ import (
 	"wpre-relay/schema"
 )
 
-// Decision is what became of one change of the file.
+// Decision is the result for one change of the event file. Its values are labels of metrics.
 type Decision string
 
-// The decisions. Each change of the file gets one.
+// The decisions. Every change of the event file gets exactly one.
 const (
-	Relayed   Decision = "relayed"   // a new event, sent to the clients
-	Torn      Decision = "torn"      // the same, out of a file with the tail of an older one behind it
-	Duplicate Decision = "duplicate" // an event that was sent before
-	Filtered  Decision = "filtered"  // a new event, torn or not, that the public may not see; others may
-	Invalid   Decision = "invalid"   // no event
+	Relayed   Decision = "relayed"   // a new event, appended to the log
+	Torn      Decision = "torn"      // a new event, followed by the tail of an older one, which is ignored
+	Duplicate Decision = "duplicate" // an event that was relayed before
+	Filtered  Decision = "filtered"  // a new event, torn or not, that the public does not see
+	Invalid   Decision = "invalid"   // not an event
 
-	// Overwritten is a change that was gone before it could be read, as far as the watcher can estimate.
+	// Overwritten is a change that was overwritten before the watcher read it. From the event file, the watcher can
+	// only estimate the number of such changes; from the outbox it is exact.
 	Overwritten Decision = "overwritten"
 )
 
-var decisions = [...]Decision{Relayed, Torn, Duplicate, Filtered, Invalid, Overwritten}
+var allDecisions = [...]Decision{Relayed, Torn, Duplicate, Filtered, Invalid, Overwritten}
 
-// Change is a change of the file, or several that were overwritten, and what became of it.
+// Change is a change of the event file, or several overwritten ones, and the decision about it.
 type Change struct {
-	Time     time.Time // when that was decided
+	Time     time.Time // time of the decision
 	Decision Decision
-	Event    schema.Event // none if it is Invalid or Overwritten
-	Bytes    int          // of the event's compact document, or of the file if it is Invalid
-	Reason   string       // why it is Invalid
-	Writes   uint64       // how many changes this stands for: more than one only if they are Overwritten
+	Event    schema.Event // zero if Invalid or Overwritten
+	Bytes    int          // size of the event's compact document or, if Invalid, of the content
+	Reason   string       // why it is Invalid, otherwise ""
+	Writes   uint64       // number of changes; 1 unless Overwritten
 }
 
-// Decisions counts decisions. It may be used from several goroutines.
+// Decisions counts decisions. Its methods may be called concurrently.
 type Decisions struct {
-	counts [len(decisions)]atomic.Uint64
+	counts [len(allDecisions)]atomic.Uint64
 }
 
-func (d *Decisions) count(decision Decision, n uint64) {
-	for i := range decisions {
-		if decisions[i] == decision {
+func (d *Decisions) add(decision Decision, n uint64) {
+	for i := range allDecisions {
+		if allDecisions[i] == decision {
 			d.counts[i].Add(n)
 		}
 	}
 }
 
-// Counts returns the count of each decision.
+// Counts returns the number of changes by decision.
 func (d *Decisions) Counts() map[Decision]uint64 {
-	counts := make(map[Decision]uint64, len(decisions))
-	for i, decision := range decisions {
+	counts := make(map[Decision]uint64, len(allDecisions))
+	for i, decision := range allDecisions {
 		counts[decision] = d.counts[i].Load()
 	}
 	return counts
+}
+
+// CountOverwritten counts writes that were overwritten before they could be read.
+func (r *Relay) CountOverwritten(writes uint64) {
+	r.record(Change{Decision: Overwritten, Writes: writes})
+}
+
+// rejectContent records a content as Invalid.
+func (r *Relay) rejectContent(reason error, size int) {
+	r.record(Change{Decision: Invalid, Bytes: size, Reason: reason.Error()})
+	r.opts.Logger.Warn("invalid event, keeping the last one", "decision", Invalid, "reason", reason, "bytes", size)
+}
+
+// decide records a decision about an event.
+func (r *Relay) decide(d Decision, ev schema.Event) {
+	r.record(Change{Decision: d, Event: ev, Bytes: len(ev.Document)})
+	r.opts.Logger.Debug("change decided", "decision", d, "type", ev.Type, "bytes", len(ev.Document))
+}
+
+// record counts a change and calls OnDecision.
+func (r *Relay) record(c Change) {
+	c.Time, c.Writes = time.Now(), max(1, c.Writes)
+	r.counts.add(c.Decision, c.Writes)
+	r.opts.OnDecision(c)
 }

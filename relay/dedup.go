@@ -6,117 +6,123 @@ import (
 	"wpre-relay/schema"
 )
 
-// dedup tells events that were sent from new ones. It remembers the last few thousand.
+// dedup tells new events from relayed ones. It remembers as many events as the log holds, and of each outbox the
+// newest line. Events come from two sources, the event file and the outbox, and the companion writes each event to
+// both.
 type dedup struct {
-	last  schema.Event
-	heard time.Time // when the last one was written, or, of one from before the start, sent
-	seen  map[schema.ID]sighting
-	order []schema.ID // a ring of the newest; the next one replaces order[next]
-	next  int
-	size  int
+	newest     schema.Event // the newest relayed event
+	newestTime time.Time    // when it was written; for an event from before the start, when it was appended
 
-	// lines has, by epoch, the position of the outbox's line that was taken last, and the latest time of those that were:
-	// clocks are set back, and those of several hosts differ.
-	lines map[string]schema.Stamp
+	seen map[schema.ID]seenEvent // the events in ring
+	ring []schema.ID             // the newest events; at full size, the next one replaces ring[next]
+	next int
+	size int // maximum length of ring
 
-	passed schema.Event // the one of the former line that was passed over last
+	// newestLine has, by the epoch of an outbox, the position of the line that was added last, and the latest time
+	// of all its lines. The two can belong to different lines: clocks are set back, and the clocks of hosts differ.
+	newestLine map[string]schema.Stamp
+
+	skipped schema.Event // the event of the outdated line that was skipped last
 }
 
-// sighting is what is known of the events with one ID.
-type sighting struct {
-	count  int  // how often the ID stands in order
-	outbox bool // it has been in the outbox as well
+// seenEvent describes the relayed events with one ID.
+type seenEvent struct {
+	count    int  // how often the ID is in the ring
+	inOutbox bool // a line of the outbox had this event
 }
 
 func newDedup(size int) dedup {
-	return dedup{size: size, seen: make(map[schema.ID]sighting), lines: make(map[string]schema.Stamp)}
+	return dedup{size: size, seen: make(map[schema.ID]seenEvent), newestLine: make(map[string]schema.Stamp)}
 }
 
-// duplicate reports whether ev was sent: it is the last one again, or it is an earlier one and older than the last
-// by its timestamp, as when a backup is restored. An equal event of the same second, with another in between, is a
-// new one: a post can be changed there and back.
-func (h *dedup) duplicate(ev schema.Event) bool {
-	if ev.ID == h.last.ID {
+// isDuplicate reports whether ev was relayed: it equals the newest event, or an earlier one and its timestamp is
+// older than the newest event's, as after a restored backup. An event that equals an earlier one of the same second
+// is new: a post can be changed and changed back within a second (A-B-A).
+func (d *dedup) isDuplicate(ev schema.Event) bool {
+	if ev.ID == d.newest.ID {
 		return true
 	}
-	return ev.Before(h.last) && h.seen[ev.ID].count > 0
+	return ev.Before(d.newest) && d.seen[ev.ID].count > 0
 }
 
-// copied reports whether ev has been in the outbox: the companion puts each event there first, and then into the plugin's
-// file.
-func (h *dedup) copied(ev schema.Event) bool { return h.seen[ev.ID].outbox }
+// inOutbox reports whether a line of the outbox had ev. The companion writes each event to the outbox before it
+// lets the plugin write the event file.
+func (d *dedup) inOutbox(ev schema.Event) bool { return d.seen[ev.ID].inOutbox }
 
-// absorb reports whether ev, which comes from the outbox, was sent when the plugin's file said it: while the outbox could
-// not be read, or by a relay that knew of none. It is true once for each such event.
-func (h *dedup) absorb(ev schema.Event) bool {
-	s := h.seen[ev.ID]
-	if s.count == 0 || s.outbox {
+// matchFileEvent reports whether ev, which comes from the outbox, was relayed from the event file before: while the
+// outbox could not be read, or by a relay that did not know the outbox. It returns true once for each such event.
+func (d *dedup) matchFileEvent(ev schema.Event) bool {
+	s := d.seen[ev.ID]
+	if s.count == 0 || s.inOutbox {
 		return false
 	}
-	h.seen[ev.ID] = sighting{count: s.count, outbox: true}
+	d.seen[ev.ID] = seenEvent{count: s.count, inOutbox: true}
 	return true
 }
 
-// taken reports whether the line of the outbox with this stamp was taken before. A number that stands in a line later
-// than all that were taken was given again, after the outbox was restored from a backup.
-func (h *dedup) taken(line schema.Stamp) bool {
-	last, ok := h.lines[line.Position.Epoch]
-	return ok && line.Position.Seq <= last.Position.Seq && !line.Time.After(last.Time)
+// lineSeen reports whether the outbox line with this stamp was added before. A sequence number that is not new, in
+// a line that is later than all others, is a new line: its number was used before the outbox was restored from a
+// backup.
+func (d *dedup) lineSeen(line schema.Stamp) bool {
+	newest, ok := d.newestLine[line.Position.Epoch]
+	return ok && line.Position.Seq <= newest.Position.Seq && !line.Time.After(newest.Time)
 }
 
-// former reports whether a line is of an outbox that is not known, and older than the last event: the plugin's file was
-// followed then, or another outbox.
-func (h *dedup) former(line schema.Stamp) bool {
-	_, known := h.lines[line.Position.Epoch]
-	return !known && !line.Time.After(h.heard)
+// lineOutdated reports whether a line is older than the newest event and belongs to an unknown outbox. Its event
+// was relayed then, from the event file or from another outbox. If the clocks of the hosts differ, it can be wrong;
+// see adoptSkipped.
+func (d *dedup) lineOutdated(line schema.Stamp) bool {
+	_, known := d.newestLine[line.Position.Epoch]
+	return !known && !line.Time.After(d.newestTime)
 }
 
-// recognize returns the stamp of the former line that was passed over last, if it says ev as the plugin's file does now.
-// Then its outbox is the one that is written, whatever the clocks say, and what comes after that line is new.
-func (h *dedup) recognize(ev schema.Event) schema.Stamp {
-	line := h.passed.From
-	if ev.ID != h.passed.ID || !h.former(line) {
+// adoptSkipped returns the stamp of the skipped line if the event file now holds the same event. The line's outbox
+// is then the current one, whatever the clocks say, and the lines after it are new. Otherwise it returns the zero
+// stamp.
+func (d *dedup) adoptSkipped(ev schema.Event) schema.Stamp {
+	line := d.skipped.From
+	if ev.ID != d.skipped.ID || !d.lineOutdated(line) {
 		return schema.Stamp{}
 	}
-	h.take(line)
-	h.absorb(ev)
+	d.addLine(line)
+	d.matchFileEvent(ev)
 	return line
 }
 
-// take makes a line the last one of its epoch that was taken, and returns how many before it were not: they were gone
-// before they could be read.
-func (h *dedup) take(line schema.Stamp) (missing uint64) {
-	last, ok := h.lines[line.Position.Epoch]
+// addLine makes a line the newest one of its epoch. It returns the number of missing lines before it, which were
+// deleted before the relay read them.
+func (d *dedup) addLine(line schema.Stamp) (missing uint64) {
+	newest, ok := d.newestLine[line.Position.Epoch]
 	latest := line
-	if last.Time.After(line.Time) {
-		latest.Time = last.Time
+	if newest.Time.After(line.Time) {
+		latest.Time = newest.Time
 	}
-	h.lines[line.Position.Epoch] = latest
-	if !ok || line.Position.Seq <= last.Position.Seq {
+	d.newestLine[line.Position.Epoch] = latest
+	if !ok || line.Position.Seq <= newest.Position.Seq {
 		return 0
 	}
-	return line.Position.Seq - last.Position.Seq - 1
+	return line.Position.Seq - newest.Position.Seq - 1
 }
 
-// add makes ev, which was written then, the last one sent.
-func (h *dedup) add(ev schema.Event, written time.Time) {
+// add makes ev, which was written at this time, the newest event.
+func (d *dedup) add(ev schema.Event, written time.Time) {
 	fromOutbox := ev.From != (schema.Stamp{})
-	h.last, h.heard = ev, written
+	d.newest, d.newestTime = ev, written
 	if fromOutbox {
-		h.heard = ev.From.Time
+		d.newestTime = ev.From.Time
 	}
-	s := h.seen[ev.ID]
-	h.seen[ev.ID] = sighting{count: s.count + 1, outbox: s.outbox || fromOutbox}
-	if len(h.order) < h.size {
-		h.order = append(h.order, ev.ID)
+	s := d.seen[ev.ID]
+	d.seen[ev.ID] = seenEvent{count: s.count + 1, inOutbox: s.inOutbox || fromOutbox}
+	if len(d.ring) < d.size {
+		d.ring = append(d.ring, ev.ID)
 		return
 	}
-	oldest := &h.order[h.next]
-	if s := h.seen[*oldest]; s.count > 1 {
-		h.seen[*oldest] = sighting{count: s.count - 1, outbox: s.outbox}
+	oldest := &d.ring[d.next]
+	if s := d.seen[*oldest]; s.count > 1 {
+		d.seen[*oldest] = seenEvent{count: s.count - 1, inOutbox: s.inOutbox}
 	} else {
-		delete(h.seen, *oldest)
+		delete(d.seen, *oldest)
 	}
 	*oldest = ev.ID
-	h.next = (h.next + 1) % h.size
+	d.next = (d.next + 1) % d.size
 }

@@ -2,6 +2,8 @@ package relay_test
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,181 +13,170 @@ import (
 	"wpre-relay/schema"
 )
 
-// start is when the first line of an outbox is written, in tests: after all that they do to the plugin's file before.
-var start = time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
+// firstLine is the time of second 0 of an outbox. It is later than the event files that tests write, since these
+// are written now.
+var firstLine = time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
 
-// line returns the line of an outbox that is written n seconds after start.
-func line(epoch string, seq uint64, n int, document string) string {
-	stamp := schema.Stamp{Position: schema.Position{Epoch: epoch, Seq: seq}, Time: start.Add(time.Duration(n) * time.Second)}
+// line returns a line of an outbox that is written at this second.
+func line(epoch string, seq uint64, second int, document string) string {
+	stamp := schema.Stamp{
+		Position: schema.Position{Epoch: epoch, Seq: seq},
+		Time:     firstLine.Add(time.Duration(second) * time.Second),
+	}
 	return string(schema.Line{Stamp: stamp, Document: []byte(document)}.Append(nil))
 }
 
-// a sequence of contents, of the file and of the outbox, that a relay takes in, and the titles that it relays of them.
-var outboxes = []struct {
+// outboxCases have contents that a relay ingests one after the other, and the titles that it relays. A content is
+//
+//	1A           the event file with a post with timestamp 1 and title A
+//	a2@3:1A      line 2 of the outbox with epoch a, written at second 3, with the same post
+//	a2@3:[]      the same line with a document that is not an event
+//	torn         a line of the outbox that is not complete
+//	restart      a restart of the relay
+var outboxCases = []struct {
 	name     string
-	contents []string // lines of the outbox begin with {"id"; "restart" is a restart
+	contents string
 	want     string
-	missed   uint64 // how many are counted as overwritten
+	missed   uint64 // lines that count as overwritten
 }{
+	{"each line is an event, the file repeats it", "a1@1:1A 1A a2@2:2B a3@3:2C 2B 2C", "A B C", 0},
+	{"equal lines are two events", "a1@1:1A a2@2:1A 1A", "A A", 0},
+	{"a repeated line is no event", "a1@1:1A a2@2:2B a1@1:1A a2@2:2B a3@3:3C", "A B C", 0},
 	{
-		name:     "each line is an event, and the file says nothing new",
-		contents: []string{line("a", 1, 1, post(1, "A")), post(1, "A"), line("a", 2, 2, post(2, "B")), line("a", 3, 3, post(2, "C")), post(2, "B"), post(2, "C")},
-		want:     "A B C",
+		"a repeated line after a restart is no event",
+		"a1@1:1A a2@2:2B restart a1@1:1A a2@2:2B a3@3:3C 3C", "A B C", 0,
+	},
+	{"missing lines are counted", "a1@1:1A a5@2:2B restart a7@3:3C", "A B C", 4},
+	{"the companion is installed", "1A a1@1:2B 2B a2@2:3C 3C", "A B C", 0},
+	{
+		"the companion was installed before the relay knew the outbox",
+		"1A 2B restart a1@-7200:1A a2@-7200:2B 2B a3@1:3C", "A B C", 0,
+	},
+	{"the companion is removed", "a1@1:1A 1A 2B restart a1@1:1A 2B 3C", "A B C", 0},
+	{"the companion is installed again", "a1@1:1A 2B a2@2:3C 3C", "A B C", 0},
+	{"the file is read before the outbox", "a1@1:1A 2B a2@2:2B a3@3:2B 2B", "A B B", 0},
+	{"a new outbox starts at 1", "a1@1:1A a2@2:2B b1@3:3C restart b1@3:3C b2@4:4D", "A B C D", 0},
+	{"lines of an older outbox are no events", "b1@3:3C restart a1@1:1A a2@2:2B b1@3:3C b2@4:4D", "C D", 0},
+	{
+		"a restored outbox uses sequence numbers again",
+		"a1@1:1A a2@2:2B a1@1:1A a2@3:3C a3@4:4D", "A B C D", 0,
+	},
+	{"the clock of another host is behind", "a1@10:1A a2@5:2B a3@11:3C a2@5:2B", "A B C", 0},
+	{
+		"the clock is set back: repeated lines are no events",
+		"a1@10:1A a2@5:2B a1@10:1A a2@5:2B restart a1@10:1A a2@5:2B a3@6:3C", "A B C", 0,
 	},
 	{
-		name:     "equal events are two if the lines are",
-		contents: []string{line("a", 1, 1, post(1, "A")), line("a", 2, 2, post(1, "A")), post(1, "A")},
-		want:     "A A",
+		"the clocks of hosts differ: repeated lines are no events",
+		"a1@10:1A a2@12:2B a3@11:3C restart a1@10:1A a2@12:2B a3@11:3C a4@13:4D", "A B C D", 0,
 	},
 	{
-		name:     "a line that comes again is none",
-		contents: []string{line("a", 1, 1, post(1, "A")), line("a", 2, 2, post(2, "B")), line("a", 1, 1, post(1, "A")), line("a", 2, 2, post(2, "B")), line("a", 3, 3, post(3, "C"))},
-		want:     "A B C",
+		"the clock of the file server is ahead: the relay follows the outbox from the event that the file repeats",
+		"1A a1@-7203:2B 2B a2@-7202:3C a3@-7201:4D 4D restart " +
+			"a1@-7203:2B a2@-7202:3C a3@-7201:4D 4D a4@-7200:5E", "A B C D E", 0,
 	},
 	{
-		name:     "also after a restart",
-		contents: []string{line("a", 1, 1, post(1, "A")), line("a", 2, 2, post(2, "B")), "restart", line("a", 1, 1, post(1, "A")), line("a", 2, 2, post(2, "B")), line("a", 3, 3, post(3, "C")), post(3, "C")},
-		want:     "A B C",
+		"the relay learns of the outbox late, and the clock of its host is behind",
+		"1A restart a1@-7200:1A 1A a2@-7300:2B", "A B", 0,
 	},
-	{
-		name:     "numbers that are missing are counted",
-		contents: []string{line("a", 1, 1, post(1, "A")), line("a", 5, 2, post(2, "B")), "restart", line("a", 7, 3, post(3, "C"))},
-		want:     "A B C",
-		missed:   4,
-	},
-	{
-		name:     "the companion comes: what the file said before is not said again",
-		contents: []string{post(1, "A"), line("a", 1, 1, post(2, "B")), post(2, "B"), line("a", 2, 2, post(3, "C")), post(3, "C")},
-		want:     "A B C",
-	},
-	{
-		name:     "the companion has been there for longer than the relay knows of it",
-		contents: []string{post(1, "A"), post(2, "B"), "restart", line("a", 1, -7200, post(1, "A")), line("a", 2, -7200, post(2, "B")), post(2, "B"), line("a", 3, 1, post(3, "C"))},
-		want:     "A B C",
-	},
-	{
-		name:     "the companion goes: the file goes on",
-		contents: []string{line("a", 1, 1, post(1, "A")), post(1, "A"), post(2, "B"), "restart", line("a", 1, 1, post(1, "A")), post(2, "B"), post(3, "C")},
-		want:     "A B C",
-	},
-	{
-		name:     "and comes back",
-		contents: []string{line("a", 1, 1, post(1, "A")), post(2, "B"), line("a", 2, 2, post(3, "C")), post(3, "C")},
-		want:     "A B C",
-	},
-	{
-		name:     "the file is quicker than the outbox",
-		contents: []string{line("a", 1, 1, post(1, "A")), post(2, "B"), line("a", 2, 2, post(2, "B")), line("a", 3, 3, post(2, "B")), post(2, "B")},
-		want:     "A B B",
-	},
-	{
-		name:     "a new outbox, with numbers from 1",
-		contents: []string{line("a", 1, 1, post(1, "A")), line("a", 2, 2, post(2, "B")), line("b", 1, 3, post(3, "C")), "restart", line("b", 1, 3, post(3, "C")), line("b", 2, 4, post(4, "D"))},
-		want:     "A B C D",
-	},
-	{
-		name:     "an outbox of former times is none",
-		contents: []string{line("b", 1, 3, post(3, "C")), "restart", line("a", 1, 1, post(1, "A")), line("a", 2, 2, post(2, "B")), line("b", 1, 3, post(3, "C")), line("b", 2, 4, post(4, "D"))},
-		want:     "C D",
-	},
-	{
-		name:     "a backup of the outbox: numbers are given again",
-		contents: []string{line("a", 1, 1, post(1, "A")), line("a", 2, 2, post(2, "B")), line("a", 1, 1, post(1, "A")), line("a", 2, 3, post(3, "C")), line("a", 3, 4, post(4, "D"))},
-		want:     "A B C D",
-	},
-	{
-		name:     "a line of another host whose clock is behind",
-		contents: []string{line("a", 1, 10, post(1, "A")), line("a", 2, 5, post(2, "B")), line("a", 3, 11, post(3, "C")), line("a", 2, 5, post(2, "B"))},
-		want:     "A B C",
-	},
-	{
-		name:     "a clock that is set back: what comes again is none",
-		contents: []string{line("a", 1, 10, post(1, "A")), line("a", 2, 5, post(2, "B")), line("a", 1, 10, post(1, "A")), line("a", 2, 5, post(2, "B")), "restart", line("a", 1, 10, post(1, "A")), line("a", 2, 5, post(2, "B")), line("a", 3, 6, post(3, "C"))},
-		want:     "A B C",
-	},
-	{
-		name:     "hosts whose clocks differ: what comes again is none",
-		contents: []string{line("a", 1, 10, post(1, "A")), line("a", 2, 12, post(2, "B")), line("a", 3, 11, post(3, "C")), "restart", line("a", 1, 10, post(1, "A")), line("a", 2, 12, post(2, "B")), line("a", 3, 11, post(3, "C")), line("a", 4, 13, post(4, "D"))},
-		want:     "A B C D",
-	},
-	{
-		name: "the file's clock is ahead: the outbox is followed from what the file says",
-		contents: []string{post(1, "A"), line("a", 1, -7203, post(2, "B")), post(2, "B"), line("a", 2, -7202, post(3, "C")), line("a", 3, -7201, post(4, "D")), post(4, "D"),
-			"restart", line("a", 1, -7203, post(2, "B")), line("a", 2, -7202, post(3, "C")), line("a", 3, -7201, post(4, "D")), post(4, "D"), line("a", 4, -7200, post(5, "E"))},
-		want: "A B C D E",
-	},
-	{
-		name:     "the companion was there before the relay knew of it, on a host whose clock is behind",
-		contents: []string{post(1, "A"), "restart", line("a", 1, -7200, post(1, "A")), post(1, "A"), line("a", 2, -7300, post(2, "B"))},
-		want:     "A B",
-	},
-	{
-		name:     "a backup of the site is none",
-		contents: []string{line("a", 1, 1, post(1, "A")), line("a", 2, 2, post(2, "B")), post(1, "A")},
-		want:     "A B",
-	},
-	{
-		name:     "what is no event does no harm",
-		contents: []string{line("a", 1, 1, post(1, "A")), line("a", 2, 2, "[]"), `{"id":` + "\n", line("a", 3, 3, post(3, "C"))},
-		want:     "A C",
-	},
+	{"a restored backup of the site is no event", "a1@1:1A a2@2:2B 1A", "A B", 0},
+	{"lines that are not events are ignored", "a1@1:1A a2@2:[] torn a3@3:3C", "A C", 0},
 }
 
-// TestAFirstLineIsTakenThoughTheFileWasReadLate has the file written before the first line of an outbox, and read after it.
-func TestAFirstLineIsTakenThoughTheFileWasReadLate(t *testing.T) {
-	log := openLog(t, t.TempDir(), eventlog.Options{})
-	r := relay.New(log, relay.Options{Logger: quiet})
-	run(t, r)
-	if err := r.Ingest(t.Context(), []byte(post(1, "A")), start.Add(-48*time.Hour)); err != nil {
-		t.Fatal(err)
+// outboxLine matches a line in outboxCases, filePost the post of an event file.
+var (
+	outboxLine = regexp.MustCompile(`^([a-z])(\d+)@(-?\d+):(.+)$`)
+	filePost   = regexp.MustCompile(`^(\d+)([A-Z])$`)
+)
+
+// parseContent returns the content for a word of outboxCases.
+func parseContent(t *testing.T, word string) (content string, isLine bool) {
+	t.Helper()
+	if word == "torn" {
+		return `{"id":` + "\n", true
 	}
-	if err := r.IngestLine(t.Context(), []byte(line("a", 1, -24*3600, post(2, "B")))); err != nil {
-		t.Fatal(err)
+	if m := outboxLine.FindStringSubmatch(word); m != nil {
+		seq, _ := strconv.ParseUint(m[2], 10, 64)
+		second, _ := strconv.Atoi(m[3])
+		document := m[4]
+		if document != "[]" {
+			document, _ = parseContent(t, document)
+		}
+		return line(m[1], seq, second, document), true
 	}
-	if err := r.Flush(t.Context()); err != nil {
-		t.Fatal(err)
+	m := filePost.FindStringSubmatch(word)
+	if m == nil {
+		t.Fatalf("cannot parse %q", word)
 	}
-	if got := titles(log); got != "A B" {
-		t.Errorf("%q are relayed, want A and B", got)
-	}
+	timestamp, _ := strconv.Atoi(m[1])
+	return post(timestamp, m[2]), false
 }
 
-func TestTheOutboxIsFollowed(t *testing.T) {
-	for _, tc := range outboxes {
+func TestEachOutboxEventIsRelayedOnce(t *testing.T) {
+	for _, tc := range outboxCases {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
-			log := openLog(t, dir, eventlog.Options{})
-			r := relay.New(log, relay.Options{Logger: quiet})
-			run(t, r)
+			r, log := newRelay(t, dir, eventlog.Options{})
 			missed := uint64(0)
-			for _, content := range tc.contents {
-				switch {
-				case content == "restart":
+			for word := range strings.FieldsSeq(tc.contents) {
+				if word == "restart" {
 					missed += r.Decisions().Counts()[relay.Overwritten]
 					log.Close()
-					log = openLog(t, dir, eventlog.Options{})
-					r = relay.New(log, relay.Options{Logger: quiet})
-					run(t, r)
-				case strings.HasPrefix(content, `{"id"`):
-					if err := r.IngestLine(t.Context(), []byte(content)); err != nil {
-						t.Fatal(err)
-					}
-					if err := r.Flush(t.Context()); err != nil {
-						t.Fatal(err)
-					}
-				default:
+					r, log = newRelay(t, dir, eventlog.Options{})
+					continue
+				}
+				if content, isLine := parseContent(t, word); isLine {
+					ingestLine(t, r, content)
+				} else {
 					ingest(t, r, content)
 				}
 			}
 			missed += r.Decisions().Counts()[relay.Overwritten]
 			if got := titles(log); got != tc.want || missed != tc.missed {
-				t.Errorf("%q are relayed and %d missed, want %q and %d", got, missed, tc.want, tc.missed)
+				t.Errorf("relayed %q and missed %d, want %q and %d", got, missed, tc.want, tc.missed)
 			}
 		})
 	}
 }
 
-// titles returns those of all events in the log.
+// TestFirstLineIsRelayedIfTheFileIsReadLate reads an event file that was written before the first line of an outbox.
+func TestFirstLineIsRelayedIfTheFileIsReadLate(t *testing.T) {
+	r, log := newRelay(t, t.TempDir(), eventlog.Options{})
+	if err := r.Ingest(t.Context(), []byte(post(1, "A")), firstLine.Add(-48*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	ingestLine(t, r, line("a", 1, -24*3600, post(2, "B")))
+	if got := titles(log); got != "A B" {
+		t.Errorf("relayed %q, want A and B", got)
+	}
+}
+
+// TestLinesOlderThanTheLogAreNotRelayedAgain restarts a relay whose outbox holds more events than its log.
+func TestLinesOlderThanTheLogAreNotRelayedAgain(t *testing.T) {
+	dir := t.TempDir()
+	for restart, want := range []uint64{20, 1} {
+		r, log := newRelay(t, dir, eventlog.Options{Records: 3})
+		for n := 1; n <= 20+restart; n++ {
+			ingestLine(t, r, line("a", uint64(n), n, post(n, fmt.Sprint(n))))
+		}
+		if n := r.Decisions().Counts()[relay.Relayed]; n != want {
+			t.Errorf("run %d relayed %d lines, want %d", restart+1, n, want)
+		}
+		log.Close()
+	}
+}
+
+func ingestLine(t testing.TB, r *relay.Relay, text string) {
+	t.Helper()
+	if err := r.IngestLine(t.Context(), []byte(text)); err != nil {
+		t.Fatalf("IngestLine(%.60q): %v", text, err)
+	}
+	if err := r.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// titles returns the titles of all events in the log.
 func titles(log *eventlog.Log) string {
 	var titles []string
 	for _, rec := range log.Records() {
@@ -193,26 +184,4 @@ func titles(log *eventlog.Log) string {
 		titles = append(titles, strings.TrimSuffix(title, `"}`))
 	}
 	return strings.Join(titles, " ")
-}
-
-// TestOldLinesAreKnownBeyondTheMemoryOfEvents restarts a relay whose outbox holds more than its log.
-func TestOldLinesAreKnownBeyondTheMemoryOfEvents(t *testing.T) {
-	dir := t.TempDir()
-	for restart := range 2 {
-		log := openLog(t, dir, eventlog.Options{Records: 3})
-		r := relay.New(log, relay.Options{Logger: quiet})
-		run(t, r)
-		for n := 1; n <= 20+restart; n++ {
-			if err := r.IngestLine(t.Context(), []byte(line("a", uint64(n), n, post(n, fmt.Sprint(n))))); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := r.Flush(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if n, want := r.Decisions().Counts()[relay.Relayed], []uint64{20, 1}[restart]; n != want {
-			t.Errorf("%d lines are relayed by process %d, want %d", n, restart+1, want)
-		}
-		log.Close()
-	}
 }

@@ -17,7 +17,8 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-func openLog(t testing.TB, dir string, opts eventlog.Options) *eventlog.Log {
+// newRelay returns a relay that runs until the test ends, and its log in dir. The test may close the log earlier.
+func newRelay(t testing.TB, dir string, opts eventlog.Options) (*relay.Relay, *eventlog.Log) {
 	t.Helper()
 	opts.Logger = quiet
 	log, err := eventlog.Open(dir, opts)
@@ -25,15 +26,19 @@ func openLog(t testing.TB, dir string, opts eventlog.Options) *eventlog.Log {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
-	return log
+	r := relay.New(log, relay.Options{Logger: quiet})
+	run(t, r)
+	return r, log
 }
 
-// run runs r until the test ends.
-func run(t testing.TB, r *relay.Relay) {
+// run runs r until the test ends or stop is called.
+func run(t testing.TB, r *relay.Relay) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); r.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return stop
 }
 
 func ingest(t testing.TB, r *relay.Relay, files ...string) {
@@ -60,30 +65,29 @@ func post(timestamp int, title string) string {
 	return fmt.Sprintf(`{"timestamp":%d,"post_title":%q}`, timestamp, title)
 }
 
-// TestDecisions tells new events from old ones. The contents come in one after the other.
+// TestDecisions ingests contents of the event file one after the other.
 func TestDecisions(t *testing.T) {
 	a, b, old := post(100, "A"), post(100, "B"), post(50, "old")
 	for _, tc := range []struct {
 		name  string
 		files []string
-		want  string // one letter a file: the decision's first
+		want  string // the first letter of each decision
 	}{
 		{"A-B-A within one second is three events", []string{a, b, a}, "rrr"},
-		{"the same content twice is one", []string{a, a, a}, "rdd"},
-		{"a restored backup is none", []string{old, a, old}, "rrd"},
-		{"an older event that was never sent is new", []string{a, old}, "rr"},
-		{"behind it, time goes on from there", []string{a, old, a}, "rrr"},
-		{"white space makes no difference", []string{a, " " + strings.ReplaceAll(a, ",", ",\n    ")}, "rd"},
-		{"the order of fields does", []string{`{"timestamp":1,"a":1}`, `{"a":1,"timestamp":1}`}, "rr"},
-		{"what is no event leaves the last one in place", []string{a, "[]", "", "{", a}, "riiid"},
-		{"a torn file is salvaged", []string{a, b + `"}`, b}, "rtd"},
-		{"times that are no numbers do not count as older", []string{
+		{"the same content is one event", []string{a, a, a}, "rdd"},
+		{"a restored backup is no event", []string{old, a, old}, "rrd"},
+		{"an older event that was never relayed is new", []string{a, old}, "rr"},
+		{"an older event becomes the newest one", []string{a, old, a}, "rrr"},
+		{"white space does not matter", []string{a, " " + strings.ReplaceAll(a, ",", ",\n    ")}, "rd"},
+		{"the order of fields matters", []string{`{"timestamp":1,"a":1}`, `{"a":1,"timestamp":1}`}, "rr"},
+		{"invalid contents do not replace the newest event", []string{a, "[]", "", "{", a}, "riiid"},
+		{"a torn file has one event", []string{a, b + `"}`, b}, "rtd"},
+		{"timestamps that are not numbers are never older", []string{
 			`{"timestamp":"x","n":1}`, `{"timestamp":"x","n":2}`, `{"timestamp":"x","n":1}`,
 		}, "rrr"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := relay.New(openLog(t, t.TempDir(), eventlog.Options{}), relay.Options{Logger: quiet})
-			run(t, r)
+			r, _ := newRelay(t, t.TempDir(), eventlog.Options{})
 			var got string
 			for _, file := range tc.files {
 				before := r.Decisions().Counts()
@@ -101,10 +105,11 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-func TestSamplesAreDecided(t *testing.T) {
-	r := relay.New(openLog(t, t.TempDir(), eventlog.Options{}), relay.Options{Logger: quiet})
-	run(t, r)
-	for dir, decision := range map[string]relay.Decision{"valid": relay.Relayed, "invalid": relay.Invalid, "torn": relay.Torn} {
+func TestSampleFilesGetTheirDecision(t *testing.T) {
+	r, _ := newRelay(t, t.TempDir(), eventlog.Options{})
+	for dir, decision := range map[string]relay.Decision{
+		"valid": relay.Relayed, "invalid": relay.Invalid, "torn": relay.Torn,
+	} {
 		paths, err := filepath.Glob(filepath.Join("..", "testdata", dir, "*.json"))
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("no files in %s (%v)", dir, err)
@@ -118,26 +123,22 @@ func TestSamplesAreDecided(t *testing.T) {
 			ingest(t, r, string(content))
 		}
 		if got := r.Decisions().Counts()[decision] - before; got != uint64(len(paths)) {
-			t.Errorf("%s: %d of %d are %s", dir, got, len(paths), decision)
+			t.Errorf("%s: %d of %d files are %s", dir, got, len(paths), decision)
 		}
 	}
 }
 
-func TestWhatWasSentIsRememberedAcrossRestarts(t *testing.T) {
+func TestRelayedEventsAreKnownAfterARestart(t *testing.T) {
 	dir := t.TempDir()
 	old, a, b := post(50, "old"), post(100, "A"), post(100, "B")
-	log := openLog(t, dir, eventlog.Options{})
-	first := relay.New(log, relay.Options{Logger: quiet})
-	run(t, first)
+	first, log := newRelay(t, dir, eventlog.Options{})
 	ingest(t, first, old, a)
 	log.Close()
 
-	log = openLog(t, dir, eventlog.Options{})
-	second := relay.New(log, relay.Options{Logger: quiet})
-	run(t, second)
+	second, log := newRelay(t, dir, eventlog.Options{})
 	ingest(t, second, a)
 	if got := documents(log); got != old+" "+a {
-		t.Errorf("an unchanged file: the log holds %s", got)
+		t.Errorf("after an unchanged file, the log holds %s", got)
 	}
 	for decision, n := range second.Decisions().Counts() {
 		if n > 0 {
@@ -146,56 +147,50 @@ func TestWhatWasSentIsRememberedAcrossRestarts(t *testing.T) {
 	}
 	ingest(t, second, old, b)
 	if got := documents(log); got != old+" "+a+" "+b {
-		t.Errorf("a restored backup and then a new event: the log holds %s", got)
+		t.Errorf("after a restored backup and a new event, the log holds %s", got)
 	}
 }
 
-func TestTheMemoryOfWhatWasSentIsBounded(t *testing.T) {
-	log := openLog(t, t.TempDir(), eventlog.Options{Records: 3})
-	r := relay.New(log, relay.Options{Logger: quiet})
-	run(t, r)
+func TestDedupRemembersAsManyEventsAsTheLog(t *testing.T) {
+	r, _ := newRelay(t, t.TempDir(), eventlog.Options{Records: 3})
 	ingest(t, r, post(1, "a"), post(2, "b"), post(3, "c"), post(4, "d"))
 	ingest(t, r, post(2, "b"))
 	if n := r.Decisions().Counts()[relay.Duplicate]; n != 1 {
-		t.Errorf("an event of the last three was not known again (%d duplicates)", n)
+		t.Errorf("one of the newest three events again: %d duplicates, want 1", n)
 	}
 	ingest(t, r, post(1, "a"))
 	if n := r.Decisions().Counts()[relay.Relayed]; n != 5 {
-		t.Errorf("an event beyond the last three is remembered (%d relayed)", n)
+		t.Errorf("an older event again: %d relayed, want 5", n)
 	}
 }
 
-func TestLogsHoldNoContent(t *testing.T) {
+func TestLogRecordsContainNoContent(t *testing.T) {
 	var text bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	r := relay.New(openLog(t, t.TempDir(), eventlog.Options{}), relay.Options{Logger: logger})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { defer close(done); r.Run(ctx) }()
-	ingest(t, r, post(1, "SECRET"), post(1, "SECRET"), post(2, "SECRET")+"SECRET", `{"a":"SECRET"}`, `{"timestamp":1,SECRET`)
-	cancel()
-	<-done
+	_, log := newRelay(t, t.TempDir(), eventlog.Options{})
+	r := relay.New(log, relay.Options{Logger: logger})
+	stop := run(t, r)
+	ingest(t, r, post(1, "SECRET"), post(1, "SECRET"),
+		post(2, "SECRET")+"SECRET", `{"a":"SECRET"}`, `{"timestamp":1,SECRET`)
+	stop()
 	if strings.Contains(text.String(), "SECRET") {
-		t.Errorf("a payload is in the log:\n%s", text.String())
+		t.Errorf("the log contains content:\n%s", text.String())
 	}
 	for _, decision := range []string{"relayed", "duplicate", "torn", "invalid"} {
 		if !strings.Contains(text.String(), "decision="+decision) {
-			t.Errorf("%s is not in the log", decision)
+			t.Errorf("the log does not contain %s", decision)
 		}
 	}
 }
 
-// TestWhatCannotBeKeptIsNotTakenForPublished publishes to a journal that cannot be written.
-func TestWhatCannotBeKeptIsNotTakenForPublished(t *testing.T) {
-	log := openLog(t, t.TempDir(), eventlog.Options{})
-	r := relay.New(log, relay.Options{Logger: quiet})
-	run(t, r)
+func TestPublishFailsIfTheJournalFails(t *testing.T) {
+	r, log := newRelay(t, t.TempDir(), eventlog.Options{})
 	if decision, err := r.Publish(t.Context(), []byte(post(1, "kept"))); decision != relay.Relayed || err != nil {
 		t.Fatalf("got %s, %v", decision, err)
 	}
 	log.Close()
 	for _, want := range []relay.Decision{relay.Relayed, relay.Duplicate} {
-		if decision, err := r.Publish(t.Context(), []byte(post(2, "not kept"))); decision != want || err == nil {
+		if decision, err := r.Publish(t.Context(), []byte(post(2, "lost"))); decision != want || err == nil {
 			t.Errorf("got %s, %v, want %s and an error", decision, err, want)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package admin is what operators see of a relay: whether it lives and is ready, what it does at this moment, and
-// metrics. It changes nothing, and nobody waits for it.
+// Package admin is the HTTP interface for operators: status page, health, metrics and publishing. Except for POST
+// /publish it only reads. A slow or hanging request never delays the relay.
 package admin
 
 import (
@@ -18,23 +18,31 @@ import (
 //go:embed page
 var page embed.FS
 
-// Options for New. The zero value works.
+// Options are the options of New. The zero value works.
 type Options struct {
-	// Local refuses to show events to requests for a host name other than this machine's own: a page in an operator's
-	// browser could have its own name lead here (DNS rebinding). It is for a listener that only this machine reaches.
-	Local bool
+	// LocalOnly rejects requests for host names other than this machine's own: a foreign page in an operator's
+	// browser could let its own name resolve to this address and read events (DNS rebinding). Set it if the
+	// listener is reachable from this machine only.
+	LocalOnly bool
 
-	// Publishing takes events at POST /publish. Default: nobody does.
+	// Publishing handles POST /publish. Default: not found.
 	Publishing *Publishing
 
 	// Profiles adds Go's profiles at /debug/pprof/.
 	Profiles bool
 }
 
-// New returns the handler of the listener for operators: / is a page that shows what the relay does, /livez says that
-// the process serves, /readyz whether it should get clients, /metrics is for Prometheus. /api/status is how the relay
-// stands, /api/trend how it stood in the last hour, and /api/live an event stream of what happens, as JSON.
-// With Options.Publishing, POST /publish takes events.
+// New returns the handler of the operators' listener:
+//
+//	/              status page
+//	/livez         200 while the process serves requests
+//	/readyz        200 while the relay should get clients
+//	/metrics       metrics for Prometheus
+//	/api/status    the current state, as JSON
+//	/api/trend     samples of the last hour, as JSON
+//	/api/live      event stream of changes and states
+//	/publish       accepts events by POST, if Options.Publishing is set
+//	/debug/pprof/  profiles, if Options.Profiles is set
 func New(health Health, monitor *Monitor, opts Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
@@ -51,40 +59,49 @@ func New(health Health, monitor *Monitor, opts Options) http.Handler {
 		mux.Handle("POST /publish", opts.Publishing)
 	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry(health, monitor), promhttp.HandlerOpts{}))
-
-	inner := http.NewServeMux()
-	inner.HandleFunc("GET /api/status", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, monitor.report(health))
-	})
-	inner.HandleFunc("GET /api/trend", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, monitor.samples.all())
-	})
-	inner.Handle("GET /api/live", live{health, monitor})
-	files, err := fs.Sub(page, "page")
-	if err != nil {
-		panic(err) // the embedded folder has that name
-	}
-	inner.Handle("GET /", http.FileServerFS(files))
-	if opts.Profiles {
-		inner.HandleFunc("GET /debug/pprof/", pprof.Index)
-		inner.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-		inner.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-		inner.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-		inner.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	}
-	mux.Handle("/", guarded(inner, opts.Local))
+	mux.Handle("/", protect(statusMux(health, monitor, opts.Profiles), opts.LocalOnly))
 	return mux
 }
 
-// guarded has h answer nobody whose browser was led here, and tells browsers to load nothing from elsewhere.
-func guarded(h http.Handler, local bool) http.Handler {
+// statusMux serves the status page and its data, which contain titles of events.
+func statusMux(health Health, monitor *Monitor, profiles bool) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/status", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, monitor.report(health))
+	})
+	mux.HandleFunc("GET /api/trend", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, monitor.samples.all())
+	})
+	mux.Handle("GET /api/live", eventStream{health, monitor})
+	files, err := fs.Sub(page, "page")
+	if err != nil {
+		panic(err) // the embedded directory has that name
+	}
+	mux.Handle("GET /", http.FileServerFS(files))
+	if profiles {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
+
+const foreignHost = "wpre-relay: request for a foreign host name: use this machine's IP address or localhost; " +
+	"to use another name, set --admin-listen to an address that other machines can reach"
+
+// protect rejects requests for foreign host names if localOnly is set, and forbids browsers to load anything from
+// elsewhere.
+func protect(h http.Handler, localOnly bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if local && !isLocal(r.Host) {
-			http.Error(w, "wpre-relay: ask for this machine by its address, or as localhost; to reach it by another name, give --admin-listen an address that others can reach", http.StatusForbidden)
+		if localOnly && !isLocalHost(r.Host) {
+			http.Error(w, foreignHost, http.StatusForbidden)
 			return
 		}
 		header := w.Header()
-		header.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		header.Set("Content-Security-Policy",
+			"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("Cache-Control", "no-store")
@@ -92,8 +109,9 @@ func guarded(h http.Handler, local bool) http.Handler {
 	})
 }
 
-// isLocal reports whether the host of a request is no name that somebody else could have lead here.
-func isLocal(host string) bool {
+// isLocalHost reports whether the host of a request is an IP address, localhost or empty. The owner of a foreign
+// DNS name cannot make a browser send any of these.
+func isLocalHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -101,8 +119,7 @@ func isLocal(host string) bool {
 	return err == nil || host == "localhost" || host == ""
 }
 
-// answer writes v as JSON.
-func answer(w http.ResponseWriter, v any) {
+func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")

@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// maxDelays is how many deliveries are remembered.
-const maxDelays = 1000
+// maxLatencies is the number of deliveries that Delivery summarizes.
+const maxLatencies = 1000
 
-// Delivery says how long the last deliveries took, from an event's being written until it was given to the last client
-// that was caught up.
+// Delivery summarizes the latencies of the newest deliveries. A delivery lasts from the write of an event until the
+// last live client has it.
 type Delivery struct {
-	Count int     `json:"count"` // those that this is about
+	Count int     `json:"count"` // number of deliveries
 	P50   float64 `json:"p50_ms"`
 	P99   float64 `json:"p99_ms"`
 	Last  float64 `json:"last_ms"`
 }
 
-// deliveryOf sums up how long deliveries took, of which the last is the newest.
-func deliveryOf(took []time.Duration) Delivery {
-	if len(took) == 0 {
+// summarize returns the summary of latencies, which are ordered by time. It sorts them.
+func summarize(latencies []time.Duration) Delivery {
+	if len(latencies) == 0 {
 		return Delivery{}
 	}
-	last := took[len(took)-1]
-	slices.Sort(took)
-	rank := func(percent int) float64 { return milliseconds(took[(len(took)*percent+99)/100-1]) }
-	return Delivery{Count: len(took), P50: rank(50), P99: rank(99), Last: milliseconds(last)}
+	last := latencies[len(latencies)-1]
+	slices.Sort(latencies)
+	percentile := func(p int) float64 { return milliseconds(latencies[(len(latencies)*p+99)/100-1]) }
+	return Delivery{Count: len(latencies), P50: percentile(50), P99: percentile(99), Last: milliseconds(last)}
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

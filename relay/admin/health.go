@@ -11,40 +11,42 @@ import (
 	"wpre-relay/relay/sharedlog"
 )
 
-// heldUp is for how long the capture may look at nothing before the relay counts as deaf. It looks once a second.
-const heldUp = 10 * time.Second
+// maxSilence is how long the watcher may show no heartbeat before the relay is not ready. A running watcher shows
+// one per second.
+const maxSilence = 10 * time.Second
 
-// Watch is how the capture stands, as its owner tells.
+// Watch is the state of the watch. It has the same fields in the same order as the status of package watcher, so
+// that one converts to the other.
 type Watch struct {
 	File    string `json:"file"`
-	Mode    string `json:"mode"`    // "" until it is armed
-	Reason  string `json:"reason"`  // why it polls; "" where it does not
-	Present bool   `json:"present"` // whether the file was there at the last look
-	Outbox  bool   `json:"outbox"`  // whether the companion's outbox is there, and followed
-	Problem string `json:"problem"` // why events would go unseen; "" if they would not
+	Mode    string `json:"mode"`    // "inotify" and so on, or "polling"; "" until the file is watched
+	Reason  string `json:"reason"`  // why it polls, otherwise ""
+	Present bool   `json:"present"` // the file existed when it was last read
+	Outbox  bool   `json:"outbox"`  // the companion's outbox exists, and the watcher follows it
+	Problem string `json:"problem"` // why the watcher would miss events; "" if it would not
 
-	Heartbeat time.Time `json:"alive"` // when it was last free to look
+	Heartbeat time.Time `json:"alive"` // when the watcher was last known to run
 
 	Notifications uint64 `json:"notifications"`
-	Overflows     uint64 `json:"overflows"`
-	Rearmed       uint64 `json:"rearmed"`
+	Overflows     uint64 `json:"overflows"` // how often the kernel dropped notifications
+	Rearmed       uint64 `json:"rearmed"`   // how often the watch was set up again
 }
 
-// Health puts together what operators ask about.
+// Health has the sources of the relay's state.
 type Health struct {
 	Version string
 	Started time.Time
-	Relay   *relay.Relay                          // nil if nothing is captured here
-	Watch   func() Watch                          // nil if nothing is watched
-	Server  func() *server.Server                 // returns nil until there is one
-	Forward func() (sent, dropped, failed uint64) // clients' messages for the site
-	Broker  func() sharedlog.Status               // nil if there is none
+	Relay   *relay.Relay                          // nil in an edge relay
+	Watch   func() Watch                          // nil if no file is watched
+	Server  func() *server.Server                 // returns nil until the history is loaded
+	Forward func() (sent, dropped, failed uint64) // counts of forwarded messages
+	Broker  func() sharedlog.Status               // nil without a broker
 
 	// Stopping is closed when the relay begins to stop.
 	Stopping <-chan struct{}
 }
 
-// Ready returns why the relay should get no new clients, nil if it should.
+// Ready returns why the relay should get no new clients, or nil if it should.
 func (h Health) Ready() error {
 	select {
 	case <-h.Stopping:
@@ -53,44 +55,49 @@ func (h Health) Ready() error {
 	}
 	if h.Broker != nil {
 		if status := h.Broker(); !status.Connected {
-			return fmt.Errorf("the broker is away: %s", cmp.Or(status.Problem, "it was not reached yet"))
+			return fmt.Errorf("the broker is unreachable: %s", cmp.Or(status.Problem, "not connected yet"))
 		}
 	}
 	if h.Server() == nil {
-		return errors.New("the history is being read")
+		return errors.New("the history is not loaded yet")
 	}
 	if h.Watch == nil {
 		return nil
 	}
-	watch := h.Watch()
-	switch silent := time.Since(watch.Heartbeat); {
-	case watch.Mode == "":
+	return h.Watch().ready()
+}
+
+// ready returns why the relay would miss events, or nil if it would not.
+func (w Watch) ready() error {
+	switch silence := time.Since(w.Heartbeat); {
+	case w.Mode == "":
 		return errors.New("the event file is not watched yet")
-	case silent > heldUp:
-		return fmt.Errorf("the capture has been held up for %s; does its file system hang?", silent.Round(time.Second))
-	case watch.Problem != "":
-		return fmt.Errorf("the watch is lost: %s", watch.Problem)
+	case silence > maxSilence:
+		return fmt.Errorf("the watcher has been blocked for %s; check whether the file system hangs",
+			silence.Round(time.Second))
+	case w.Problem != "":
+		return fmt.Errorf("the watch is lost: %s", w.Problem)
 	}
 	return nil
 }
 
-// Report is the answer to /api/status.
+// Report is the response of /api/status.
 type Report struct {
 	Version       string                    `json:"version"`
 	UptimeSeconds int64                     `json:"uptime_seconds"`
-	NotReady      string                    `json:"not_ready"` // why, "" if it is ready
+	NotReady      string                    `json:"not_ready"` // why it is not ready; "" if it is
 	Position      string                    `json:"position"`
-	Start         string                    `json:"start"`            // the position before the oldest event that is kept
-	Kept          uint64                    `json:"kept"`             // events that are kept, at most
-	Watch         *Watch                    `json:"watch,omitempty"`  // nil if nothing is watched
-	Broker        *sharedlog.Status         `json:"broker,omitempty"` // nil if there is none
+	Start         string                    `json:"start"`            // the position before the oldest record
+	Kept          uint64                    `json:"kept"`             // maximum number of events to resume over
+	Watch         *Watch                    `json:"watch,omitempty"`  // nil if no file is watched
+	Broker        *sharedlog.Status         `json:"broker,omitempty"` // nil without a broker
 	Decisions     map[relay.Decision]uint64 `json:"decisions"`
 	Delivery      Delivery                  `json:"delivery"`
 	Server        server.Status             `json:"server"`
-	JournalError  string                    `json:"journal_error"` // "" if the journal holds all
+	JournalError  string                    `json:"journal_error"` // "" if the journal holds all events
 }
 
-// report returns how the relay stands now, but for Delivery.
+// report returns the current state, without Delivery.
 func (h Health) report() Report {
 	report := Report{
 		Version:       h.Version,
@@ -121,7 +128,7 @@ func (h Health) report() Report {
 	return report
 }
 
-// decisions returns what was decided so far, of all kinds none where nothing is captured.
+// decisions returns the counts of all decisions; all are 0 in an edge relay.
 func (h Health) decisions() map[relay.Decision]uint64 {
 	if h.Relay == nil {
 		return new(relay.Decisions).Counts()

@@ -9,36 +9,44 @@ import (
 	"wpre-relay/relay/server"
 )
 
-// collector reads all metrics of the relay from one report.
+// collector collects the relay's metrics from one report, so that they are consistent.
 type collector struct{ health Health }
 
-// metric describes one metric, with its labels.
+// metric returns the description of a metric with these labels.
 func metric(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("wpre_relay_"+name, help, labels, nil)
 }
 
+const closesHelp = "Closed connections, by close code: 1006 without a close frame, none for SSE."
+
 var (
-	eventsTotal      = metric("events_total", "Changes of the event file, by what became of them.", "decision")
-	clients          = metric("clients", "Clients that are connected.", "transport")
-	rejectedTotal    = metric("connections_rejected_total", "Clients that were refused.", "reason")
-	closesTotal      = metric("closes_total", "Connections that have ended, by WebSocket close code: 1006 without one, none for event streams.", "code")
-	messagesTotal    = metric("messages_sent_total", "Events given to clients' sockets.")
-	watcherMode      = metric("watcher_mode", "1 for the way in which the event file is watched.", "mode")
-	watcherOutbox    = metric("watcher_outbox", "1 if the companion in WordPress keeps every event for the relay, else 0.")
+	eventsTotal      = metric("events_total", "Changes of the event file, by decision.", "decision")
+	clients          = metric("clients", "Connected clients.", "transport")
+	rejectedTotal    = metric("connections_rejected_total", "Rejected connections.", "reason")
+	closesTotal      = metric("closes_total", closesHelp, "code")
+	messagesTotal    = metric("messages_sent_total", "Events written to clients' sockets.")
+	watcherMode      = metric("watcher_mode", "1 for the current watch mode.", "mode")
+	watcherOutbox    = metric("watcher_outbox", "1 if the companion keeps every event in its outbox, else 0.")
 	watcherOverflows = metric("watcher_overflows_total", "Times the kernel dropped notifications.")
-	watcherRearmed   = metric("watcher_rearmed_total", "Times the watch was set up anew.")
-	forwarded        = metric("forwarded_messages_total", "Clients' messages for the site, by what became of them.", "result")
-	brokerConnected  = metric("broker_connected", "1 while the broker can be reached, else 0.")
-	brokerReconnects = metric("broker_reconnects_total", "Times the broker has come back.")
-	brokerPending    = metric("broker_pending_events", "Events captured here that the broker has not taken yet.")
-	brokerLost       = metric("broker_lost_events_total", "Events captured here that were no longer kept when the broker was back.")
-	ready            = metric("ready", "1 if /readyz says so.")
-	journalOK        = metric("journal_ok", "1 if the journal holds all events.")
-	eventsKept       = metric("events_kept", "Events that clients can resume over, at most.")
-	buildInfo        = metric("build_info", "1, for the version that runs.", "version", "goversion")
+	watcherRearmed   = metric("watcher_rearmed_total", "Times the watch was set up again.")
+	forwarded        = metric("forwarded_messages_total", "Clients' messages for the site, by result.", "result")
+	brokerConnected  = metric("broker_connected", "1 while the broker is reachable, else 0.")
+	brokerReconnects = metric("broker_reconnects_total", "Times the connection to the broker was restored.")
+	brokerPending    = metric("broker_pending_events", "Captured events without the broker's acknowledgement.")
+	brokerLost       = metric("broker_lost_events_total", "Captured events that will never be published.")
+	ready            = metric("ready", "1 if /readyz returns 200, else 0.")
+	journalOK        = metric("journal_ok", "1 if the journal holds all events, else 0.")
+	eventsKept       = metric("events_kept", "Maximum number of events that clients can resume over.")
+	buildInfo        = metric("build_info", "1, labeled with the version.", "version", "goversion")
 )
 
-// registry returns all metrics: the relay's, and those of its process and of Go.
+var allMetrics = []*prometheus.Desc{
+	eventsTotal, clients, rejectedTotal, closesTotal, messagesTotal, watcherMode, watcherOutbox, watcherOverflows,
+	watcherRearmed, brokerConnected, brokerReconnects, brokerPending, brokerLost, forwarded, ready, journalOK, eventsKept,
+	buildInfo,
+}
+
+// registry returns a registry with the metrics of the relay, of its process and of Go.
 func registry(health Health, monitor *Monitor) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -52,58 +60,70 @@ func registry(health Health, monitor *Monitor) *prometheus.Registry {
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{eventsTotal, clients, rejectedTotal, closesTotal, messagesTotal, watcherMode,
-		watcherOutbox, watcherOverflows, watcherRearmed, brokerConnected, brokerReconnects, brokerPending, brokerLost, forwarded, ready, journalOK, eventsKept, buildInfo} {
+	for _, desc := range allMetrics {
 		descs <- desc
 	}
 }
 
-// Collect implements prometheus.Collector.
-func (c collector) Collect(metrics chan<- prometheus.Metric) {
-	count := func(desc *prometheus.Desc, n uint64, labels ...string) {
-		metrics <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
-	}
-	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
-		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
-	}
-	report := c.health.report()
-	for decision, n := range report.Decisions {
-		count(eventsTotal, n, string(decision))
-	}
-	gauge(clients, float64(report.Server.Clients-report.Server.EventStreams), "websocket")
-	gauge(clients, float64(report.Server.EventStreams), "sse")
-	for reason, n := range withZeros(report.Server.Rejected, server.RefusalReasons) {
-		count(rejectedTotal, n, reason)
-	}
-	for code, n := range report.Server.Closed {
-		count(closesTotal, n, code)
-	}
-	count(messagesTotal, report.Server.MessagesSent)
-	if watch := report.Watch; watch != nil {
-		if watch.Mode != "" {
-			gauge(watcherMode, 1, watch.Mode)
-		}
-		gauge(watcherOutbox, truth(watch.Outbox))
-		count(watcherOverflows, watch.Overflows)
-		count(watcherRearmed, watch.Rearmed)
-	}
-	sent, dropped, failed := c.health.Forward()
-	count(forwarded, sent, "sent")
-	count(forwarded, dropped, "dropped")
-	count(forwarded, failed, "failed")
-	if broker := report.Broker; broker != nil {
-		gauge(brokerConnected, truth(broker.Connected))
-		count(brokerReconnects, broker.Reconnects)
-		gauge(brokerPending, float64(broker.Pending))
-		count(brokerLost, broker.Lost)
-	}
-	gauge(ready, truth(report.NotReady == ""))
-	gauge(journalOK, truth(report.JournalError == ""))
-	gauge(eventsKept, float64(report.Kept))
-	gauge(buildInfo, 1, report.Version, runtime.Version())
+// metrics is the channel of a collection.
+type metrics chan<- prometheus.Metric
+
+func (m metrics) counter(desc *prometheus.Desc, n uint64, labels ...string) {
+	m <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
 }
 
-// withZeros adds the names that were not counted yet, so that a first one is seen as a rise.
+func (m metrics) gauge(desc *prometheus.Desc, value float64, labels ...string) {
+	m <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	m, report := metrics(out), c.health.report()
+	for decision, n := range report.Decisions {
+		m.counter(eventsTotal, n, string(decision))
+	}
+	m.collectServer(report.Server)
+	if report.Watch != nil {
+		m.collectWatch(report.Watch)
+	}
+	sent, dropped, failed := c.health.Forward()
+	m.counter(forwarded, sent, "sent")
+	m.counter(forwarded, dropped, "dropped")
+	m.counter(forwarded, failed, "failed")
+	if broker := report.Broker; broker != nil {
+		m.gauge(brokerConnected, boolValue(broker.Connected))
+		m.counter(brokerReconnects, broker.Reconnects)
+		m.gauge(brokerPending, float64(broker.Pending))
+		m.counter(brokerLost, broker.Lost)
+	}
+	m.gauge(ready, boolValue(report.NotReady == ""))
+	m.gauge(journalOK, boolValue(report.JournalError == ""))
+	m.gauge(eventsKept, float64(report.Kept))
+	m.gauge(buildInfo, 1, report.Version, runtime.Version())
+}
+
+func (m metrics) collectServer(status server.Status) {
+	m.gauge(clients, float64(status.Clients-status.EventStreams), "websocket")
+	m.gauge(clients, float64(status.EventStreams), "sse")
+	for reason, n := range withZeros(status.Rejected, server.RefusalReasons) {
+		m.counter(rejectedTotal, n, reason)
+	}
+	for code, n := range status.Closed {
+		m.counter(closesTotal, n, code)
+	}
+	m.counter(messagesTotal, status.MessagesSent)
+}
+
+func (m metrics) collectWatch(watch *Watch) {
+	if watch.Mode != "" {
+		m.gauge(watcherMode, 1, watch.Mode)
+	}
+	m.gauge(watcherOutbox, boolValue(watch.Outbox))
+	m.counter(watcherOverflows, watch.Overflows)
+	m.counter(watcherRearmed, watch.Rearmed)
+}
+
+// withZeros adds a zero for each name without a count, so that Prometheus sees the first count as an increase.
 func withZeros(counts map[string]uint64, names []string) map[string]uint64 {
 	for _, name := range names {
 		if _, known := counts[name]; !known {
@@ -113,8 +133,8 @@ func withZeros(counts map[string]uint64, names []string) map[string]uint64 {
 	return counts
 }
 
-func truth(is bool) float64 {
-	if is {
+func boolValue(b bool) float64 {
+	if b {
 		return 1
 	}
 	return 0

@@ -9,42 +9,43 @@ import (
 	"wpre-relay/relay"
 )
 
-// Monitor remembers, for operators, what happened of late. It keeps a bounded amount, and nobody waits for it. Use
-// NewMonitor.
+// Monitor records recent decisions, delivery latencies and samples of the relay's state. Its memory is bounded, and
+// its methods do not block. Use NewMonitor.
 type Monitor struct {
-	changes   *recent[relay.Change]
-	delays    *recent[time.Duration]
-	samples   *recent[Sample]
+	changes   *ring[relay.Change]
+	latencies *ring[time.Duration]
+	samples   *ring[Sample]
 	histogram prometheus.Histogram
 }
 
-// NewMonitor returns a Monitor that has seen nothing.
+// NewMonitor returns an empty Monitor.
 func NewMonitor() *Monitor {
 	return &Monitor{
-		changes: newRecent[relay.Change](maxActivity),
-		delays:  newRecent[time.Duration](maxDelays),
-		samples: newRecent[Sample](maxSamples),
+		changes:   newRing[relay.Change](maxChanges),
+		latencies: newRing[time.Duration](maxLatencies),
+		samples:   newRing[Sample](maxSamples),
 		histogram: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "wpre_relay_delivery_seconds",
-			Help:    "Time from an event's being written until it was given to the last client that was caught up.",
+			Help:    "Time from the write of an event until the last live client had it.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 	}
 }
 
-// Decided remembers what became of a change of the file, as relay.Options.Decided.
-func (m *Monitor) Decided(change relay.Change) { m.changes.add(remembered(change)) }
+// AddChange records a decision. It fits relay.Options.OnDecision.
+func (m *Monitor) AddChange(change relay.Change) { m.changes.add(withoutLongDocument(change)) }
 
-// Delivered remembers how long a delivery took, as server.Options.Delivered.
-func (m *Monitor) Delivered(took time.Duration) {
-	took = max(0, took) // the clock of a file server may be ahead
-	m.histogram.Observe(took.Seconds())
-	m.delays.add(took)
+// AddDelivery records the latency of a delivery. A negative latency, from a file server whose clock is ahead,
+// counts as 0.
+func (m *Monitor) AddDelivery(latency time.Duration) {
+	latency = max(0, latency)
+	m.histogram.Observe(latency.Seconds())
+	m.latencies.add(latency)
 }
 
-// Run takes a sample of how the relay stands every few seconds, until ctx ends.
+// Run takes a sample of the relay's state every 5 seconds, until ctx ends.
 func (m *Monitor) Run(ctx context.Context, health Health) {
-	tick := time.NewTicker(sampleEvery)
+	tick := time.NewTicker(sampleInterval)
 	defer tick.Stop()
 	for {
 		m.samples.add(m.sample(health))
@@ -56,10 +57,10 @@ func (m *Monitor) Run(ctx context.Context, health Health) {
 	}
 }
 
-// report returns how the relay stands now.
+// report returns the current state of the relay.
 func (m *Monitor) report(health Health) Report {
 	report := health.report()
-	report.Delivery = deliveryOf(m.delays.all())
+	report.Delivery = summarize(m.latencies.all())
 	return report
 }
 
@@ -72,6 +73,6 @@ func (m *Monitor) sample(health Health) Sample {
 		Time:     time.Now(),
 		Clients:  clients,
 		Sent:     counts[relay.Relayed] + counts[relay.Torn] + counts[relay.Filtered],
-		Delivery: deliveryOf(m.delays.all()),
+		Delivery: summarize(m.latencies.all()),
 	}
 }

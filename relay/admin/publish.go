@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -12,40 +13,48 @@ import (
 	"wpre-relay/relay"
 )
 
-// Publishing is how events are handed over at /publish.
+// Publishing handles POST /publish.
 type Publishing struct {
-	Token   string // who has it may; of "" nobody may
-	MaxSize int    // of an event, in bytes
+	Token   string // clients must send it as a bearer token; "" rejects all clients
+	MaxSize int    // maximum size of an event, in bytes
 	Publish func(ctx context.Context, document []byte) (relay.Decision, error)
 }
 
-// ServeHTTP takes an event, as JSON, from who has the token, and answers once it is in the journal.
+// ServeHTTP reads an event as JSON and answers with the decision once the event is in the journal.
 func (p Publishing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || p.Token == "" || subtle.ConstantTimeCompare([]byte(strings.TrimSpace(token)), []byte(p.Token)) != 1 {
+	if !p.authorized(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750 §3
-		http.Error(w, "wpre-relay: the secret of --publish-token is needed, as Authorization: Bearer", http.StatusUnauthorized)
+		http.Error(w, "wpre-relay: unauthorized: send the secret of --publish-token as Authorization: Bearer SECRET",
+			http.StatusUnauthorized)
 		return
 	}
 	document, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(p.MaxSize)))
-	if tooLarge, is := errors.AsType[*http.MaxBytesError](err); is {
-		http.Error(w, "wpre-relay: "+tooLarge.Error()+": an event may have as many bytes as --max-event-size says", http.StatusRequestEntityTooLarge)
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		http.Error(w, fmt.Sprintf("wpre-relay: event is larger than %d bytes; raise --max-event-size", p.MaxSize),
+			http.StatusRequestEntityTooLarge)
 		return
 	}
 	if err != nil {
-		http.Error(w, "wpre-relay: "+err.Error(), http.StatusBadRequest)
+		http.Error(w, "wpre-relay: read event: "+err.Error(), http.StatusBadRequest)
 		return
 	}
 	decision, err := p.Publish(r.Context(), document)
 	switch {
 	case decision == relay.Invalid:
-		http.Error(w, "wpre-relay: no event: "+err.Error(), http.StatusBadRequest)
+		http.Error(w, "wpre-relay: invalid event: "+err.Error(), http.StatusBadRequest)
 		return
 	case err != nil:
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "wpre-relay: not in the journal yet: "+err.Error(), http.StatusServiceUnavailable)
+		http.Error(w, "wpre-relay: event is not in the journal, try again: "+err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(map[string]relay.Decision{"decision": decision})
+}
+
+// authorized compares the bearer token in constant time.
+func (p Publishing) authorized(r *http.Request) bool {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer") && p.Token != "" &&
+		subtle.ConstantTimeCompare([]byte(strings.TrimSpace(token)), []byte(p.Token)) == 1
 }

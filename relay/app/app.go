@@ -1,6 +1,6 @@
-// Package sidecar is the relay as a whole: it opens the parts that the settings name, runs them side by side, and ends them
-// in order. It does none of their work, reads no command line and handles no signals. What watches the event file it knows
-// as a Watcher alone, which its caller makes.
+// Package app runs a relay: it opens the components that the settings name, runs them side by side, and stops them
+// in order. It does none of their work, reads no command line and handles no signals. It does not know how the
+// event file is watched; its caller provides a Watcher.
 package app
 
 import (
@@ -13,33 +13,35 @@ import (
 	"wpre-relay/relay/sharedlog"
 )
 
-// With these causes a caller ends the context of Run on purpose; they decide what clients are told.
+// A caller cancels the context of Run with one of these causes. The cause decides the close code that clients get.
 var (
-	// ErrStop tells clients that the relay goes away: close code 1001.
+	// ErrStop means that the relay stops: clients get close code 1001.
 	ErrStop = errors.New("interrupted")
 
-	// ErrRestart tells them that it comes back: 1012. So does the end of a context that has no cause.
+	// ErrRestart means that the relay is about to start again: clients get 1012. A context that ends without a
+	// cause means the same.
 	ErrRestart = errors.New("terminated")
 )
 
-// Options for Run. The zero value will do for a relay that watches no file.
+// Options are the options of Run. The zero value works for a relay that watches no file.
 type Options struct {
-	// Version is what operators are told that runs. Default "".
+	// Version is the version that operators see. Default: "".
 	Version string
 
-	// Locate finds the event file from a path that an operator gives; sure is false if it had to guess. It must be set
-	// if the settings say to watch something.
+	// Locate returns the event file for a path that an operator gives; sure is false if it had to guess. Required
+	// if the settings have a path to watch.
 	Locate func(path string) (file string, sure bool, err error)
 
-	// Watch returns a Watcher that passes the contents of file and of the outbox beside it to rel. With newestOnly it
-	// passes only the newest line of those that the outbox has at the start. Required if the settings have a path to watch.
+	// Watch returns a Watcher that passes the contents of file and of the outbox beside it to rel. With newestOnly
+	// it passes only the newest of the lines that the outbox has at the start. Required if the settings have a path
+	// to watch.
 	Watch func(file string, settings config.Capture, rel *relay.Relay, newestOnly bool) (Watcher, error)
 
-	// Reload runs while clients are served, until its context ends, and may call keys to have keys and certificates read
-	// again. Default: they are read again only when they change.
-	Reload func(ctx context.Context, keys func())
+	// Reload runs while clients are served, until its context ends. It may call reloadKeys to reload keys and
+	// certificates. Default: keys and certificates are reloaded only when their files change.
+	Reload func(ctx context.Context, reloadKeys func())
 
-	// Logger is told what is opened, what goes wrong, and why the relay ends. Default: slog.Default().
+	// Logger is used by all components. Default: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -53,9 +55,10 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Run runs the relay until ctx ends or something breaks. It returns when all that it started has ended and what was ingested
-// is in the journal: nil if ctx ended on purpose, with ErrStop, ErrRestart or no cause. If the history that it shares with
-// other relays was begun anew, so is the relay; ports and files are opened again.
+// Run runs a relay until ctx ends or a component fails. When it returns, everything that it started has stopped,
+// and all ingested events are in the journal. It returns nil if ctx ended with ErrStop, ErrRestart or no cause;
+// otherwise it returns the cause or the error of the component. If the broker's stream was reset, Run opens all
+// components again and continues.
 func Run(ctx context.Context, settings config.Relay, opts Options) error {
 	opts = opts.withDefaults()
 	for {
@@ -63,24 +66,24 @@ func Run(ctx context.Context, settings config.Relay, opts Options) error {
 		if !errors.Is(err, sharedlog.ErrStreamReset) || ctx.Err() != nil {
 			return err
 		}
-		opts.Logger.Warn("the shared history is another one: all clients begin anew, and are told of a gap", "error", err)
+		opts.Logger.Warn("broker stream was reset, restarting clients with a gap notice", "error", err)
 	}
 }
 
-// runOnce runs the relay on one history.
+// runOnce runs a relay until ctx ends, a component fails or the broker's stream is reset.
 func runOnce(ctx context.Context, settings config.Relay, opts Options) (err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	p, err := openParts(settings, opts)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	c, err := openComponents(settings, opts)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	return p.run(ctx, cancel)
+	defer func() { err = errors.Join(err, c.close()) }()
+	return c.run(ctx, fail)
 }
 
-// onPurpose returns why ctx ended, nil if its caller or the end of its work did it.
-func onPurpose(ctx context.Context) error {
+// failure returns the cause of the end of ctx, or nil if ctx ended as intended.
+func failure(ctx context.Context) error {
 	switch cause := context.Cause(ctx); cause {
 	case ErrStop, ErrRestart, context.Canceled:
 		return nil

@@ -14,18 +14,16 @@ import (
 	"wpre-relay/relay/app"
 	"wpre-relay/relay/config"
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/testwait"
 )
-
-// patience is how long something that must happen may take on a busy machine.
-const patience = 30 * time.Second
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// watcher stands in for what watches the file: it finds one event at the start and one more when it is to end.
+// watcher is a fake Watcher. It ingests one event at the start and another one when it stops.
 type watcher struct {
-	rel    *relay.Relay
-	ready  chan struct{}
-	breaks <-chan error
+	rel      *relay.Relay
+	ready    chan struct{}
+	failures <-chan error
 }
 
 func (w *watcher) Run(ctx context.Context) error {
@@ -34,7 +32,7 @@ func (w *watcher) Run(ctx context.Context) error {
 	}
 	close(w.ready)
 	select {
-	case err := <-w.breaks:
+	case err := <-w.failures:
 		return err
 	case <-ctx.Done():
 		return w.rel.Ingest(context.WithoutCancel(ctx), []byte(`{"timestamp":2}`), time.Now())
@@ -45,7 +43,7 @@ func (w *watcher) Ready() <-chan struct{} { return w.ready }
 
 func (w *watcher) Status() admin.Watch { return admin.Watch{Mode: "scripted", Heartbeat: time.Now()} }
 
-// settings are those of a relay on ports that the kernel chooses.
+// settings returns the settings of a relay on ports that the kernel chooses.
 func settings(t *testing.T) config.Relay {
 	t.Helper()
 	s := config.Default()
@@ -54,20 +52,21 @@ func settings(t *testing.T) config.Relay {
 	return s
 }
 
-// options return those with a watcher that breaks with what comes from breaks. serving is called once clients are served.
-func options(breaks <-chan error, serving func()) app.Options {
+// options returns options with a watcher that fails with the errors from failures. serving is called once clients
+// are served.
+func options(failures <-chan error, serving func()) app.Options {
 	return app.Options{
 		Locate: func(path string) (string, bool, error) { return filepath.Join(path, "event.json"), true, nil },
 		Watch: func(_ string, _ config.Capture, rel *relay.Relay, _ bool) (app.Watcher, error) {
-			return &watcher{rel: rel, ready: make(chan struct{}), breaks: breaks}, nil
+			return &watcher{rel: rel, ready: make(chan struct{}), failures: failures}, nil
 		},
 		Reload: func(context.Context, func()) { serving() },
 		Logger: quiet,
 	}
 }
 
-// kept returns how many events the journal of a relay that has ended holds.
-func kept(t *testing.T, s config.Relay) uint64 {
+// journaled returns the number of events in the journal of a relay that has stopped.
+func journaled(t *testing.T, s config.Relay) uint64 {
 	t.Helper()
 	state, err := s.StatePath(filepath.Join(s.Watch, "event.json"))
 	if err != nil {
@@ -81,41 +80,41 @@ func kept(t *testing.T, s config.Relay) uint64 {
 	return log.Head().Seq
 }
 
-func TestRunSaysWhyItEndedUnlessThatWasOnPurpose(t *testing.T) {
+func TestRunReturnsTheCauseUnlessIntended(t *testing.T) {
 	broken := errors.New("broken")
-	for name, c := range map[string]struct{ cause, breaks, want error }{
+	for name, c := range map[string]struct{ cause, failure, want error }{
 		"stop":              {cause: app.ErrStop},
 		"restart":           {cause: app.ErrRestart},
 		"no cause":          {},
 		"another cause":     {cause: broken, want: broken},
-		"the watcher broke": {breaks: broken, want: broken},
+		"the watcher fails": {failure: broken, want: broken},
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
-		breaks := make(chan error, 1)
+		failures := make(chan error, 1)
 		end := func() { cancel(c.cause) }
-		if c.breaks != nil {
-			end = func() { breaks <- c.breaks }
+		if c.failure != nil {
+			end = func() { failures <- c.failure }
 		}
-		if err := app.Run(ctx, settings(t), options(breaks, end)); !errors.Is(err, c.want) {
+		if err := app.Run(ctx, settings(t), options(failures, end)); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
 		}
 		cancel(nil)
 	}
 }
 
-func TestWhatIsIngestedLastIsKept(t *testing.T) {
-	ctx, cancel := context.WithTimeoutCause(t.Context(), patience, errors.New("clients were not served"))
+func TestLastEventsAreInTheJournal(t *testing.T) {
+	ctx, cancel := context.WithTimeoutCause(t.Context(), testwait.Limit, errors.New("clients were not served"))
 	defer cancel()
 	s := settings(t)
 	if err := app.Run(ctx, s, options(nil, cancel)); err != nil {
 		t.Fatal(err)
 	}
-	if n := kept(t, s); n != 2 {
-		t.Errorf("the journal holds %d events, want that of the start and that of the end", n)
+	if n := journaled(t, s); n != 2 {
+		t.Errorf("the journal holds %d events, want 2", n)
 	}
 }
 
-func TestAStartThatFailsLeavesTheJournalToOthers(t *testing.T) {
+func TestFailedStartReleasesTheJournal(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -124,9 +123,9 @@ func TestAStartThatFailsLeavesTheJournalToOthers(t *testing.T) {
 	s := settings(t)
 	s.Listen = taken.Addr().String()
 	if err := app.Run(t.Context(), s, options(nil, func() {})); err == nil {
-		t.Errorf("%s is taken, and Run returned nil", s.Listen)
+		t.Errorf("Run returned nil, although %s is in use", s.Listen)
 	}
-	if n := kept(t, s); n != 0 {
-		t.Errorf("the journal holds %d events, want none: nobody was sent any", n)
+	if n := journaled(t, s); n != 0 {
+		t.Errorf("the journal holds %d events, want none, since none was delivered", n)
 	}
 }

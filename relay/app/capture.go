@@ -11,55 +11,54 @@ import (
 	"wpre-relay/relay/eventlog"
 )
 
-// Watcher has a relay ingest what the event file says.
+// Watcher passes the contents of the event file and of the outbox to a relay.
 type Watcher interface {
-	// Run watches the file until ctx ends, and then returns nil. Any error ends the relay, which returns it. It is called
-	// once.
+	// Run watches until ctx ends, and then returns nil. An error ends the program. It is called once.
 	Run(ctx context.Context) error
 
-	// Ready is closed once Run has had ingested what was there before it.
+	// Ready is closed once Run has passed on the contents from before the start.
 	Ready() <-chan struct{}
 
-	// Status returns how the watch stands now.
+	// Status returns the current state of the watch.
 	Status() admin.Watch
 }
 
-// capture is what takes events in. All of it is nil where nothing is captured.
+// capture has the components that take events in. All are nil in an edge relay.
 type capture struct {
 	log     *eventlog.Log
 	relay   *relay.Relay
-	watcher Watcher // nil if nothing is watched
-	before  uint64  // number of the newest record before it was started
+	watcher Watcher // nil without --watch
+	before  uint64  // sequence number of the newest record from before the start
 }
 
-// openCapture opens the log of what was captured, and what watches the file, if there is one to watch.
-func (p *parts) openCapture(file string) (*capture, error) {
-	s := p.settings
+// openCapture opens the log and the watcher of file. With file "", there is no watcher.
+func (c *components) openCapture(file string) (*capture, error) {
+	s := c.settings
 	if !s.Ingests() {
-		if s.ResumeCookie { // which keeps something beside the log
-			return new(capture), os.MkdirAll(p.state, 0o700)
+		if s.ResumeCookie { // its sessions are stored in the state directory, without a log
+			return new(capture), os.MkdirAll(c.stateDir, 0o700)
 		}
 		return new(capture), nil
 	}
-	log, err := eventlog.Open(p.state, eventlog.Options{Records: s.History, Age: s.HistoryAge, Logger: p.logger})
+	log, err := eventlog.Open(c.stateDir, eventlog.Options{Records: s.History, Age: s.HistoryAge, Logger: c.logger})
 	if err != nil {
 		return nil, err
 	}
-	p.logger.Info("remembering what was sent", "state", p.state, "position", log.Head())
+	c.logger.Info("history opened", "state", c.stateDir, "position", log.Head())
 	rel := relay.New(log, relay.Options{
 		MaxEventSize: int(s.MaxEventSize),
-		Filter:       p.security.filter,
-		Decided:      p.monitor.Decided,
-		Logger:       p.logger,
+		Filter:       c.security.filter,
+		OnDecision:   c.monitor.AddChange,
+		Logger:       c.logger,
 	})
-	c := &capture{log: log, relay: rel, before: log.Head().Seq}
+	opened := &capture{log: log, relay: rel, before: log.Head().Seq}
 	if file != "" {
-		c.watcher, err = p.opts.Watch(file, s.Capture, rel, log.Created())
+		opened.watcher, err = c.opts.Watch(file, s.Capture, rel, log.Created())
 	}
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	return c, nil
+	return opened, nil
 }
 
 func (c *capture) close() error {
@@ -69,8 +68,9 @@ func (c *capture) close() error {
 	return c.log.Close()
 }
 
-// start runs what there is; if it breaks, cancel is told why.
-func (c *capture) start(cancel context.CancelCauseFunc) (stop func()) {
+// start starts the appending of events and then the watcher. stop stops the watcher first, so that its last events
+// are appended. A watcher that fails calls fail with its error.
+func (c *capture) start(fail context.CancelCauseFunc) (stop func()) {
 	if c.log == nil {
 		return func() {}
 	}
@@ -78,12 +78,12 @@ func (c *capture) start(cancel context.CancelCauseFunc) (stop func()) {
 	if c.watcher == nil {
 		return stopLog
 	}
-	stopWatch := start(orCancel(cancel, c.watcher.Run))
+	stopWatch := start(orFail(fail, c.watcher.Run))
 	return func() { stopWatch(); stopLog() }
 }
 
-// ready waits until what is there at the start is in the log, and reports whether it is; else ctx has ended.
-func (c *capture) ready(ctx context.Context) bool {
+// waitReady waits until the contents from before the start are in the log. It returns false if ctx ends first.
+func (c *capture) waitReady(ctx context.Context) bool {
 	if c.watcher == nil {
 		return true
 	}
@@ -95,8 +95,8 @@ func (c *capture) ready(ctx context.Context) bool {
 	}
 }
 
-// alive returns when the capture was last free to do something.
-func (c *capture) alive() time.Time {
+// heartbeat returns the last time at which the watcher was known to run.
+func (c *capture) heartbeat() time.Time {
 	if c.watcher == nil {
 		return time.Now()
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/coder/websocket"
 
@@ -12,66 +13,107 @@ import (
 	"wpre-relay/relay/systemd"
 )
 
-// run, serveShared and serve each start their parts, call the next, and end their parts when that returns. So what is started
-// last ends first: no more clients come, those there are told, the file is left alone, what it said is kept, and then close
-// closes the log. If a part breaks, cancel is told why.
+// run starts the components in the order in which an event passes them, and waits for ctx to end. The deferred
+// calls stop them in the reverse order, and each waits until its goroutines have returned: no new clients, clients
+// closed, event file no longer read, last events appended. A component that fails calls fail with its error, which
+// ends ctx.
+func (c *components) run(ctx context.Context, fail context.CancelCauseFunc) error {
+	stopCapture := c.capture.start(fail)
+	defer stopCapture()
+	stopForwarding := start(c.forward.Run)
+	defer stopForwarding()
+	stopAdmin := c.startAdmin(ctx.Done(), fail)
+	defer stopAdmin()
+	stopWatchdog := start(c.keepWatchdog)
+	defer stopWatchdog()
+	defer c.public.close()
 
-// run captures events and, once those of before the start are in the log, serves them until ctx ends.
-func (p *parts) run(ctx context.Context, cancel context.CancelCauseFunc) error {
-	defer p.capture.start(cancel)()
-	defer start(p.forward.Run)()
-	defer p.startOperators(ctx.Done(), cancel)()
-	defer start(p.keepWatchdog)()
-	defer p.door.close()
-	if !p.capture.ready(ctx) {
-		return onPurpose(ctx)
+	if !c.capture.waitReady(ctx) {
+		return failure(ctx)
 	}
-	if p.shared != nil {
-		return p.serveShared(ctx, cancel)
-	}
-	return p.serve(ctx, cancel, p.capture.log.Reader, p.capture.before)
-}
-
-// serveShared serves the history that is shared, once that is reached.
-func (p *parts) serveShared(ctx context.Context, cancel context.CancelCauseFunc) error {
-	p.door.open(cancel) // who comes before the broker is reached is told so
-	joined, err := p.shared.Join(ctx)
+	history, err := c.openHistory(ctx, fail)
 	if err != nil {
-		cancel(err) // counts only if nothing else has ended ctx
-		return onPurpose(ctx)
+		fail(err) // has no effect if ctx has ended already
+		return failure(ctx)
 	}
-	defer start(orCancel(cancel, joined.Run))()
-	return p.serve(ctx, cancel, joined.Log(), joined.Log().Head().Seq)
-}
+	defer history.stop()
 
-// serve serves a log until ctx ends, and then sees clients off. Records after number found were found at the start.
-func (p *parts) serve(ctx context.Context, cancel context.CancelCauseFunc, log *eventlog.Reader, found uint64) error {
-	server := server.New(log, found, p.serverOptions())
-	defer start(server.Run, orCancel(cancel, p.security.run), p.reload)()
-	p.door.leadTo(server)
-	p.door.open(cancel)
-	p.logger.Info("browsers connect here", "url", p.door.url())
-	if p.settings.ShowsDrafts() {
-		p.logger.Warn("titles of drafts, private and pending posts are sent to everybody who connects; to send those of published posts alone: --public-status publish")
-	}
+	srv := server.New(history.log, history.before, c.serverOptions())
+	stopServer := start(srv.Run, orFail(fail, c.security.run), c.reload)
+	defer stopServer()
+	c.public.attach(srv)
+	c.public.serve(fail)
+	c.logListening()
 
 	<-ctx.Done()
-	why := context.Cause(ctx)
-	if !errors.Is(why, sharedlog.ErrStreamReset) { // else it begins anew, and the manager would kill what does not end
-		systemd.Stopping()
-	}
-	p.logger.Info("stopping", "why", why, "clients", server.Status().Clients)
-	p.door.close()
-	if errors.Is(why, ErrStop) {
-		server.Drain(websocket.StatusGoingAway, "the relay stops", p.settings.Drain)
-	} else {
-		server.Drain(websocket.StatusServiceRestart, "the relay restarts", p.settings.Drain)
-	}
-	return onPurpose(ctx)
+	c.closeClients(srv, context.Cause(ctx))
+	return failure(ctx)
 }
 
-func (p *parts) reload(ctx context.Context) { p.opts.Reload(ctx, p.security.reload) }
+// history is the log that clients read.
+type history struct {
+	log    *eventlog.Reader
+	before uint64 // sequence number of the newest record from before the start
+	stop   func()
+}
 
-func (p *parts) keepWatchdog(ctx context.Context) {
-	systemd.KeepWatchdog(ctx, p.capture.alive, p.logger)
+// openHistory returns the relay's own log or, with a broker, the mirror of the broker's stream. It waits until the
+// broker is reachable. Meanwhile, requests get 503.
+func (c *components) openHistory(ctx context.Context, fail context.CancelCauseFunc) (history, error) {
+	if c.shared == nil {
+		return history{c.capture.log.Reader, c.capture.before, func() {}}, nil
+	}
+	c.public.serve(fail)
+	joined, err := c.shared.Join(ctx)
+	if err != nil {
+		return history{}, err
+	}
+	return history{joined.Log(), joined.Log().Head().Seq, start(orFail(fail, joined.Run))}, nil
+}
+
+func (c *components) logListening() {
+	c.logger.Info("listening", "url", c.public.url())
+	if c.settings.ShowsDrafts() {
+		c.logger.Warn("clients receive titles of drafts, private and pending posts; " +
+			"to send published posts only, set --public-status publish")
+	}
+}
+
+// closeClients closes the listener and then all clients, spread over --drain. The cause decides the close code.
+func (c *components) closeClients(srv *server.Server, cause error) {
+	if !errors.Is(cause, sharedlog.ErrStreamReset) { // after a reset the process continues: see Run
+		systemd.Stopping()
+	}
+	c.logger.Info("stopping", "reason", cause, "clients", srv.Status().Clients)
+	c.public.close()
+	if errors.Is(cause, ErrStop) {
+		srv.Drain(websocket.StatusGoingAway, "the relay stops", c.settings.Drain)
+	} else {
+		srv.Drain(websocket.StatusServiceRestart, "the relay restarts", c.settings.Drain)
+	}
+}
+
+func (c *components) reload(ctx context.Context) { c.opts.Reload(ctx, c.security.reload) }
+
+func (c *components) keepWatchdog(ctx context.Context) {
+	systemd.KeepWatchdog(ctx, c.capture.heartbeat, c.logger)
+}
+
+// start runs functions concurrently. stop cancels their context and waits until they return; it may be called again.
+func start(functions ...func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, function := range functions {
+		running.Go(func() { function(ctx) })
+	}
+	return func() { cancel(); running.Wait() }
+}
+
+// orFail returns a function for start that runs function and calls fail with its error, if any.
+func orFail(fail context.CancelCauseFunc, function func(context.Context) error) func(context.Context) {
+	return func(ctx context.Context) {
+		if err := function(ctx); err != nil {
+			fail(err)
+		}
+	}
 }

@@ -20,8 +20,8 @@ type security struct {
 	tls     *listener.TLS
 }
 
-// openSecurity reads keys and certificates. It keeps the certificates of an ACME authority in dir. If it fails, it closes
-// what it opened.
+// openSecurity reads keys and certificates. It keeps the certificates of an ACME authority in dir. If it fails, it
+// leaves nothing open.
 func openSecurity(s config.Security, dir string, logger *slog.Logger) (*security, error) {
 	sec := &security{proxies: clientaddr.Policy{Trusted: s.TrustedProxy}}
 	var err error

@@ -69,7 +69,7 @@ func (r *relayProcess) followLog(ctx context.Context, log io.Reader) (*url.URL, 
 		lines := bufio.NewScanner(log)
 		for lines.Scan() {
 			var line struct{ Msg, URL string }
-			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "browsers connect here" {
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "listening" {
 				found <- line.URL
 			}
 			if r.log.Len() < maxLog {

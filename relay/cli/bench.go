@@ -60,7 +60,7 @@ var benchHelp = helpTexts{
 func (b *Bench) validate() error {
 	switch {
 	case b.URL == nil && (b.Write != "" || b.PID != 0):
-		return errors.New("--write and --pid need --url, which is missing: without it, bench starts a relay of its own")
+		return errors.New("--write and --pid need --url, which is missing: without it, bench starts a new relay")
 	case b.URL != nil && b.URL.Scheme == "wss":
 		return errors.New("--url: bench does not support TLS; set it to the ws:// URL of the server behind the proxy")
 	case b.URL != nil && (b.URL.Scheme != "ws" || b.URL.Hostname() == ""):
@@ -79,7 +79,7 @@ func (b *Bench) validate() error {
 	return nil
 }
 
-// run measures the server and prints the result, also that of a run that was interrupted.
+// run measures the server and prints the result, also after an interruption.
 func (b *Bench) run(ctx context.Context, env Env) error {
 	result, err := bench.Run(ctx, bench.Options{
 		Settings: bench.Settings(b.BenchSettings),

@@ -11,7 +11,7 @@ import (
 	"wpre-relay/relay/security/origin"
 )
 
-// Check has the flags of the check: its own and those of the relay that it checks. Each flag enables more checks.
+// Check has its own flags and the flags of the relay that it checks. Each flag enables more checks.
 type Check struct {
 	CheckSettings `group:"checks"`
 	JSON          bool `group:"checks" name:"json" help:"Print one JSON array instead of text."`

@@ -106,8 +106,7 @@ var groups = kong.Groups{
 
 // Parse returns the command line of args. Flags override the environment (WPRE_RELAY_…, or the content of the file
 // that WPRE_RELAY_…_FILE names), and the environment overrides the configuration file; an empty variable counts as
-// unset. For
-// --help and --version, Parse writes to out and calls exit. Errors in the input are *UsageError.
+// unset. For --help and --version, Parse writes to out and calls exit. Errors in the input are *UsageError.
 func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, error) {
 	if err := expandEnvironment(); err != nil {
 		return nil, &UsageError{err}

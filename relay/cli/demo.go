@@ -25,12 +25,12 @@ type Demo struct {
 
 var demoHelp = helpTexts{
 	"--listen":      "Address of the relay (default: ${default}).",
-	"--page-listen": "Address of the page that stands for the WordPress site (default: ${default}).",
+	"--page-listen": "Address of the page of the simulated WordPress site (default: ${default}).",
 	"--count":       "Number of posts to save (default: 0, until Ctrl-C).",
 }
 
 const demoText = `
-This directory stands for WordPress: %s
+Directory of the simulated WordPress: %s
 The demo saves posts in it as the plugin does. To see the relay's events,
   in a browser:         %s
   in another terminal:  wpre-relay tail %s
@@ -61,8 +61,8 @@ func (d *Demo) settings(root string) config.Relay {
 	return s
 }
 
-// run runs a relay for a temporary site, saves posts in that, and prints the events that come back, until ctx ends
-// or Count posts are saved. It removes the site before it returns.
+// run runs a relay for a temporary site, saves posts there, and prints the events that the relay sends, until ctx
+// ends or Count posts are saved. It removes the site before it returns.
 func (d *Demo) run(ctx context.Context, env Env) error {
 	root, file, err := demo.NewSite()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // struct tags cannot be wrapped.
 type helpTexts map[string]string
 
-// commandHelp lists the help texts of each command's flags; those of "" belong to all commands.
+// commandHelp lists the help texts of each command's flags; the texts of "" belong to all commands.
 var commandHelp = map[string][]helpTexts{
 	"":       {generalHelp},
 	"serve":  serveHelp,

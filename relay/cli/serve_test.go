@@ -12,7 +12,7 @@ import (
 // parse returns the command line of these arguments.
 func parse(args ...string) (*cli.CLI, error) { return cli.Parse(args, "", io.Discard, func(int) {}) }
 
-// TestFlagDefaultsEqualConfigDefaults compares the defaults in the flags' tags with those of package config.
+// TestFlagDefaultsEqualConfigDefaults compares the defaults in the flags' tags with config.Default.
 func TestFlagDefaultsEqualConfigDefaults(t *testing.T) {
 	c, err := parse("--watch", "x")
 	if err != nil {

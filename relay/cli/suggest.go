@@ -1,7 +1,7 @@
 package cli
 
-// suggest returns the known name that is most similar to name, or "" if none is similar: if more than a third of its
-// letters, and more than two, differ. Such a suggestion can still be wrong.
+// suggest returns the known name that is most similar to name, or "" if none is similar: if more than a third of
+// its letters, and more than two, differ. Such a suggestion can still be wrong.
 func suggest(name string, known []string) string {
 	best, least := "", max(2, len(name)/3)+1
 	for _, candidate := range known {

@@ -7,8 +7,8 @@ import (
 	"wpre-relay/relay/security/filter"
 )
 
-// Access holds the settings for who may connect and which events each client sees. The zero value shows every event
-// to everyone.
+// Access holds the settings that decide which clients may connect and which events they see. The zero value shows
+// every event to everyone.
 type Access struct {
 	JWTKey         []string // files with keys; a token that one of them verifies is valid
 	JWTAudience    string

@@ -28,7 +28,7 @@ func defaultClients() Clients {
 func (c *Clients) validate() error {
 	switch {
 	case c.MaxClients < 0:
-		return errors.New("--max-clients must not be negative; 0 means no limit of its own")
+		return errors.New("--max-clients must not be negative; 0 means as many as the limit of open files allows")
 	case c.MaxClientsPerIP < 0:
 		return errors.New("--max-clients-per-ip must not be negative; 0 means unlimited")
 	case c.CatchUp < 0:

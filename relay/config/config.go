@@ -14,7 +14,7 @@ type Relay struct {
 	Admin
 }
 
-// Security holds the settings for who may connect, what each client sees, and how much it may ask for.
+// Security holds the settings for encryption, access and rate limits.
 type Security struct {
 	TLS
 	Access

@@ -12,7 +12,7 @@ const minSecretLength = 16
 
 // Integrations holds the settings for services that the relay works with. The zero value uses none.
 type Integrations struct {
-	Broker       *url.URL // nil: this relay keeps a history of its own
+	Broker       *url.URL // nil: this relay does not share its history
 	ForwardURL   *url.URL // nil: messages of clients are not forwarded
 	PublishToken Secret   // "": events are not accepted over HTTP
 }

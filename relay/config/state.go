@@ -13,8 +13,8 @@ import (
 // systems.
 const maxReadableName = 80
 
-// StatePath returns the directory for the state of one watched file: a subdirectory of StateDir, or of the directory
-// that systemd or the XDG specification provides. It does not create the directory.
+// StatePath returns the directory for the state of one watched file: a subdirectory of StateDir, or of the
+// directory that systemd or the XDG specification provides. It does not create the directory.
 func (c *Capture) StatePath(watched string) (string, error) {
 	base, err := c.stateBase()
 	if err != nil {

@@ -183,7 +183,7 @@ func interruptWhenReady(t *testing.T, cmd *exec.Cmd) {
 	var log strings.Builder
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		log.WriteString(lines.Text() + "\n")
-		if strings.Contains(lines.Text(), "browsers connect here") || strings.Contains(lines.Text(), `"connected"`) {
+		if strings.Contains(lines.Text(), `"listening"`) || strings.Contains(lines.Text(), `"connected"`) {
 			cmd.Process.Signal(os.Interrupt)
 		}
 	}

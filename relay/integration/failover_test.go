@@ -60,7 +60,7 @@ func newCluster(t *testing.T, broker *enginetest.Server, url string) *cluster {
 func (c *cluster) start(i int) {
 	c.t.Helper()
 	c.relays[i] = spawn(c.t, relayCommand(c.t, c.args[i]...))
-	c.relays[i].logged("operators look here", "url")
+	c.relays[i].logged("admin listening", "url")
 }
 
 // restartOne kills a relay or the broker and starts it again. It returns which of them.
@@ -192,7 +192,7 @@ func testFailover(t *testing.T, c *cluster, kills int) {
 	plugin := &companion{site: c.site}
 	plugin.write()
 	for _, r := range c.relays {
-		r.logged("browsers connect here", "url")
+		r.logged("listening", "url")
 	}
 	var last atomic.Int64
 	var roaming sync.WaitGroup

@@ -63,7 +63,7 @@ func TestLogNamesFileModeAndStateAtStart(t *testing.T) {
 	if got := r.logged("watching", "mode"); got != "inotify" && got != "polling" {
 		t.Errorf("mode %s", got)
 	}
-	if got := r.logged("remembering what was sent", "state"); !strings.HasPrefix(got, s.state) {
+	if got := r.logged("history opened", "state"); !strings.HasPrefix(got, s.state) {
 		t.Errorf("state in %s, want it below %s", got, s.state)
 	}
 }

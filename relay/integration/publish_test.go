@@ -28,7 +28,7 @@ var publishCases = []struct {
 	{"Bearer " + secret, `{"timestamp":2}`, 200, `{"decision":"relayed"}`},
 	{"Bearer " + secret, `{"type":"called"}`, 400, "timestamp"},
 	{"Bearer " + secret, `{"timestamp":3}{"timestamp":4}`, 400, "more than one document"},
-	{"Bearer " + secret, ``, 400, "no event"},
+	{"Bearer " + secret, ``, 400, "invalid event"},
 	{"Bearer " + secret, `{"timestamp":5,"x":"` + strings.Repeat("x", 1024) + `"}`, 413, "--max-event-size"},
 	{"Bearer " + secret[1:], `{"timestamp":6}`, 401, "--publish-token"},
 	{"Basic " + secret, `{"timestamp":6}`, 401, "--publish-token"},

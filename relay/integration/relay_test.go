@@ -58,8 +58,8 @@ func relayCommand(t testing.TB, args ...string) *exec.Cmd {
 func start(t testing.TB, cmd *exec.Cmd) *relay {
 	t.Helper()
 	r := spawn(t, cmd)
-	r.address = r.loggedHost("browsers connect here")
-	r.admin = r.loggedHost("operators look here")
+	r.address = r.loggedHost("listening")
+	r.admin = r.loggedHost("admin listening")
 	return r
 }
 

@@ -122,7 +122,7 @@ func TestRelayUnderSystemdOutlivesBrokerOutage(t *testing.T) {
 	s := newSite(t)
 	r := activate(t, m.environment(), "--watch", s.root, "--state-dir", s.state, "--broker", "redis://"+server.Address)
 	m.expect("READY=1")
-	r.waitForBody("/readyz", "the broker is away")
+	r.waitForBody("/readyz", "the broker is unreachable")
 	m.expect("WATCHDOG=1")
 	m.expect("WATCHDOG=1")
 
@@ -133,7 +133,7 @@ func TestRelayUnderSystemdOutlivesBrokerOutage(t *testing.T) {
 	if err := client.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	r.logged("the shared history is another one: all clients begin anew, and are told of a gap", "error")
+	r.logged("broker stream was reset, restarting clients with a gap notice", "error")
 	r.waitForBody("/readyz", "ok\n")
 	conn := r.dial()
 	s.write(1)

@@ -75,7 +75,7 @@ export class Relay {
 		child.errors = '';
 		child.stderr.on('data', (text) => (child.errors += text));
 		child.ended = once(child, 'close').finally(() => running.delete(child));
-		const listens = await until(() => child.exitCode !== null || child.errors.includes('browsers connect here'));
+		const listens = await until(() => child.exitCode !== null || child.errors.includes('"listening"'));
 		if (!listens || child.exitCode !== null) throw new Error(`the relay does not start:\n${child.errors}`);
 	}
 

@@ -1,9 +1,10 @@
-// The status page: shows what /api/live tells, and how /api/trend says that it was.
+// The status page: shows the event stream of /api/live, and the samples of /api/trend as charts.
 'use strict';
 
 const $ = (id) => document.getElementById(id);
 const decisions = ['relayed', 'torn', 'duplicate', 'filtered', 'invalid', 'overwritten'];
-const maxShown = 200;
+const maxRows = 200;
+const timeFormat = { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 };
 const shown = new Set(decisions);
 let changes = [];
 let newest = 0;
@@ -51,51 +52,70 @@ function row(cells, classes = []) {
 	return tr;
 }
 
-// say changes a text only if it differs: screen readers read what changes.
-function say(id, text, className) {
+// setText changes an element only if the text differs, because screen readers announce each change.
+function setText(id, text, className) {
 	if ($(id).textContent !== text) $(id).textContent = text;
 	if (className !== undefined && $(id).className !== className) $(id).className = className;
 }
 
 function showReport(report) {
 	const { watch, broker, server, delivery } = report;
-	say('state', report.not_ready ? `Not ready: ${report.not_ready}` : 'Ready', report.not_ready ? 'bad' : 'good');
-	say('clients', number(server.clients));
-	say('transports', `${number(server.clients - server.event_streams)} WebSocket, ${number(server.event_streams)} event streams`);
-	say('events', number(report.decisions.relayed + report.decisions.torn + report.decisions.filtered));
-	say('position', report.position && `at ${report.position}`);
-	say('p50', delivery.count ? milliseconds(delivery.p50_ms) : '–');
-	say('p99', delivery.count ? `p99 ${milliseconds(delivery.p99_ms)}, of the last ${number(delivery.count)}` : 'nothing delivered yet');
-	say('mode', watch?.mode || '–');
-	say('present', watch ? watch.problem || watch.reason || (watch.present ? 'the file is there' : 'no event yet') : 'nothing is watched here', watch?.problem ? 'note bad' : 'note');
-	say('uptime', duration(report.uptime_seconds));
-	say('version', report.version);
-	say('kept', `${number(report.kept)} events`);
-	say('journal', report.journal_error || (broker ? 'of all relays' : 'on disk'), report.journal_error ? 'note bad' : 'note');
-	for (const decision of decisions) say(`count-${decision}`, `(${number(report.decisions[decision])})`);
+	setText('state', report.not_ready ? `Not ready: ${report.not_ready}` : 'Ready', report.not_ready ? 'bad' : 'good');
+	setText('clients', number(server.clients));
+	const webSockets = server.clients - server.event_streams;
+	setText('transports', `${number(webSockets)} WebSocket, ${number(server.event_streams)} SSE`);
+	setText('events', number(report.decisions.relayed + report.decisions.torn + report.decisions.filtered));
+	setText('position', report.position && `at ${report.position}`);
+	setText('p50', delivery.count ? milliseconds(delivery.p50_ms) : '–');
+	const p99 = `p99 ${milliseconds(delivery.p99_ms)} of ${number(delivery.count)} events`;
+	setText('p99', delivery.count ? p99 : 'no deliveries yet');
+	setText('mode', watch?.mode || '–');
+	setText('present', watchNote(watch), watch?.problem ? 'note bad' : 'note');
+	setText('uptime', duration(report.uptime_seconds));
+	setText('version', report.version);
+	setText('kept', `${number(report.kept)} events`);
+	const storage = broker ? 'shared by all relays' : 'on disk';
+	setText('journal', report.journal_error || storage, report.journal_error ? 'note bad' : 'note');
+	for (const decision of decisions) setText(`count-${decision}`, `(${number(report.decisions[decision])})`);
 	showCounts('rejected', server.rejected);
 	showCounts('closed', server.closed);
-	const rows = [];
-	if (watch) {
-		rows.push(['File', watch.file], ['Companion', watch.outbox ? 'keeps every event' : 'not there'], ['Notifications', number(watch.notifications)],
-			['Overflows', number(watch.overflows)], ['Set up anew', number(watch.rearmed)]);
-	}
-	if (broker) {
-		rows.push(['Broker', broker.connected ? 'connected' : `away: ${broker.problem}`], ['Waits for the broker', number(broker.pending)],
-			['Broker came back', number(broker.reconnects)], ['Lost to others', number(broker.lost)]);
-	}
-	$('watch').replaceChildren(...rows.map((cells) => row(cells)));
+	$('watch').replaceChildren(...[...watchRows(watch), ...brokerRows(broker)].map((cells) => row(cells)));
+}
+
+function watchNote(watch) {
+	if (!watch) return 'no file is watched';
+	return watch.problem || watch.reason || (watch.present ? 'file found' : 'no event yet');
+}
+
+function watchRows(watch) {
+	return !watch ? [] : [
+		['File', watch.file],
+		['Companion', watch.outbox ? 'keeps every event' : 'not installed'],
+		['Notifications', number(watch.notifications)],
+		['Overflows', number(watch.overflows)],
+		['Watch restarts', number(watch.rearmed)],
+	];
+}
+
+function brokerRows(broker) {
+	return !broker ? [] : [
+		['Broker', broker.connected ? 'connected' : `unreachable: ${broker.problem}`],
+		['Not acknowledged', number(broker.pending)],
+		['Reconnects', number(broker.reconnects)],
+		['Not published', number(broker.lost)],
+	];
 }
 
 function showCounts(id, counts) {
-	const rows = Object.entries(counts ?? {}).filter(([, n]) => n > 0).sort().map(([name, n]) => row([name, number(n)], ['', 'number']));
+	const counted = Object.entries(counts ?? {}).filter(([, n]) => n > 0).sort();
+	const rows = counted.map(([name, n]) => row([name, number(n)], ['', 'number']));
 	$(id).replaceChildren(...(rows.length ? rows : [row(['none', ''])]));
 }
 
 function showChanges() {
 	if (paused) return;
 	const rows = changes.filter((c) => shown.has(c.decision)).map((c) => row([
-		new Date(c.time).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 }),
+		new Date(c.time).toLocaleTimeString('en-GB', timeFormat),
 		c.writes > 1 ? `${c.decision} × ${number(c.writes)}` : c.decision,
 		c.type,
 		c.post_id,
@@ -107,13 +127,14 @@ function showChanges() {
 }
 
 function addChanges(more) {
-	// After a restart of the relay the numbers begin anew.
+	// After a restart of the relay, the numbers start at 1 again.
 	if (more[0].number <= newest) changes = [];
 	newest = more.at(-1).number;
-	changes = [...more.reverse(), ...changes].slice(0, maxShown);
+	changes = [...more.reverse(), ...changes].slice(0, maxRows);
 	showChanges();
 }
 
+// draw shows a value of the samples as a line over the last hour, and its current and largest value in the caption.
 function draw(svg, caption, name, samples, value, format) {
 	const width = 600, height = 120, pad = 6;
 	const end = Date.now(), start = end - 3600e3;
@@ -123,21 +144,22 @@ function draw(svg, caption, name, samples, value, format) {
 	const y = (v) => height - pad - (most ? v / most : 0) * (height - 2 * pad);
 	const line = document.createElementNS('http://www.w3.org/2000/svg', 'polyline');
 	line.setAttribute('points', points.map(([t, v]) => `${x(t).toFixed(1)},${y(v).toFixed(1)}`).join(' '));
-	const ground = document.createElementNS('http://www.w3.org/2000/svg', 'line');
-	for (const [key, v] of Object.entries({ x1: 0, x2: width, y1: height - pad, y2: height - pad })) ground.setAttribute(key, v);
-	svg.replaceChildren(ground, line);
-	const now = points.length ? `: now ${format(points.at(-1)[1])}, at most ${format(most)}` : ': none yet';
-	say(caption, name + now);
+	const baseline = document.createElementNS('http://www.w3.org/2000/svg', 'line');
+	const ends = { x1: 0, x2: width, y1: height - pad, y2: height - pad };
+	for (const [key, v] of Object.entries(ends)) baseline.setAttribute(key, v);
+	svg.replaceChildren(baseline, line);
+	const summary = points.length ? `: now ${format(points.at(-1)[1])}, maximum ${format(most)}` : ': none yet';
+	setText(caption, name + summary);
 }
 
 async function showTrend() {
 	try {
 		const samples = await (await fetch('api/trend')).json();
 		draw($('clients-chart'), 'clients-caption', 'Clients, last hour', samples, (s) => s.clients, number);
-		draw($('delay-chart'), 'delay-caption', 'Delivery, p50 of the last 1000, last hour', samples,
+		draw($('delay-chart'), 'delay-caption', 'Delivery latency, p50 of 1000 events, last hour', samples,
 			(s) => s.delivery.count ? s.delivery.p50_ms : null, milliseconds);
 	} catch {
-		// The relay is away: the event stream says so.
+		// The relay is unreachable: the error event of the event stream reports it.
 	}
 }
 
@@ -146,7 +168,7 @@ function connect() {
 	source.addEventListener('report', (e) => showReport(JSON.parse(e.data)));
 	source.addEventListener('changes', (e) => addChanges(JSON.parse(e.data)));
 	source.addEventListener('error', () => {
-		say('state', 'The relay does not answer; trying again…', 'bad');
+		setText('state', 'The relay is unreachable, reconnecting…', 'bad');
 		if (source.readyState === EventSource.CLOSED) setTimeout(connect, 3000);
 	});
 }

@@ -8,49 +8,49 @@ import (
 )
 
 const (
-	// maxActivity is how many changes are remembered.
-	maxActivity = 200
+	// maxChanges is the number of changes in the decision history.
+	maxChanges = 200
 
-	// maxDocument bounds the documents that are kept to show their title, in bytes.
+	// maxDocument bounds the documents in the history, in bytes. With maxChanges, they use at most 800 KiB.
 	maxDocument = 4096
 
-	// maxTitle bounds the titles that are shown, in runes.
+	// maxTitle bounds the titles that operators see, in runes.
 	maxTitle = 120
 )
 
-// Entry is a change of the file as operators see it.
+// Entry is a change of the event file as operators see it. PostID, Status and Title are empty if the document is
+// longer than maxDocument.
 type Entry struct {
-	Number   uint64         `json:"number"` // they are numbered from 1
+	Number   uint64         `json:"number"` // 1 for the first change since the start
 	Time     time.Time      `json:"time"`
 	Decision relay.Decision `json:"decision"`
 	Writes   uint64         `json:"writes"`
 	Bytes    int            `json:"bytes"`
-	Reason   string         `json:"reason"` // why it is invalid
+	Reason   string         `json:"reason"` // why it is invalid, otherwise ""
 	Type     string         `json:"type"`
-	PostID   any            `json:"post_id"` // the plugin's number; null if there is none, or the event is long
+	PostID   any            `json:"post_id"` // as the plugin writes it; null if the event has none
 	Status   any            `json:"status"`
 	Title    string         `json:"title"`
 }
 
-// remembered returns what is kept of a change: no long documents, as these would add up.
-func remembered(change relay.Change) relay.Change {
+// withoutLongDocument returns the change without its document if that is longer than maxDocument.
+func withoutLongDocument(change relay.Change) relay.Change {
 	if len(change.Event.Document) > maxDocument {
 		change.Event.Document = nil
 	}
 	return change
 }
 
-// entries returns the changes, of which the last has this number.
-func entries(changes []relay.Change, last uint64) []Entry {
-	all := make([]Entry, len(changes))
+// newEntries returns the entries of consecutive changes, of which the last one has this number.
+func newEntries(changes []relay.Change, last uint64) []Entry {
+	entries := make([]Entry, len(changes))
 	for i, change := range changes {
-		all[i] = entry(last-uint64(len(changes)-1-i), change)
+		entries[i] = newEntry(last-uint64(len(changes)-1-i), change)
 	}
-	return all
+	return entries
 }
 
-// entry reads of a change's document what the plugin writes into it.
-func entry(number uint64, change relay.Change) Entry {
+func newEntry(number uint64, change relay.Change) Entry {
 	e := Entry{
 		Number:   number,
 		Time:     change.Time,

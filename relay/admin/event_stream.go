@@ -1,0 +1,78 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"wpre-relay/relay"
+)
+
+const (
+	// reportInterval is the time between two reports to a status page.
+	reportInterval = time.Second
+
+	// changesInterval is the least time between two "changes" events. Faster updates are not readable.
+	changesInterval = 50 * time.Millisecond
+
+	// writeTimeout bounds the time to write one event to a page that does not read.
+	writeTimeout = 10 * time.Second
+)
+
+// eventStream serves the event stream (HTML standard §9.2) of the status page. It sends the state of the relay as
+// events of type "report", and new entries of the decision history as events of type "changes".
+type eventStream struct {
+	health  Health
+	monitor *Monitor
+}
+
+func (s eventStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	send := newSender(w)
+	reports := time.NewTicker(reportInterval)
+	defer reports.Stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	var sent uint64 // number of the newest change that the page has
+	var added <-chan struct{}
+	for ok := s.report(send); ok; {
+		select {
+		case <-reports.C:
+			ok = s.report(send)
+		case <-added:
+			added = nil
+			pause.Reset(changesInterval)
+		case <-pause.C:
+			var changes []relay.Change
+			if changes, sent, added = s.monitor.changes.after(sent); len(changes) > 0 {
+				ok = send("changes", newEntries(changes, sent))
+			}
+		case <-r.Context().Done():
+			return
+		case <-s.health.Stopping:
+			s.report(send)
+			return
+		}
+	}
+}
+
+func (s eventStream) report(send func(string, any) bool) bool {
+	return send("report", s.monitor.report(s.health))
+}
+
+// newSender returns a function that writes v as the data of an event of type name. It returns false if the page
+// cannot be reached.
+func newSender(w http.ResponseWriter) func(name string, v any) bool {
+	controller := http.NewResponseController(w)
+	return func(name string, v any) bool {
+		data, err := json.Marshal(v)
+		if err == nil {
+			err = controller.SetWriteDeadline(time.Now().Add(writeTimeout))
+		}
+		if err == nil {
+			_, err = fmt.Fprintf(w, "event: %s\ndata: %s\n\n", name, data)
+		}
+		return err == nil && controller.Flush() == nil
+	}
+}

@@ -1,0 +1,48 @@
+package admin_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"wpre-relay/relay/admin"
+)
+
+func TestMetricsHaveAllCounts(t *testing.T) {
+	f := newFixture(t, admin.Options{})
+	f.ingest(`{"timestamp":1}`)
+	f.ingest(`{"timestamp":1}`)
+	f.ingest(`{`)
+	f.rel.CountOverwritten(3)
+	f.monitor.AddDelivery(2 * time.Millisecond)
+	_, text := f.get("/metrics")
+	for _, want := range []string{
+		`wpre_relay_events_total{decision="relayed"} 1`,
+		`wpre_relay_events_total{decision="duplicate"} 1`,
+		`wpre_relay_events_total{decision="invalid"} 1`,
+		`wpre_relay_events_total{decision="overwritten"} 3`,
+		`wpre_relay_events_total{decision="torn"} 0`,
+		`wpre_relay_clients{transport="websocket"} 0`,
+		`wpre_relay_clients{transport="sse"} 0`,
+		`wpre_relay_connections_rejected_total{reason="origin"} 0`,
+		`wpre_relay_messages_sent_total 0`,
+		`wpre_relay_watcher_mode{mode="inotify"} 1`,
+		`wpre_relay_watcher_outbox 0`,
+		`wpre_relay_forwarded_messages_total{result="dropped"} 2`,
+		`wpre_relay_delivery_seconds_bucket{le="0.001"} 0`,
+		`wpre_relay_delivery_seconds_bucket{le="0.0025"} 1`,
+		`wpre_relay_ready 1`,
+		`wpre_relay_build_info{goversion="go1.`,
+		`process_open_fds`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("/metrics has no %s", want)
+		}
+	}
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Errorf("promlint: %v, %v", problems, err)
+	}
+}

@@ -1,0 +1,68 @@
+package app
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"wpre-relay/relay/admin"
+	"wpre-relay/relay/listener"
+)
+
+// startAdmin serves operators until stop is called. It reports the relay as not ready once stopping is closed. It
+// calls fail if the socket fails for good.
+func (c *components) startAdmin(stopping <-chan struct{}, fail context.CancelCauseFunc) (stop func()) {
+	if c.admin == nil {
+		return func() {}
+	}
+	health := c.health(stopping)
+	handler := admin.New(health, c.monitor, admin.Options{
+		LocalOnly:  isLoopback(c.admin.Addr()),
+		Publishing: c.publishing(),
+		Profiles:   c.settings.Pprof,
+	})
+	stop = start(
+		func(ctx context.Context) { c.monitor.Run(ctx, health) },
+		orFail(fail, func(ctx context.Context) error { return listener.Serve(ctx, c.admin, handler, c.logger) }),
+	)
+	c.logger.Info("admin listening", "url", listener.URL("http", c.admin.Addr()))
+	return stop
+}
+
+// health returns the sources of the status that operators see.
+func (c *components) health(stopping <-chan struct{}) admin.Health {
+	health := admin.Health{
+		Version:  c.opts.Version,
+		Started:  time.Now(),
+		Relay:    c.capture.relay,
+		Server:   c.public.handler.Server,
+		Forward:  c.forward.Counts,
+		Stopping: stopping,
+	}
+	if c.capture.watcher != nil {
+		health.Watch = c.capture.watcher.Status
+	}
+	if c.shared != nil {
+		health.Broker = c.shared.Status
+	}
+	return health
+}
+
+// publishing returns the handler for POST /publish, or nil without --publish-token.
+func (c *components) publishing() *admin.Publishing {
+	s := c.settings
+	if s.PublishToken == "" {
+		return nil
+	}
+	return &admin.Publishing{
+		Token:   string(s.PublishToken),
+		MaxSize: int(s.MaxEventSize),
+		Publish: c.capture.relay.Publish,
+	}
+}
+
+// isLoopback reports whether only this machine can reach a listener at addr.
+func isLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}

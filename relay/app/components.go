@@ -1,0 +1,116 @@
+package app
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+
+	"wpre-relay/relay/admin"
+	"wpre-relay/relay/config"
+	"wpre-relay/relay/sharedlog"
+	"wpre-relay/relay/sharedlog/broker"
+	"wpre-relay/relay/webhook"
+)
+
+// components are the parts of a relay, opened for one history.
+type components struct {
+	settings config.Relay
+	opts     Options
+	logger   *slog.Logger
+
+	stateDir string
+	security *security
+	monitor  *admin.Monitor
+	capture  *capture
+	shared   *sharedlog.Stream // nil without a broker
+	public   *publicListener
+	admin    net.Listener  // nil if --admin-listen is off
+	forward  *webhook.Hook // nil without --forward-url
+}
+
+// openComponents opens files and sockets. If that fails, it closes all of them.
+func openComponents(settings config.Relay, opts Options) (*components, error) {
+	c := &components{settings: settings, opts: opts, logger: opts.Logger, monitor: admin.NewMonitor()}
+	if err := c.open(); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// open opens the log before the listeners, and these before anything reads the event file: once the file is read,
+// its event counts as sent.
+func (c *components) open() (err error) {
+	file, err := c.locate()
+	if err != nil {
+		return err
+	}
+	if c.security, err = openSecurity(c.settings.Security, c.stateDir, c.logger); err != nil {
+		return err
+	}
+	if c.capture, err = c.openCapture(file); err != nil {
+		return err
+	}
+	if c.shared, err = c.openShared(); err != nil {
+		return err
+	}
+	public, admin, err := openListeners(c.settings)
+	if err != nil {
+		return err
+	}
+	c.public, c.admin = newPublicListener(public, c.security, c.settings.ProxyProtocol, c.logger), admin
+	c.forward = webhook.New(c.settings.ForwardURL, c.logger)
+	return nil
+}
+
+// close releases the resources that run does not release.
+func (c *components) close() error {
+	var errs []error
+	if c.shared != nil {
+		c.shared.Close()
+	}
+	if c.security != nil {
+		errs = append(errs, c.security.close())
+	}
+	if c.capture != nil {
+		errs = append(errs, c.capture.close())
+	}
+	return errors.Join(errs...)
+}
+
+// locate sets the state directory, and returns the file to watch, or "" if there is none.
+func (c *components) locate() (file string, err error) {
+	s := c.settings
+	if s.Watch == "" {
+		c.stateDir, err = s.StatePath("/" + s.Role() + "/")
+		return "", err
+	}
+	file, sure, err := c.opts.Locate(s.Watch)
+	if err != nil {
+		return "", err
+	}
+	if !sure {
+		c.logger.Warn("no WordPress found in --watch, assuming that it is the root", "watch", s.Watch, "file", file)
+	}
+	c.stateDir, err = s.StatePath(file)
+	return file, err
+}
+
+// openShared returns the broker's stream, or nil without a broker.
+func (c *components) openShared() (*sharedlog.Stream, error) {
+	s := c.settings
+	if s.Broker == nil {
+		return nil, nil
+	}
+	engine, err := broker.Open(s.Broker, s.History)
+	if err != nil {
+		return nil, err
+	}
+	options := sharedlog.Options{Records: s.History, Age: s.HistoryAge, Logger: c.logger}
+	shared, err := sharedlog.Open(engine, c.capture.log, options)
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	c.logger.Info("sharing history through broker", "broker", s.Broker.Scheme+"://"+s.Broker.Host,
+		"captures", c.capture.log != nil)
+	return shared, nil
+}

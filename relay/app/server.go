@@ -1,0 +1,39 @@
+package app
+
+import (
+	"path/filepath"
+
+	"wpre-relay/relay/security/origin"
+	"wpre-relay/relay/server"
+	"wpre-relay/relay/webhook"
+)
+
+// serverOptions returns the options of the public HTTP server.
+func (c *components) serverOptions() server.Options {
+	s := c.settings
+	options := server.Options{
+		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
+		Authenticate:    c.security.access.Authenticate,
+		Filter:          c.security.filter,
+		Proxies:         c.security.proxies,
+		HandshakeRate:   s.HandshakeRate,
+		MessageRate:     s.MessageRate,
+		MaxClients:      s.MaxClients,
+		MaxClientsPerIP: s.MaxClientsPerIP,
+		CatchUp:         s.CatchUp,
+		Welcome:         s.Welcome,
+		PeerMessages:    s.PeerMessages,
+		Delivered:       c.monitor.AddDelivery,
+		Logger:          c.logger,
+	}
+	if s.ResumeCookie {
+		options.ResumeFile = filepath.Join(c.stateDir, "resume.json")
+	}
+	if c.forward != nil {
+		options.Said = func(client, text string) { c.forward.Enqueue(webhook.Message{Text: text, Client: client}) }
+	}
+	if c.shared != nil {
+		options.Behind = c.shared.Disconnected
+	}
+	return options
+}

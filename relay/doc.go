@@ -1,0 +1,26 @@
+// Package relay decides which contents of the event file and of the outbox are new events, and appends these to the
+// log.
+//
+// An event takes this way, from the file to the clients:
+//
+//	event file / outbox
+//	   │  package watcher reads the file on every notification
+//	   ▼
+//	Relay.Ingest, IngestLine, Publish      ingest.go
+//	   │  schema.Decode checks the document
+//	   │  dedup drops repeated events      dedup.go
+//	   │  every change gets a Decision     decision.go
+//	   ▼
+//	queue                                  append.go
+//	   │  Relay.Run appends in batches
+//	   ▼
+//	eventlog.Log                           package eventlog: order, journal, ring
+//	   ▼
+//	clients                                package fanout, behind package server
+//
+// Ingest never writes to the disk and never waits for a client, so that the watcher can soon read the file again:
+// while it does not read, events are overwritten. If the disk is slower than the writers, the queue fills up and
+// Ingest blocks.
+//
+// The package knows neither the source of contents nor the clients. It reads no files and speaks no HTTP.
+package relay
