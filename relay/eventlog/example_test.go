@@ -2,6 +2,7 @@ package eventlog_test
 
 import (
 	"fmt"
+	"log"
 	"log/slog"
 	"os"
 
@@ -9,27 +10,64 @@ import (
 	"wpre-relay/schema"
 )
 
-// A client reads from its own position. The journal keeps events and sequence numbers across a restart.
+// A reader follows the log from its own position. It blocks on the channel that Read returns.
 func Example() {
 	dir, err := os.MkdirTemp("", "eventlog")
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	l, err := eventlog.Open(dir, eventlog.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer l.Close()
+
+	seq := l.Head().Seq
+	go func() {
+		ev, _, err := schema.Decode([]byte(`{"timestamp":1795426189,"type":"post_saved"}`), 0)
+		if err != nil {
+			log.Fatal(err)
+		}
+		l.Append(ev)
+	}()
+
+	for seq == 0 {
+		recs, upTo, grown, err := l.Read(nil, seq, 64<<10)
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, rec := range recs {
+			fmt.Printf("%d: %s\n", rec.Position.Seq, rec.Event.Document)
+		}
+		if seq = upTo; len(recs) == 0 {
+			<-grown
+		}
+	}
+	// Output: 1: {"timestamp":1795426189,"type":"post_saved"}
+}
+
+// The journal keeps events and sequence numbers across a restart.
+func ExampleOpen() {
+	dir, err := os.MkdirTemp("", "eventlog")
+	if err != nil {
+		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
 
-	log := mustOpen(dir)
-	log.Append(mustDecode(`{"timestamp":1}`), mustDecode(`{"timestamp":2}`))
-	position := log.Head()
-	if err := log.Close(); err != nil {
-		panic(err)
+	l := mustOpen(dir)
+	l.Append(mustDecode(`{"timestamp":1}`), mustDecode(`{"timestamp":2}`))
+	position := l.Head()
+	if err := l.Close(); err != nil {
+		log.Fatal(err)
 	}
 
-	log = mustOpen(dir)
-	defer log.Close()
-	log.Append(mustDecode(`{"timestamp":3}`))
-	printAfter(log, log.Start())
+	l = mustOpen(dir)
+	defer l.Close()
+	l.Append(mustDecode(`{"timestamp":3}`))
+	printAfter(l, l.Start())
 	fmt.Println("resumed:")
-	printAfter(log, position)
+	printAfter(l, position)
 	// Output:
 	// 1 {"timestamp":1}
 	// 2 {"timestamp":2}
@@ -39,26 +77,26 @@ func Example() {
 }
 
 func mustOpen(dir string) *eventlog.Log {
-	log, err := eventlog.Open(dir, eventlog.Options{Logger: slog.New(slog.DiscardHandler)})
+	l, err := eventlog.Open(dir, eventlog.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
-	return log
+	return l
 }
 
 func mustDecode(document string) schema.Event {
 	ev, _, err := schema.Decode([]byte(document), 1<<20)
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	return ev
 }
 
 // printAfter prints the records after a position.
-func printAfter(log *eventlog.Log, at schema.Position) {
-	records, _, _, err := log.Read(nil, at.Seq, 1<<20)
+func printAfter(l *eventlog.Log, at schema.Position) {
+	records, _, _, err := l.Read(nil, at.Seq, 1<<20)
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	for _, record := range records {
 		fmt.Printf("%d %s\n", record.Position.Seq, record.Event.Document)
