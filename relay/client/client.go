@@ -1,5 +1,5 @@
-// Package browser serves the relay's client for browsers. The client is a file of its own, without dependencies and
-// without a build; this package knows nothing of what it talks to.
+// Package client serves the relay's JavaScript client for browsers: one file without dependencies and without a build
+// step. The package does not run the client and does not know the relay.
 package client
 
 import (
@@ -15,17 +15,17 @@ import (
 //go:embed client.js
 var script []byte
 
-// module is the same as an ES module: the script sets the global, this line exports it.
+// module is the script as an ES module: the added line exports the global that the script sets.
 var module = append(slices.Clip(script), "\nexport const { connect } = globalThis.wpreRelay;\n"...)
 
-// ServeScript answers with the client as a classic script.
+// ServeScript serves the client as a classic script.
 func ServeScript(w http.ResponseWriter, r *http.Request) { serve(w, r, script) }
 
-// ServeModule answers with the client as an ES module, which exports connect.
+// ServeModule serves the client as an ES module that exports connect.
 func ServeModule(w http.ResponseWriter, r *http.Request) { serve(w, r, module) }
 
-// serve answers any page: the text is public. It is asked for each time, and sent again only when it has changed: a
-// page must not run last year's client against this year's relay.
+// serve serves text to pages of every origin, because it is public. Browsers revalidate it on each load, so that no
+// page uses the client of an older relay.
 func serve(w http.ResponseWriter, r *http.Request, text []byte) {
 	header := w.Header()
 	header.Set("Content-Type", "text/javascript; charset=utf-8")

@@ -1,18 +1,19 @@
-// A client of wpre-relay for theme authors. It reconnects, goes on where it was, and falls back to Server-Sent Events
-// where WebSocket is blocked. As a classic script it sets globalThis.wpreRelay; /client.mjs exports the same.
+// Browser client of wpre-relay, for theme authors. It reconnects, resumes after the last event, and falls back to
+// Server-Sent Events where WebSocket is blocked. The classic script sets globalThis.wpreRelay; /client.mjs is the
+// same client as a module.
 //
 //	<script src="https://relay.example.com/client.js" data-connect data-log></script>
 //	document.addEventListener('wpre:event', ({ detail }) => console.log(detail.id, detail.event));
 
 /**
  * @typedef {object} Options
- * @property {number} [last] begin with the newest events, so many; default: with what happens from now on
- * @property {string} [since] begin after this position
- * @property {EventTarget} [target] gets the events 'wpre:event' {id, event}, 'wpre:gap' {since, until, missing?} and
- *   'wpre:state' {state, transport, code?}; default: document
- * @property {Element | string | boolean} [log] element, or selector, that shows saved posts as the plugin's page does;
- *   true for '#realtime-event-log'
- * @property {'auto' | 'always' | 'never'} [sse] whether to use Server-Sent Events; default: 'auto', where WebSocket fails
+ * @property {number} [last] number of past events to receive first; default: only new events
+ * @property {string} [since] receive the events after this position
+ * @property {EventTarget} [target] receives the events 'wpre:event' {id, event}, 'wpre:gap' {since, until, missing?}
+ *   and 'wpre:state' {state, transport, code?}; default: document
+ * @property {Element | string | boolean} [log] element or selector that lists saved posts like the plugin's page;
+ *   true means '#realtime-event-log'
+ * @property {'auto' | 'always' | 'never'} [sse] when to use Server-Sent Events; default: 'auto', if WebSocket fails
  */
 
 /** @typedef {'connecting' | 'open' | 'waiting' | 'closed'} State */
@@ -20,29 +21,29 @@
 (() => {
 	'use strict';
 
-	const OPEN_TIMEOUT = 8000; // ms, for a connection to open
-	const BACKOFF = { first: 1000, most: 30_000, hidden: 60_000 }; // ms
-	const STEADY = 5000; // ms, after which a connection that opened counts as good
-	const MOST_ENTRIES = 50;
-	const RESTART = 1012; // close codes: RFC 6455 §7.4
-	const POLICY = 1008;
-	const LOG = '#realtime-event-log';
+	const OPEN_TIMEOUT = 8000; // ms until a connection must be open
+	const BACKOFF = { first: 1000, max: 30_000, hidden: 60_000 }; // ms between two attempts
+	const STABLE_AFTER = 5000; // ms; a shorter connection counts as a failure
+	const MAX_LOG_ENTRIES = 50;
+	const CLOSE_RESTART = 1012; // close codes, RFC 6455 §7.4
+	const CLOSE_POLICY = 1008;
+	const LOG_SELECTOR = '#realtime-event-log';
 
 	const script = document.currentScript instanceof HTMLScriptElement ? document.currentScript : null;
 
-	/** A connection that lasts: over all the connections that it takes. */
+	/** A subscription to a relay. It outlives the single connections and reconnects until close() is called. */
 	class Relay {
 		/** @type {State} */ state = 'connecting';
 		/** @type {'websocket' | 'sse'} */ transport = 'websocket';
-		/** @type {string | undefined} the position of the last event, as the relay names it */ position;
+		/** @type {string | undefined} position of the last event; opaque */ position;
 
 		/** @type {URL} */ #url;
 		/** @type {Options} */ #options;
-		/** @type {(() => void) | undefined} ends the connection there is, without a word */ #drop;
+		/** @type {(() => void) | undefined} closes the current connection without a state change */ #abort;
 		/** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
-		#failures = 0;
-		#proven = false; // a WebSocket has opened on this page
-		#listening = new AbortController();
+		#failures = 0; // consecutive connections that failed or were unstable
+		#webSocketWorks = false; // a WebSocket has opened on this page
+		#listeners = new AbortController();
 
 		/** @param {URL} url @param {Options} options */
 		constructor(url, options) {
@@ -50,27 +51,28 @@
 			this.#options = options;
 			this.position = options.since;
 			if (options.sse === 'always') this.transport = 'sse';
-			const { signal } = this.#listening;
-			const now = () => this.#retryNow();
-			addEventListener('online', now, { signal });
-			document.addEventListener('visibilitychange', () => document.hidden || now(), { signal });
-			addEventListener('pagehide', () => this.#pause(), { signal }); // else the page is not kept for 'back'
-			addEventListener('pageshow', (shown) => shown.persisted && now(), { signal });
+			const { signal } = this.#listeners;
+			const retry = () => this.#retryNow();
+			addEventListener('online', retry, { signal });
+			document.addEventListener('visibilitychange', () => document.hidden || retry(), { signal });
+			// An open connection would exclude the page from the back/forward cache.
+			addEventListener('pagehide', () => this.#pause(), { signal });
+			addEventListener('pageshow', (shown) => shown.persisted && retry(), { signal });
 			this.#connect();
 		}
 
-		/** Ends the connection for good. */
+		/** Closes the connection and does not reconnect. */
 		close() {
 			this.#pause();
-			this.#listening.abort();
-			this.#become('closed');
+			this.#listeners.abort();
+			this.#setState('closed');
 		}
 
 		#pause() {
 			clearTimeout(this.#timer);
-			this.#drop?.();
-			this.#drop = undefined;
-			if (this.state !== 'closed') this.#become('waiting');
+			this.#abort?.();
+			this.#abort = undefined;
+			if (this.state !== 'closed') this.#setState('waiting');
 		}
 
 		#retryNow() {
@@ -80,17 +82,17 @@
 		}
 
 		/** @param {State} state @param {number} [code] */
-		#become(state, code) {
+		#setState(state, code) {
 			this.state = state;
-			this.#tell('state', { state, transport: this.transport, ...(code && { code }) });
+			this.#dispatch('state', { state, transport: this.transport, ...(code && { code }) });
 		}
 
 		/** @param {string} name @param {object} detail */
-		#tell(name, detail) {
+		#dispatch(name, detail) {
 			(this.#options.target ?? document).dispatchEvent(new CustomEvent(`wpre:${name}`, { detail }));
 		}
 
-		/** @param {string} scheme @param {string} [path] to be added @returns {URL} where to connect, and begin */
+		/** @param {string} scheme @param {string} [path] to append @returns {URL} address of the next connection */
 		#address(scheme, path = '') {
 			const url = new URL(this.#url);
 			url.protocol = /^(https|wss):$/.test(url.protocol) ? `${scheme}s:` : `${scheme}:`;
@@ -102,7 +104,7 @@
 		}
 
 		#connect() {
-			this.#become('connecting');
+			this.#setState('connecting');
 			if (this.transport === 'sse') this.#connectEventSource();
 			else this.#connectWebSocket();
 		}
@@ -114,15 +116,15 @@
 			socket.onopen = () => {
 				clearTimeout(timer);
 				opened = Date.now();
-				this.#proven = true;
-				this.#become('open');
+				this.#webSocketWorks = true;
+				this.#setState('open');
 			};
 			socket.onmessage = (message) => this.#receive(message.data);
 			socket.onclose = ({ code }) => {
 				clearTimeout(timer);
-				this.#lost(opened, code);
+				this.#handleLoss(opened, code);
 			};
-			this.#drop = () => {
+			this.#abort = () => {
 				clearTimeout(timer);
 				socket.onclose = socket.onmessage = socket.onopen = null;
 				socket.close();
@@ -136,21 +138,22 @@
 				clearTimeout(timer);
 				source.close();
 			};
-			const lost = () => {
+			const fail = () => {
 				end();
-				this.#lost(opened);
+				this.#handleLoss(opened);
 			};
-			const timer = setTimeout(lost, OPEN_TIMEOUT);
+			const timer = setTimeout(fail, OPEN_TIMEOUT);
 			source.onopen = () => {
 				clearTimeout(timer);
 				opened = Date.now();
-				this.#become('open');
+				this.#setState('open');
 			};
-			source.onmessage = ({ lastEventId, data }) => this.#receive(`{"id":${JSON.stringify(lastEventId)},"event":${data}}`);
+			source.onmessage = ({ lastEventId, data }) =>
+				this.#receive(`{"id":${JSON.stringify(lastEventId)},"event":${data}}`);
 			source.addEventListener('position', ({ data }) => this.#receive(data));
 			source.addEventListener('gap', ({ data }) => this.#receive(`{"gap":${data}}`));
-			source.onerror = lost; // this client reconnects itself: later each time
-			this.#drop = end;
+			source.onerror = fail; // EventSource would retry at a fixed interval; this client backs off
+			this.#abort = end;
 		}
 
 		/** @param {unknown} text */
@@ -159,59 +162,59 @@
 			try {
 				message = JSON.parse(String(text));
 			} catch {
-				console.warn('wpre-relay: a message that is not JSON is ignored');
+				console.warn('wpre-relay: message ignored, it is not valid JSON');
 				return;
 			}
 			const { id, event, gap } = message ?? {};
 			this.position = gap?.until ?? id ?? this.position;
-			if (gap) this.#tell('gap', gap);
+			if (gap) this.#dispatch('gap', gap);
 			if (event) {
-				this.#tell('event', { id, event });
-				this.#log(event);
+				this.#dispatch('event', { id, event });
+				this.#appendToLog(event);
 			}
 		}
 
-		/** @param {number} opened when, 0 for never @param {number} [code] */
-		#lost(opened, code) {
-			this.#drop = undefined;
-			if (code === POLICY) {
+		/** @param {number} opened time when the connection opened, 0 if it did not @param {number} [code] close code */
+		#handleLoss(opened, code) {
+			this.#abort = undefined;
+			if (code === CLOSE_POLICY) {
 				this.close();
 				return;
 			}
-			const steady = opened > 0 && Date.now() - opened >= STEADY;
-			this.#failures = steady ? 0 : this.#failures + 1;
-			if (!opened && !this.#proven && (this.#options.sse ?? 'auto') === 'auto') {
+			const stable = opened > 0 && Date.now() - opened >= STABLE_AFTER;
+			this.#failures = stable ? 0 : this.#failures + 1;
+			if (!opened && !this.#webSocketWorks && (this.#options.sse ?? 'auto') === 'auto') {
 				this.transport = this.transport === 'sse' ? 'websocket' : 'sse';
 			}
-			this.#become('waiting', code);
+			this.#setState('waiting', code);
 			this.#timer = setTimeout(() => this.#retryNow(), this.#delay(code));
 		}
 
-		/** @param {number} [code] @returns {number} ms until the next try: random, so that not all pages come at once */
+		/** @param {number} [code] @returns {number} ms until the next attempt, random to spread the load on the relay */
 		#delay(code) {
 			if (document.hidden) return BACKOFF.hidden;
-			if (code === RESTART) return 500 + Math.random() * 2500;
-			return Math.random() * Math.min(BACKOFF.most, BACKOFF.first * 2 ** Math.min(this.#failures, 5));
+			if (code === CLOSE_RESTART) return 500 + Math.random() * 2500;
+			return Math.random() * Math.min(BACKOFF.max, BACKOFF.first * 2 ** Math.min(this.#failures, 5));
 		}
 
 		/** @param {{type?: string, post_title?: string, post_id?: number}} event */
-		#log(event) {
+		#appendToLog(event) {
 			const { log } = this.#options;
 			if (!log) return;
-			const list = log instanceof Element ? log : document.querySelector(log === true ? LOG : log);
+			const list = log instanceof Element ? log : document.querySelector(log === true ? LOG_SELECTOR : log);
 			const text = event.type === 'post_saved' ? `Post saved: ${event.post_title} (ID: ${event.post_id})`
 				: event.type === 'initialized' ? 'Realtime events initialized' : '';
 			if (!list || !text) return;
 			const entry = document.createElement(/^[OU]L$/.test(list.tagName) ? 'li' : 'div');
-			entry.textContent = `[${new Date().toLocaleTimeString()}] ${text}`; // titles may hold HTML
+			entry.textContent = `[${new Date().toLocaleTimeString()}] ${text}`; // not innerHTML: a title may contain HTML
 			list.prepend(entry);
-			while (list.children.length > MOST_ENTRIES) list.lastElementChild?.remove();
+			while (list.children.length > MAX_LOG_ENTRIES) list.lastElementChild?.remove();
 		}
 	}
 
 	/**
-	 * Connects to a relay and stays connected.
-	 * @param {string | URL} [url] of the relay, ws(s) or http(s); default, for a classic script: where that came from
+	 * Subscribes to a relay. It reconnects until the subscription is closed.
+	 * @param {string | URL} [url] URL of the relay, ws(s) or http(s); default: where the classic script was loaded from
 	 * @param {Options} [options]
 	 * @returns {Relay}
 	 */
@@ -223,7 +226,8 @@
 
 	if (script?.dataset.connect !== undefined) {
 		const { connect: url, last, log } = script.dataset;
-		const start = () => connect(url, { last: Number(last) || undefined, log: log === undefined ? false : log || true });
+		const options = { last: Number(last) || undefined, log: log === undefined ? false : log || true };
+		const start = () => connect(url, options);
 		if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', start, { once: true });
 		else start();
 	}

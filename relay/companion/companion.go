@@ -1,5 +1,6 @@
-// Package companion holds the must-use plugin that keeps every event of WordPress in an outbox beside the event file. It
-// does not install the plugin: "wpre-relay companion" prints it, and the operator copies it into wp-content/mu-plugins.
+// Package companion holds the must-use plugin that keeps every event of WordPress in an outbox beside the event file.
+// It does not install the plugin: "wpre-relay companion" prints it, and the operator copies it into
+// wp-content/mu-plugins.
 package companion
 
 import _ "embed"

@@ -1,5 +1,5 @@
-// Package demo stands in for a WordPress site: it writes events as the plugin does, and has a page that shows them
-// as the plugin's page does. It knows the relay only by its address.
+// Package demo simulates a WordPress site: it writes events as the plugin does, and serves a page that shows them as
+// the plugin's page does. It runs no relay and knows the relay only by its address.
 package demo
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// NewSite makes a folder that stands in for WordPress's root, and returns it with the file in it that the plugin
-// would write. The caller removes it.
+// NewSite creates a temporary directory that simulates WordPress's root. It returns the directory and the path of its
+// event file, which does not exist yet. The caller removes the directory.
 func NewSite() (root, file string, err error) {
 	root, err = os.MkdirTemp("", "wpre-relay-demo-")
 	if err != nil {
@@ -40,12 +40,12 @@ type post struct {
 	IsUpdate  bool   `json:"is_update"`
 }
 
-// Save writes the event of one saved post to file as PHP does: the file is emptied, written with one write and its
-// mode is set; the directory is made if need be.
+// Save writes the event of one saved post to file as the plugin does: it creates the directory if needed, truncates
+// the file, writes once and sets the mode.
 func Save(file string, id int, title string) error {
 	doc, err := json.MarshalIndent(post{time.Now().Unix(), "post_saved", id, title, "publish", false}, "", "    ")
 	if err != nil {
-		return fmt.Errorf("encode the event: %w", err)
+		return fmt.Errorf("encode event: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
@@ -56,12 +56,12 @@ func Save(file string, id int, title string) error {
 	return os.Chmod(file, 0o644)
 }
 
-// Run saves a post every so often, count times or until ctx ends, and prints how long each took to come back from
-// the relay at url, over WebSocket. It waits for the relay to listen.
+// Run saves a post at each interval, count times, or until ctx ends if count is 0. It receives each event from the
+// relay at url over WebSocket and prints it with the time from the save. It waits until the relay listens.
 func Run(ctx context.Context, file, url string, every time.Duration, count int, out io.Writer) error {
 	conn, err := dial(ctx, url)
 	if err != nil {
-		return ended(ctx, fmt.Errorf("connect to %s: %w", url, err))
+		return ignoreAfterEnd(ctx, fmt.Errorf("connect to %s: %w", url, err))
 	}
 	defer conn.CloseNow()
 	tick := time.NewTicker(every)
@@ -69,11 +69,11 @@ func Run(ctx context.Context, file, url string, every time.Duration, count int, 
 	for n := 1; count == 0 || n <= count; n++ {
 		start := time.Now()
 		if err := Save(file, n, fmt.Sprintf("Hello, world, no. %d", n)); err != nil {
-			return fmt.Errorf("save a post: %w", err)
+			return fmt.Errorf("save post: %w", err)
 		}
 		_, event, err := conn.Read(ctx)
 		if err != nil {
-			return ended(ctx, fmt.Errorf("wait for the event: %w", err))
+			return ignoreAfterEnd(ctx, fmt.Errorf("receive event: %w", err))
 		}
 		fmt.Fprintf(out, "after %7.3f ms  %s\n", float64(time.Since(start).Microseconds())/1000, event)
 		if n == count {
@@ -85,10 +85,10 @@ func Run(ctx context.Context, file, url string, every time.Duration, count int, 
 			return nil
 		}
 	}
-	return ended(ctx, conn.Close(websocket.StatusNormalClosure, ""))
+	return ignoreAfterEnd(ctx, conn.Close(websocket.StatusNormalClosure, ""))
 }
 
-// dial tries until somebody listens or ctx ends.
+// dial connects to url. While the connection is refused, it tries again until ctx ends.
 func dial(ctx context.Context, url string) (*websocket.Conn, error) {
 	retry := time.NewTicker(10 * time.Millisecond)
 	defer retry.Stop()
@@ -105,8 +105,8 @@ func dial(ctx context.Context, url string) (*websocket.Conn, error) {
 	}
 }
 
-// ended returns nil in place of what an ended ctx causes.
-func ended(ctx context.Context, err error) error {
+// ignoreAfterEnd returns err, or nil if ctx has ended, which causes errors by itself.
+func ignoreAfterEnd(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -116,7 +116,7 @@ func ended(ctx context.Context, err error) error {
 //go:embed page.html
 var page string
 
-// Page returns the page, whose script connects to port on the host that the page came from.
+// Page returns a handler for the page. Its script connects to port on the host of the page.
 func Page(port string) http.Handler {
 	parsed := template.Must(template.New("page").Parse(page))
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

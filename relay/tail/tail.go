@@ -1,4 +1,5 @@
-// Package tail is a client that prints what a relay sends.
+// Package tail is a WebSocket client that prints the events of a relay. It stores nothing: a restarted client begins
+// at the position that its caller gives.
 package tail
 
 import (
@@ -19,37 +20,44 @@ import (
 )
 
 const (
-	// maxMessage bounds what one message may weigh, in bytes; the relay's own bound is below it by far as a rule.
+	// maxMessage bounds one message in bytes. The relay's default limit for an event is 1 MiB.
 	maxMessage = 64 << 20
 
-	// subprotocol is the relay's, whose events have positions. Other servers do not know it.
+	// dialTimeout bounds one handshake.
+	dialTimeout = 10 * time.Second
+
+	// maxBackoff bounds the time between two attempts to connect.
+	maxBackoff = 30 * time.Second
+
+	// subprotocol is the relay's protocol with positions. A server without it sends bare events.
 	subprotocol = "wpre.v1"
 )
 
-// Options for Run. The zero value prints what happens from now on.
+// Options are the options of Run. The zero value prints the events from now on.
 type Options struct {
-	Since string // a position to begin after
-	Last  int    // how many of the newest events to begin with, without Since
-	Token string // for a relay that asks for one; or as ?access_token= in the address
+	Since string // print the events after this position
+	Last  int    // print this number of past events first; ignored if Since is set
+	Token string // token for a relay that requires one; the query parameter access_token of the address also works
 }
 
 // Run connects to the relay at address and writes each event to out as one line, until ctx ends; then it returns nil.
-// If the connection is lost it connects again, for as long as it takes, and goes on where it was. That the first
-// connection fails is an error. Of a server without positions it prints each message.
+// If the connection is lost, Run reconnects without a limit and resumes after the last event. It returns an error if
+// the first connection fails or if out cannot be written. If the server has no positions, Run prints each message as
+// it is received and resumes with new messages.
 func Run(ctx context.Context, address string, opts Options, out io.Writer, logger *slog.Logger) error {
 	url, err := url.Parse(webSocketURL(address))
 	if err != nil {
-		return fmt.Errorf("the relay's address: %w", err)
+		return fmt.Errorf("parse the relay's address: %w", err)
 	}
 	t := &tail{url: url, token: opts.Token, out: out, logger: logger}
 	t.hideToken()
 	switch {
 	case opts.Since != "":
-		t.begin("since", opts.Since)
+		t.startAt("since", opts.Since)
 	case opts.Last > 0:
-		t.begin("last", strconv.Itoa(opts.Last))
+		t.startAt("last", strconv.Itoa(opts.Last))
 	default:
-		t.begin("since", "now")
+		t.startAt("since", "now")
 	}
 	conn, err := t.dial(ctx)
 	if err != nil {
@@ -66,15 +74,15 @@ func Run(ctx context.Context, address string, opts Options, out io.Writer, logge
 	}
 }
 
-// tail is one run.
+// tail is the state of one run. Only one goroutine uses it.
 type tail struct {
-	url    *url.URL // says where to begin
+	url    *url.URL // its query has the position of the next connection
 	token  string
 	out    io.Writer
 	logger *slog.Logger
 }
 
-// message is one of the relay's, with what it is about.
+// message is a message of the relay: an event with its position, a gap, or a position alone.
 type message struct {
 	ID    string          `json:"id"`
 	Event json.RawMessage `json:"event"`
@@ -85,7 +93,7 @@ type message struct {
 	} `json:"gap"`
 }
 
-// hideToken takes the token from the address, which is logged, and is part of errors.
+// hideToken removes the token from the address, because logs and errors contain the address.
 func (t *tail) hideToken() {
 	const parameter = "access_token"
 	query := t.url.Query()
@@ -97,17 +105,17 @@ func (t *tail) hideToken() {
 	t.url.RawQuery = query.Encode()
 }
 
-// begin has the next connection begin elsewhere.
-func (t *tail) begin(parameter, value string) {
+// startAt sets the query parameter that determines the first event of the next connection.
+func (t *tail) startAt(parameter, value string) {
 	query := t.url.Query()
 	query.Del("last")
 	query.Set(parameter, value)
 	t.url.RawQuery = query.Encode()
 }
 
-// dial connects without limit on what is read.
+// dial connects to the relay once.
 func (t *tail) dial(ctx context.Context) (*websocket.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	options := &websocket.DialOptions{Subprotocols: []string{subprotocol}}
 	if t.token != "" {
@@ -121,15 +129,15 @@ func (t *tail) dial(ctx context.Context) (*websocket.Conn, error) {
 	return conn, nil
 }
 
-// redial connects again, sooner or later; it returns nil if ctx ends.
+// redial connects again, after a random time that doubles up to maxBackoff. It returns nil if ctx ends.
 func (t *tail) redial(ctx context.Context) *websocket.Conn {
-	for limit := time.Second; ; limit = min(2*limit, 30*time.Second) {
+	for limit := time.Second; ; limit = min(2*limit, maxBackoff) {
 		conn, err := t.dial(ctx)
 		if err == nil {
 			return conn
 		}
 		wait := rand.N(limit)
-		t.logger.Info("the relay cannot be reached; trying again", "in", wait.Round(time.Millisecond), "error", err)
+		t.logger.Info("connect failed, retrying", "in", wait.Round(time.Millisecond), "error", err)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -138,7 +146,7 @@ func (t *tail) redial(ctx context.Context) *websocket.Conn {
 	}
 }
 
-// copyMessages returns an error only if out cannot be written.
+// copyMessages prints the events of one connection until it ends. It returns an error only if out cannot be written.
 func (t *tail) copyMessages(ctx context.Context, conn *websocket.Conn) error {
 	defer conn.CloseNow()
 	for {
@@ -147,22 +155,23 @@ func (t *tail) copyMessages(ctx context.Context, conn *websocket.Conn) error {
 			return nil
 		}
 		if conn.Subprotocol() == subprotocol {
-			text = t.open(text)
+			text = t.unwrap(text)
 		}
 		if len(text) == 0 {
 			continue
 		}
 		if _, err := t.out.Write(append(text, '\n')); err != nil {
-			return fmt.Errorf("print an event: %w", err)
+			return fmt.Errorf("print event: %w", err)
 		}
 	}
 }
 
-// open returns the event in a message of the relay's, nil if it has none, and remembers where that leads.
-func (t *tail) open(text []byte) []byte {
+// unwrap returns the event in a message of the relay, or nil if the message has none. The next connection resumes
+// after the message's position.
+func (t *tail) unwrap(text []byte) []byte {
 	var m message
 	if err := json.Unmarshal(text, &m); err != nil {
-		t.logger.Warn("a message cannot be understood", "error", err)
+		t.logger.Warn("message ignored, it is not valid JSON", "error", err)
 		return nil
 	}
 	if m.Gap != nil {
@@ -170,16 +179,18 @@ func (t *tail) open(text []byte) []byte {
 		if m.Gap.Missing != nil {
 			missing = strconv.FormatUint(*m.Gap.Missing, 10)
 		}
-		t.logger.Warn("events are missing: the relay no longer has them", "since", m.Gap.Since, "until", m.Gap.Until, "missing", missing)
+		t.logger.Warn("events missing, the relay does not have them any more",
+			"since", m.Gap.Since, "until", m.Gap.Until, "missing", missing)
 		m.ID = m.Gap.Until
 	}
 	if m.ID != "" {
-		t.begin("since", m.ID)
+		t.startAt("since", m.ID)
 	}
 	return m.Event
 }
 
-// webSocketURL completes what an operator may type: "localhost:8080", or the address of a page.
+// webSocketURL converts the forms that an operator may type to a WebSocket URL: an address such as "localhost:8080",
+// or the URL of a page.
 func webSocketURL(address string) string {
 	scheme, rest, ok := strings.Cut(address, "://")
 	switch {
