@@ -29,10 +29,16 @@ func anchorsIn(t *testing.T, path string) map[string]bool {
 	return anchors
 }
 
+// linkedDocuments returns the paths of all documents, also of those that show no commands to run.
+func linkedDocuments(t *testing.T) []string {
+	t.Helper()
+	return append(documentPaths(t), "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+}
+
 // TestDocumentLinksResolve checks the links to files of the repository and to headings in them.
 func TestDocumentLinksResolve(t *testing.T) {
 	t.Parallel()
-	for _, document := range append(documentPaths(t), "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md") {
+	for _, document := range linkedDocuments(t) {
 		text := codeBlock.ReplaceAllString(readDocument(t, document), "")
 		for _, match := range link.FindAllStringSubmatch(text, -1) {
 			if strings.Contains(match[1], "://") {
@@ -66,6 +72,19 @@ func TestDocumentedSettingsAreValid(t *testing.T) {
 	}
 }
 
+// TestDocumentedPathsExist checks the paths of the repository that the documents show as code.
+func TestDocumentedPathsExist(t *testing.T) {
+	t.Parallel()
+	path := regexp.MustCompile("`((?:relay|schema|scripts|testdata|watcher)/[a-z0-9_./-]+)")
+	for _, document := range linkedDocuments(t) {
+		for _, match := range path.FindAllStringSubmatch(readDocument(t, document), -1) {
+			if _, err := os.Stat(fromRoot(match[1])); err != nil {
+				t.Errorf("%s: %v", document, err)
+			}
+		}
+	}
+}
+
 // TestArchitectureNamesEachPackage compares the table of packages with the packages that exist.
 func TestArchitectureNamesEachPackage(t *testing.T) {
 	t.Parallel()
@@ -74,17 +93,9 @@ func TestArchitectureNamesEachPackage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exists := make(map[string]bool)
 	for path := range strings.FieldsSeq(string(listing)) {
-		name := strings.TrimPrefix(path, "wpre-relay/")
-		exists[name] = true
-		if !strings.Contains(text, "`"+name+"`") {
+		if name := strings.TrimPrefix(path, "wpre-relay/"); !strings.Contains(text, "`"+name+"`") {
 			t.Errorf("architecture.md does not name package %s", name)
-		}
-	}
-	for _, match := range regexp.MustCompile("`(relay/[a-z/]+)`").FindAllStringSubmatch(text, -1) {
-		if name := strings.TrimSuffix(match[1], "/"); !exists[name] {
-			t.Errorf("architecture.md names package %s, which does not exist", name)
 		}
 	}
 }
