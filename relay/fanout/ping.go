@@ -23,9 +23,7 @@ func (s *shard) ping() {
 			c.end(errSilent)
 		default:
 			s.batch.set(c.format.ping(), s.pos)
-			if _, ok := s.write(c, &s.batch); !ok {
-				s.demote(c, s.pos, nil)
-			}
+			s.writeFrame(c)
 		}
 	}
 }
@@ -40,11 +38,17 @@ func (s *shard) sendPong(c *client) {
 		return
 	}
 	s.batch.set(*pong, s.pos)
+	s.writeFrame(c)
+}
+
+// writeFrame writes s.batch, which has one frame, to a live client. If its socket takes none of it now, the client lags,
+// and gets the frame before anything else. Under TLS that is always so.
+func (s *shard) writeFrame(c *client) {
 	switch begun, ok := s.write(c, &s.batch); {
 	case ok:
 	case begun > 0:
 		s.demote(c, s.pos, nil)
 	default:
-		s.demote(c, s.pos, *pong)
+		s.demote(c, s.pos, s.batch.rest(0, 0))
 	}
 }

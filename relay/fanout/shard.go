@@ -232,9 +232,7 @@ func (s *shard) sendPeers(except *client) {
 		if c.lagging || c == except || c.format.positions() {
 			continue
 		}
-		if _, ok := s.write(c, &s.batch); !ok {
-			s.demote(c, s.pos, nil)
-		}
+		s.writeFrame(c)
 	}
 }
 
