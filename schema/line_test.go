@@ -22,7 +22,8 @@ var lines = map[string]schema.Line{
 		Document: []byte(`{"timestamp":1}`),
 	},
 	`{"id":"abc-1","at":"2026-11-24T17:02:53.000001Z",` +
-		`"from":{"id":"k3x9a2mq-17","at":"2026-11-24T17:02:53.123456Z"},"sum":"9535353f","event":{"timestamp":"\",\"sum\":\""}}` + "\n": {
+		`"from":{"id":"k3x9a2mq-17","at":"2026-11-24T17:02:53.123456Z"},"sum":"9535353f",` +
+		`"event":{"timestamp":"\",\"sum\":\""}}` + "\n": {
 		Stamp:    stamp("abc", 1, time.Microsecond),
 		From:     stamp("k3x9a2mq", 17, 123456*time.Microsecond),
 		Document: []byte(`{"timestamp":"\",\"sum\":\""}`),

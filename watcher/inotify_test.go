@@ -103,15 +103,15 @@ func TestOverflowIsCountedAndTheNewestContentRead(t *testing.T) {
 	p.expect(2)
 }
 
-// fillQueue causes more than limit notifications in dir. It alternates between two files, because the kernel merges
-// equal neighbours.
+// fillQueue causes 2*limit notifications in dir, since fsnotify fetches a buffer of them (64 KiB, 2048 notifications)
+// before it blocks. It alternates between two files, because the kernel merges equal neighbours.
 func fillQueue(t *testing.T, dir string, limit int) {
 	for _, name := range []string{"a", "b"} {
 		if err := write(filepath.Join(dir, name), 0, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for range limit/2 + 1 {
+	for range limit {
 		for _, name := range []string{"a", "b"} {
 			if err := os.Chmod(filepath.Join(dir, name), 0o644); err != nil {
 				t.Fatal(err)
