@@ -32,7 +32,7 @@ func TestBinaryStarts(t *testing.T) {
 }
 
 // flow lists each package with all packages of this module that it imports. An import may only name a package that is
-// listed above, so nothing imports back up. Tests may import what is listed above their package, and the package.
+// listed above, so nothing imports back up. Tests may import their package and the packages above it.
 const flow = `
 	# Helpers of tests
 	relay/testwait
@@ -140,7 +140,7 @@ type goImport struct {
 	test     bool // only tests import it
 }
 
-// goImports returns all imports of the packages of this module except the scripts, as they are on Linux.
+// goImports returns all imports of the packages of this module except the scripts, on Linux.
 func goImports(t *testing.T) (all []goImport) {
 	t.Helper()
 	const format = `{{range .Imports}}{{$.ImportPath}} {{.}} false{{"\n"}}{{end}}` +

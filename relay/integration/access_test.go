@@ -46,7 +46,7 @@ type viewer struct {
 	sees   []string
 }
 
-// statuses are those of the posts that TestFilterAppliesToLiveResumeAndHistory writes, in this order.
+// statuses are the statuses of the posts in TestFilterAppliesToLiveResumeAndHistory, in the order of its events.
 var statuses = []string{"draft", "private", "publish", "private", "draft", "publish"}
 
 // TestFilterAppliesToLiveResumeAndHistory connects the public, clients with a token and one that the site authorizes.
@@ -139,7 +139,7 @@ func (v viewer) expectMessages(t *testing.T, conn *websocket.Conn, how string) {
 	}
 }
 
-// expectHistory compares the events in /history with those that the viewer may see.
+// expectHistory compares the events in /history with the events that the viewer may see.
 func (v viewer) expectHistory(t *testing.T, r *relay) {
 	t.Helper()
 	all := v.want()

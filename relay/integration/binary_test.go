@@ -111,7 +111,7 @@ func runAsNobody(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 }
 
-// nobody is the user and the group that own nothing.
+// nobody is the number of a user and a group that own no files.
 const nobody = 65534
 
 // lookPath returns the path of a program that the test needs. It skips the test if the program is missing; with

@@ -61,8 +61,8 @@ type finding struct {
 	Paste              []struct{ Where, Lines string }
 }
 
-// TestIdleConnectionSurvivesNginx sends no event for 70 s. By default nginx closes a connection that is idle for 60
-// s.
+// TestIdleConnectionSurvivesNginx sends no event for 70 s. By default nginx closes a connection after 60 s without
+// data.
 func TestIdleConnectionSurvivesNginx(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: takes 70 s")

@@ -117,8 +117,8 @@ func deployPath(t *testing.T) string {
 	return path
 }
 
-// installSystemctl returns a directory with a stand-in for systemctl. It accepts the verbs that the documents use, and
-// only names of units in scripts/deploy.
+// installSystemctl returns a directory with a stand-in for systemctl. It accepts the verbs that the documents use,
+// and only names of units in scripts/deploy.
 func installSystemctl(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -141,9 +141,9 @@ done
 // serving matches the commands that run until they are interrupted.
 var serving = regexp.MustCompile(`^wpre-relay (--watch|--broker|--publish-token|tail)`)
 
-// runDocumented runs a command in a directory of its own, which contains the file secret and stands in for the system's
-// directories. It interrupts a command that serves when that is ready. Check may exit with 1, because the site is not a
-// complete WordPress.
+// runDocumented runs a command in a temporary directory, which contains the file secret and replaces the directories
+// of the system. It interrupts a command that serves when that is ready. Check may exit with 1, because the site is
+// not a complete WordPress.
 func runDocumented(t *testing.T, command string, environment []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -192,7 +192,7 @@ func interruptWhenReady(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// TestDocumentedProxyLinesMatchCheck compares the lines for web servers with those of check, which
+// TestDocumentedProxyLinesMatchCheck compares the lines for web servers with the lines of check, which
 // TestPastedLinesWork tries out.
 func TestDocumentedProxyLinesMatchCheck(t *testing.T) {
 	t.Parallel()

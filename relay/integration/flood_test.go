@@ -51,7 +51,7 @@ var floods = map[string]func(conn net.Conn) error{
 	},
 }
 
-// exchange sends a request and reads the begin of the response.
+// exchange sends a request and reads the beginning of the response.
 func exchange(conn net.Conn, request string) error {
 	if _, err := io.WriteString(conn, request); err != nil {
 		return err
@@ -141,9 +141,9 @@ func listenBare() (address string, err error) {
 	return listener.Addr().String(), nil
 }
 
-// flood starts attackers of an address, or of a bare listener if none is given, and waits until all have connected.
-// The returned function ends them.
-func flood(t testing.TB, kind string, address ...string) (end func()) {
+// flood starts attackers of an address, or of a bare listener if none is given. It closes connected when all have
+// connected. The function end ends them.
+func flood(t testing.TB, kind string, address ...string) (connected <-chan struct{}, end func()) {
 	t.Helper()
 	cmd := helper(t, "flood", append([]string{kind}, address...)...)
 	stdout, err := cmd.StdoutPipe()
@@ -153,12 +153,18 @@ func flood(t testing.TB, kind string, address ...string) (end func()) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	end = sync.OnceFunc(func() { cmd.Process.Kill(); cmd.Wait() })
-	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
-		end()
-		t.Fatal(err)
-	}
-	return end
+	all := make(chan struct{})
+	go func() {
+		bufio.NewReader(stdout).ReadString('\n')
+		close(all)
+	}()
+	end = sync.OnceFunc(func() {
+		cmd.Process.Kill()
+		<-all
+		cmd.Wait()
+	})
+	t.Cleanup(end)
+	return all, end
 }
 
 // TestFloodIsBounded has a live client that gets all events during every flood. The relay's memory stays bounded, and
@@ -171,14 +177,13 @@ func TestFloodIsBounded(t *testing.T) {
 			r := s.start("--log-level", "info")
 			live := r.dial()
 			before := r.descriptors()
-			end := flood(t, kind, r.address)
-			defer end()
+			connected, end := flood(t, kind, r.address)
 			most := 0
-			for n := range 200 {
+			for n := 0; n < 200 || !isClosed(connected); n++ {
 				s.write(n)
 				expect(t, live, document(n))
 				most = max(most, r.memory())
-				time.Sleep(5 * time.Millisecond) // so that the flood lasts for a second
+				time.Sleep(5 * time.Millisecond) // the flood lasts for a second or more
 			}
 			end()
 			if limit := 300 << 20; most > limit { // most of it is the race detector's
@@ -204,7 +209,9 @@ func BenchmarkLiveUnderFlood(b *testing.B) {
 			for b.Loop() {
 				calm := p.measureN(1000)
 				during := func(address ...string) []time.Duration {
-					defer flood(b, kind, address...)()
+					connected, end := flood(b, kind, address...)
+					defer end()
+					<-connected
 					return p.measureN(1000)
 				}
 				bare, busy := during(), during(r.address)

@@ -15,7 +15,7 @@ import (
 	"wpre-relay/relay/testwait"
 )
 
-// forwardSite stands in for the site that --forward-url names.
+// forwardSite is a server at the address that --forward-url names.
 type forwardSite struct {
 	t   *testing.T
 	url string      // with a user and a password

@@ -18,7 +18,7 @@ func closing(code uint16, reason string) string {
 	return fanouttest.Masked(closeFrame, fanouttest.ClosePayload(code, reason))
 }
 
-// invalidFrames are what RFC 6455 forbids a client to send, with the close code for it.
+// invalidFrames are frames that RFC 6455 forbids a client to send, with the close code for each.
 var invalidFrames = []struct {
 	name, frames string
 	code         uint16

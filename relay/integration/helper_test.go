@@ -14,8 +14,8 @@ import (
 // arguments.
 const helperVariable = "WPRE_TEST_HELPER"
 
-// helpers are the programs that benchmarks and flood tests run beside the relay. Each is a process of its own, so
-// that it has its own scheduling priority, and a limit of open files that the test does not share.
+// helpers are the programs that benchmarks and flood tests run beside the relay. Each is a separate process, so that
+// it has its own scheduling priority and its own limit of open files.
 var helpers = map[string]func(args []string) error{
 	"baseline": runBaseline,
 	"flood":    runFlood,

@@ -66,7 +66,7 @@ func (p *probe) measureN(n int) []time.Duration {
 	return p.measureWhile(func(i int) bool { return i < n })
 }
 
-// percentiles are those that the benchmarks report.
+// percentiles are the percentiles that the benchmarks report.
 var percentiles = map[string]int{"p50": 50, "p99": 99}
 
 // percentile returns a percentile of sorted times in microseconds.

@@ -84,7 +84,7 @@ func TestClosedClientsLeakNoDescriptors(t *testing.T) {
 	r.waitForDescriptors(before + 2)
 }
 
-// TestReadsEventFileOncePermissionIsGranted runs the relay as nobody, since root may read every file.
+// TestReadsEventFileOncePermissionIsGranted runs the relay as another user, since root may read every file.
 func TestReadsEventFileOncePermissionIsGranted(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -65,8 +65,8 @@ func nginx(server string) webServer {
 	}
 }
 
-// nginxLocations are the site at / and the pages that TestCheckReportsFaultsOfProxy looks at, and relays behind
-// nginx: /ws as it should be, the others with a fault. RELAY is the relay's address.
+// nginxLocations are pages of a site, and paths that lead to a relay: /ws is configured correctly, the other paths
+// have a fault each. RELAY is the relay's address.
 const nginxLocations = `
 	listen ADDRESS ssl; server_name www.example.test; ssl_certificate DIR/cert.pem; ssl_certificate_key DIR/key.pem;
 	location /ws { proxy_pass http://RELAY; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;

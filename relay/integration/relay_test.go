@@ -19,7 +19,7 @@ import (
 	"wpre-relay/relay/testwait"
 )
 
-// relay is a relay that runs as a process of its own.
+// relay is a running relay process.
 type relay struct {
 	t       testing.TB
 	cmd     *exec.Cmd
@@ -87,7 +87,7 @@ func (r *relay) logged(message, attribute string) string {
 	r.t.Helper()
 	value, found := "", false
 	testwait.Until(func() bool {
-		exited := r.hasExited() // before the log is read: then the log is complete
+		exited := isClosed(r.exited) // before the log is read: then the log is complete
 		value, found = findLogged(r.log.String(), message, attribute)
 		return found || exited
 	})
@@ -118,9 +118,9 @@ func findLogged(log, message, attribute string) (value string, found bool) {
 	return "", false
 }
 
-func (r *relay) hasExited() bool {
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-r.exited:
+	case <-c:
 		return true
 	default:
 		return false

@@ -25,8 +25,8 @@ const (
 )
 
 // BenchmarkLiveWhileResuming times the events of a live client before and while 1,000 clients resume at once, each
-// from 10,000 events back. They run in one helper that drops what it receives in the kernel; on two cores it takes
-// most of one.
+// from 10,000 events back. They run in one helper, which discards the received bytes in the kernel and takes most of
+// one of two cores.
 func BenchmarkLiveWhileResuming(b *testing.B) {
 	s := newSite(b)
 	r := s.start("--log-level", "info", "--history", "1000000")

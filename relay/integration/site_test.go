@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// site is a directory that stands in for WordPress, with the state of its relay beside.
+// site is a directory with the layout of WordPress, and the state directory of its relay.
 type site struct {
 	t     testing.TB
 	root  string

@@ -17,7 +17,7 @@ import (
 	"wpre-relay/relay/testwait"
 )
 
-// serviceManager stands in for systemd: it receives the notifications of services (sd_notify).
+// serviceManager is a simple systemd: it receives the notifications of services (sd_notify).
 type serviceManager struct {
 	t      *testing.T
 	socket *net.UnixConn

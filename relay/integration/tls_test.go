@@ -65,7 +65,7 @@ func (r *relay) certificate() (serial int64, protocol string) {
 	return state.PeerCertificates[0].SerialNumber.Int64(), state.NegotiatedProtocol
 }
 
-// TestTLSClientsSurviveCertificateRenewal has a WebSocket and an SSE client, which stay connected until the relay
+// TestTLSClientsSurviveCertificateRenewal connects a WebSocket and an SSE client. Both stay connected until the relay
 // stops.
 func TestTLSClientsSurviveCertificateRenewal(t *testing.T) {
 	t.Parallel()

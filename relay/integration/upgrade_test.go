@@ -16,7 +16,7 @@ import (
 	"wpre-relay/relay/testwait"
 )
 
-// TestUpgradeFromNodeServer runs the commands of the document for it, with a Node server on the port.
+// TestUpgradeFromNodeServer runs the commands of upgrading.md, with a Node server on the port.
 func TestUpgradeFromNodeServer(t *testing.T) {
 	t.Parallel()
 	lookPath(t, "lsof")

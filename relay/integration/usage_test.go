@@ -14,8 +14,8 @@ import (
 )
 
 // usageErrors are calls that fail. In the arguments, LISTENER is the address of a listener that answers nothing,
-// SERVER that of an HTTP server, ROOT and STATE are the directories of a site, and FILE is a file with a misspelled
-// setting.
+// SERVER the address of an HTTP server, ROOT and STATE are the directories of a site, and FILE is a file with a
+// misspelled setting.
 var usageErrors = []struct {
 	args   string
 	env    string
