@@ -5,13 +5,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
 	"syscall"
 
 	"wpre-relay/relay"
@@ -23,8 +19,7 @@ import (
 	"wpre-relay/watcher"
 )
 
-// version is set by the linker in releases.
-var version = ""
+var version string // set by the linker in releases
 
 func main() {
 	command, err := parse()
@@ -35,7 +30,7 @@ func main() {
 	level.Set(command.LogLevel)
 	logger := command.Logger(os.Stderr, level)
 	slog.SetDefault(logger)
-	options := app.Options{Version: describeVersion(), Locate: watcher.Locate, Watch: newWatch, Logger: logger}
+	options := app.Options{Version: cli.DescribeVersion(version), Locate: watcher.Locate, Watch: newWatch, Logger: logger}
 	if command.Name() == "serve" {
 		options.Reload = reloadOnHangup(level, logger)
 	}
@@ -52,25 +47,11 @@ func main() {
 	}
 }
 
-func parse() (*cli.CLI, error) { return cli.Parse(os.Args[1:], describeVersion(), os.Stdout, os.Exit) }
-
-// fail prints the error and exits: with status 2 after an error in the input, otherwise with 1.
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, "wpre-relay: "+err.Error())
-	var usage *cli.UsageError
-	if errors.As(err, &usage) {
-		os.Exit(2)
-	}
-	os.Exit(1)
+func parse() (*cli.CLI, error) {
+	return cli.Parse(os.Args[1:], cli.DescribeVersion(version), os.Stdout, os.Exit)
 }
 
-func describeVersion() string {
-	v := version
-	if info, ok := debug.ReadBuildInfo(); ok && v == "" {
-		v = info.Main.Version
-	}
-	return fmt.Sprintf("%s (%s, %s/%s)", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-}
+func fail(err error) { os.Exit(cli.PrintError(os.Stderr, err)) }
 
 // untilSignal returns a context that ends on the first SIGINT or SIGTERM; the second one kills the process. SIGTERM
 // counts as a restart, since service managers mostly send it to restart a service; SIGINT is a person's Ctrl-C.

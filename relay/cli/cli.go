@@ -72,15 +72,6 @@ type Env struct {
 	Probe func(file string, pollInterval time.Duration) (mode, reason string)
 }
 
-// UsageError is an error in the arguments, the environment or the configuration file.
-type UsageError struct{ Err error }
-
-// Error returns the error with a hint at the help.
-func (e *UsageError) Error() string { return e.Err.Error() + "\nTry: wpre-relay --help" }
-
-// Unwrap returns the error itself.
-func (e *UsageError) Unwrap() error { return e.Err }
-
 const description = `Makes the WordPress plugin "WP Realtime Events" real-time: watches the plugin's event file and
 sends each new event to all clients over WebSocket, once and in order.
 

@@ -141,6 +141,8 @@ func (r *relay) stop(signal os.Signal) int {
 	select {
 	case <-r.exited:
 	case <-time.After(testwait.Limit):
+		r.signal(syscall.SIGQUIT) // prints the stacks of all goroutines
+		<-r.exited
 		r.t.Fatalf("the relay does not exit; its log:\n%s", r.log.String())
 	}
 	return r.cmd.ProcessState.ExitCode()

@@ -1,0 +1,16 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// DescribeVersion returns the version with those of Go and the platform. If version is "", it uses the one that the go
+// command recorded in the binary.
+func DescribeVersion(version string) string {
+	if info, ok := debug.ReadBuildInfo(); ok && version == "" {
+		version = info.Main.Version
+	}
+	return fmt.Sprintf("%s (%s, %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
