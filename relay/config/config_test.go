@@ -12,60 +12,65 @@ import (
 	"wpre-relay/relay/security/filter"
 )
 
-// TestValidateNamesTheFlag changes valid settings in one place each. An empty want means that they stay valid.
-func TestValidateNamesTheFlag(t *testing.T) {
-	address := func(text string) *url.URL {
-		u, err := url.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return u
+// parseURL returns the URL of a valid text.
+func parseURL(text string) *url.URL {
+	u, err := url.Parse(text)
+	if err != nil {
+		panic(err)
 	}
-	for name, tc := range map[string]struct {
-		change func(r *config.Relay)
-		want   string
-	}{
-		"defaults":          {func(*config.Relay) {}, ""},
-		"nothing to ingest": {func(r *config.Relay) { r.Watch = "" }, "--watch"},
-		"broker without watch": {func(r *config.Relay) {
-			r.Watch, r.Broker = "", address("redis://localhost")
-		}, ""},
-		"unknown broker":          {func(r *config.Relay) { r.Broker = address("mysql://localhost") }, "--broker"},
-		"empty history":           {func(r *config.Relay) { r.History = 0 }, "--history"},
-		"negative age":            {func(r *config.Relay) { r.HistoryAge = -1 }, "--history-age"},
-		"negative debounce":       {func(r *config.Relay) { r.Debounce = -time.Second }, "--debounce"},
-		"negative drain":          {func(r *config.Relay) { r.Drain = -1 }, "--drain"},
-		"negative clients":        {func(r *config.Relay) { r.MaxClients = -1 }, "--max-clients"},
-		"certificate without key": {func(r *config.Relay) { r.TLSCert = "c" }, "--tls-key"},
-		"two certificates": {func(r *config.Relay) {
-			r.TLSCert, r.TLSKey, r.ACMEDomain = "c", "k", []string{"x"}
-		}, "--acme-domain"},
-		"ACME without domain":    {func(r *config.Relay) { r.ACMEListen = ":80" }, "--acme-domain"},
-		"audience without key":   {func(r *config.Relay) { r.JWTAudience = "a" }, "--jwt-key"},
-		"relative auth URL":      {func(r *config.Relay) { r.AuthURL = address("/auth") }, "--auth-url"},
-		"anonymous without auth": {func(r *config.Relay) { r.AllowAnonymous = true }, "--allow-anonymous"},
-		"filter and status": {func(r *config.Relay) {
-			r.Filter, r.PublicStatus = new(filter.Filter), []string{"x"}
-		}, "--public-status"},
-		"status without public": {func(r *config.Relay) {
-			r.JWTKey, r.PublicStatus = []string{"k"}, []string{"x"}
-		}, "--allow-anonymous"},
-		"PROXY protocol of no one": {func(r *config.Relay) { r.ProxyProtocol = true }, "--trusted-proxy"},
-		"PROXY protocol": {func(r *config.Relay) {
-			r.ProxyProtocol, r.TrustedProxy = true, make([]clientaddr.Network, 1)
-		}, ""},
-		"no messages":  {func(r *config.Relay) { r.MessageRate = 0 }, "--message-rate"},
-		"short secret": {func(r *config.Relay) { r.PublishToken = "fifteen bytes.." }, "16 bytes"},
-		"publishing without admin": {func(r *config.Relay) {
-			r.PublishToken, r.AdminListen = "0123456789abcdef", config.Off
-		}, "--admin-listen"},
-		"forwarding of no messages": {func(r *config.Relay) {
-			r.ForwardURL = address("https://x/")
-		}, "--peer-messages"},
-		"forwarding": {func(r *config.Relay) {
-			r.ForwardURL, r.PeerMessages = address("https://x/"), true
-		}, ""},
-	} {
+	return u
+}
+
+// settingChanges change valid settings in one place each. An empty want means that they stay valid; otherwise the
+// error contains it.
+var settingChanges = map[string]struct {
+	change func(r *config.Relay)
+	want   string
+}{
+	"defaults":          {func(*config.Relay) {}, ""},
+	"nothing to ingest": {func(r *config.Relay) { r.Watch = "" }, "--watch"},
+	"broker without watch": {func(r *config.Relay) {
+		r.Watch, r.Broker = "", parseURL("redis://localhost")
+	}, ""},
+	"unknown broker":          {func(r *config.Relay) { r.Broker = parseURL("mysql://localhost") }, "--broker"},
+	"empty history":           {func(r *config.Relay) { r.History = 0 }, "--history"},
+	"negative age":            {func(r *config.Relay) { r.HistoryAge = -1 }, "--history-age"},
+	"negative debounce":       {func(r *config.Relay) { r.Debounce = -time.Second }, "--debounce"},
+	"negative drain":          {func(r *config.Relay) { r.Drain = -1 }, "--drain"},
+	"negative clients":        {func(r *config.Relay) { r.MaxClients = -1 }, "--max-clients"},
+	"certificate without key": {func(r *config.Relay) { r.TLSCert = "c" }, "--tls-key"},
+	"two certificates": {func(r *config.Relay) {
+		r.TLSCert, r.TLSKey, r.ACMEDomain = "c", "k", []string{"x"}
+	}, "--acme-domain"},
+	"ACME without domain":    {func(r *config.Relay) { r.ACMEListen = ":80" }, "--acme-domain"},
+	"audience without key":   {func(r *config.Relay) { r.JWTAudience = "a" }, "--jwt-key"},
+	"relative auth URL":      {func(r *config.Relay) { r.AuthURL = parseURL("/auth") }, "--auth-url"},
+	"anonymous without auth": {func(r *config.Relay) { r.AllowAnonymous = true }, "--allow-anonymous"},
+	"filter and status": {func(r *config.Relay) {
+		r.Filter, r.PublicStatus = new(filter.Filter), []string{"x"}
+	}, "--public-status"},
+	"status without public": {func(r *config.Relay) {
+		r.JWTKey, r.PublicStatus = []string{"k"}, []string{"x"}
+	}, "--allow-anonymous"},
+	"PROXY protocol of no one": {func(r *config.Relay) { r.ProxyProtocol = true }, "--trusted-proxy"},
+	"PROXY protocol": {func(r *config.Relay) {
+		r.ProxyProtocol, r.TrustedProxy = true, make([]clientaddr.Network, 1)
+	}, ""},
+	"no messages":  {func(r *config.Relay) { r.MessageRate = 0 }, "--message-rate"},
+	"short secret": {func(r *config.Relay) { r.PublishToken = "fifteen bytes.." }, "16 bytes"},
+	"publishing without admin": {func(r *config.Relay) {
+		r.PublishToken, r.AdminListen = "0123456789abcdef", config.Off
+	}, "--admin-listen"},
+	"forwarding of no messages": {func(r *config.Relay) {
+		r.ForwardURL = parseURL("https://x/")
+	}, "--peer-messages"},
+	"forwarding": {func(r *config.Relay) {
+		r.ForwardURL, r.PeerMessages = parseURL("https://x/"), true
+	}, ""},
+}
+
+func TestValidateNamesTheFlag(t *testing.T) {
+	for name, tc := range settingChanges {
 		settings := config.Default()
 		settings.Watch = "/var/www/html"
 		tc.change(&settings)
