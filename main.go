@@ -30,7 +30,12 @@ func main() {
 	level.Set(command.LogLevel)
 	logger := command.Logger(os.Stderr, level)
 	slog.SetDefault(logger)
-	options := app.Options{Version: cli.DescribeVersion(version), Locate: watcher.Locate, Watch: newWatch, Logger: logger}
+	options := app.Options{
+		Version: cli.DescribeVersion(version),
+		Locate:  watcher.Locate,
+		Watch:   newWatch,
+		Logger:  logger,
+	}
 	if command.Name() == "serve" {
 		options.Reload = reloadOnHangup(level, logger)
 	}

@@ -32,7 +32,7 @@ var (
 	forwarded        = metric("forwarded_messages_total", "Clients' messages for the site, by result.", "result")
 	brokerConnected  = metric("broker_connected", "1 while the broker is reachable, else 0.")
 	brokerReconnects = metric("broker_reconnects_total", "Times the connection to the broker was restored.")
-	brokerPending    = metric("broker_pending_events", "Captured events without the broker's acknowledgement.")
+	brokerPending    = metric("broker_pending_events", "Captured events that the broker has not stored.")
 	brokerLost       = metric("broker_lost_events_total", "Captured events that will never be published.")
 	ready            = metric("ready", "1 if /readyz returns 200, else 0.")
 	journalOK        = metric("journal_ok", "1 if the journal holds all events, else 0.")

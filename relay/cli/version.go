@@ -6,8 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// DescribeVersion returns the version with those of Go and the platform. If version is "", it uses the one that the go
-// command recorded in the binary.
+// DescribeVersion returns the version, the version of Go and the platform. If version is "", it takes the version that
+// the go command recorded in the binary.
 func DescribeVersion(version string) string {
 	if info, ok := debug.ReadBuildInfo(); ok && version == "" {
 		version = info.Main.Version
