@@ -79,7 +79,7 @@ const flow = `
 
 	# Compose: settings, then the parts in order
 	relay/config: relay/security/clientaddr relay/security/filter relay/security/origin relay/sharedlog/broker
-	relay/app: relay relay/admin relay/config relay/eventlog relay/listener relay/security/access
+	relay/app: relay relay/admin relay/config relay/eventlog relay/fanout relay/listener relay/security/access
 		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/server
 		relay/sharedlog relay/sharedlog/broker relay/systemd relay/webhook
 

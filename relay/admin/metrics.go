@@ -105,7 +105,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 func (m metrics) collectServer(status server.Status) {
 	m.gauge(clients, float64(status.Clients-status.EventStreams), "websocket")
 	m.gauge(clients, float64(status.EventStreams), "sse")
-	for reason, n := range withZeros(status.Rejected, server.RefusalReasons) {
+	for reason, n := range withZeros(status.Rejected, server.RejectionReasons()) {
 		m.counter(rejectedTotal, n, reason)
 	}
 	for code, n := range status.Closed {

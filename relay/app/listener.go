@@ -35,7 +35,7 @@ func newPublicListener(socket net.Listener, sec *security, proxyProtocol bool, l
 func (l *publicListener) url() string { return listener.URL(l.scheme, l.socket.Addr()) }
 
 // attach passes all further requests to srv. Requests before that get 503.
-func (l *publicListener) attach(srv *server.Server) { l.handler.Open(srv) }
+func (l *publicListener) attach(srv *server.Server) { l.handler.SetServer(srv) }
 
 // serve starts to answer requests; a second call has no effect. It calls fail if the socket fails for good. From
 // now on the service manager counts the relay as started: if it had to wait for a broker too, it would kill a relay

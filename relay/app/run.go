@@ -5,9 +5,8 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/coder/websocket"
-
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fanout"
 	"wpre-relay/relay/server"
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/systemd"
@@ -87,9 +86,9 @@ func (c *components) closeClients(srv *server.Server, cause error) {
 	c.logger.Info("stopping", "reason", cause, "clients", srv.Status().Clients)
 	c.public.close()
 	if errors.Is(cause, ErrStop) {
-		srv.Drain(websocket.StatusGoingAway, "the relay stops", c.settings.Drain)
+		srv.Drain(fanout.CloseStop, c.settings.Drain)
 	} else {
-		srv.Drain(websocket.StatusServiceRestart, "the relay restarts", c.settings.Drain)
+		srv.Drain(fanout.CloseRestart, c.settings.Drain)
 	}
 }
 

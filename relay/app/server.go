@@ -23,17 +23,17 @@ func (c *components) serverOptions() server.Options {
 		CatchUp:         s.CatchUp,
 		Welcome:         s.Welcome,
 		PeerMessages:    s.PeerMessages,
-		Delivered:       c.monitor.AddDelivery,
+		OnDelivered:     c.monitor.AddDelivery,
 		Logger:          c.logger,
 	}
 	if s.ResumeCookie {
 		options.ResumeFile = filepath.Join(c.stateDir, "resume.json")
 	}
 	if c.forward != nil {
-		options.Said = func(client, text string) { c.forward.Enqueue(webhook.Message{Text: text, Client: client}) }
+		options.OnMessage = func(client, text string) { c.forward.Enqueue(webhook.Message{Text: text, Client: client}) }
 	}
 	if c.shared != nil {
-		options.Behind = c.shared.Disconnected
+		options.BrokerUnreachable = c.shared.Disconnected
 	}
 	return options
 }

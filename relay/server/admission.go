@@ -8,73 +8,77 @@ import (
 )
 
 const (
-	// maxPaced bounds the networks whose pace is remembered.
-	maxPaced = 1 << 16
+	// maxLimiters limits the networks whose request rate is tracked. Beyond it, all of them start again with a full
+	// burst.
+	maxLimiters = 1 << 16
+
+	// burstSeconds is the number of seconds' worth of requests that may arrive at once, such as when all clients of
+	// an office reconnect.
+	burstSeconds = 10
 )
 
-// admission bounds how many clients are connected, in all and from one address, and how fast they come from one.
+// admission limits the connected clients, in total and per network, and the request rate of each network.
 type admission struct {
-	maxClients int        // 0: no limit
-	maxPerIP   int        // 0: no limit
-	maxRate    rate.Limit // requests a second from one address; 0: no limit
+	maxClients int        // 0: unlimited
+	maxPerIP   int        // 0: unlimited
+	maxRate    rate.Limit // requests per second; 0: unlimited
 
-	mu      sync.Mutex
-	clients int                            // guarded by mu
-	perIP   map[netip.Prefix]int           // guarded by mu; empty without a limit
-	pace    map[netip.Prefix]*rate.Limiter // guarded by mu; empty without a limit
+	mu       sync.Mutex
+	clients  int                            // guarded by mu
+	perIP    map[netip.Prefix]int           // guarded by mu; nil without maxPerIP
+	limiters map[netip.Prefix]*rate.Limiter // guarded by mu; nil without maxRate
 }
 
-// hasty reports whether another request from this address comes too soon. Ten seconds' worth may come at once, as when all
-// of an office come back.
-func (a *admission) hasty(address netip.Addr) bool {
+// isRateLimited reports whether a request from the address exceeds the rate, and counts the request.
+func (a *admission) isRateLimited(address netip.Addr) bool {
 	if a.maxRate <= 0 {
 		return false
 	}
 	network := networkOf(address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	limiter := a.pace[network]
+	limiter := a.limiters[network]
 	if limiter == nil {
-		if a.pace == nil || len(a.pace) >= maxPaced {
-			a.pace = make(map[netip.Prefix]*rate.Limiter)
+		if a.limiters == nil || len(a.limiters) >= maxLimiters {
+			a.limiters = make(map[netip.Prefix]*rate.Limiter)
 		}
-		limiter = rate.NewLimiter(a.maxRate, max(1, int(10*a.maxRate)))
-		a.pace[network] = limiter
+		limiter = rate.NewLimiter(a.maxRate, max(1, int(burstSeconds*a.maxRate)))
+		a.limiters[network] = limiter
 	}
 	return !limiter.Allow()
 }
 
-// admit takes a place for a client at the given address, and returns the reason if there is none. Who is admitted must
-// leave once.
-func (a *admission) admit(address netip.Addr) (leave func(), refusal string) {
+// reserve reserves a slot for a client at the address. Unless it rejects the client, the caller must call release
+// once.
+func (a *admission) reserve(address netip.Addr) (release func(), rejected *rejection) {
+	network := networkOf(address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.maxClients > 0 && a.clients >= a.maxClients {
-		return nil, "max_clients"
+		return nil, &rejection{reasonMaxClients, "too many clients: --max-clients, or the limit of open files"}
 	}
 	if a.maxPerIP <= 0 {
 		a.clients++
-		return a.leave, ""
+		return a.release, nil
 	}
-	network := networkOf(address)
 	if a.perIP[network] >= a.maxPerIP {
-		return nil, "max_clients_per_ip"
+		return nil, &rejection{reasonMaxClientsPerIP, "too many clients at this address: --max-clients-per-ip"}
 	}
 	if a.perIP == nil {
 		a.perIP = make(map[netip.Prefix]int)
 	}
 	a.clients++
 	a.perIP[network]++
-	return func() { a.leaveFrom(network) }, ""
+	return func() { a.releaseFrom(network) }, nil
 }
 
-func (a *admission) leave() {
+func (a *admission) release() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.clients--
 }
 
-func (a *admission) leaveFrom(network netip.Prefix) {
+func (a *admission) releaseFrom(network netip.Prefix) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.clients--
@@ -83,8 +87,8 @@ func (a *admission) leaveFrom(network netip.Prefix) {
 	}
 }
 
-// networkOf returns what one party can be expected to hold: an IPv4 address, or an IPv6 /64 (RFC 6177 §2). All whose
-// address is not known are one party.
+// networkOf returns the range of addresses that one subscriber typically has: an IPv4 address, or an IPv6 /64 (RFC
+// 6177 §2). Clients with unknown addresses share one network.
 func networkOf(address netip.Addr) netip.Prefix {
 	bits := address.BitLen()
 	if address.Is6() {

@@ -2,72 +2,93 @@ package server
 
 import (
 	"hash/maphash"
+	"math"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 
 	"wpre-relay/relay/eventlog"
-	"wpre-relay/relay/fanout"
 	"wpre-relay/schema"
 )
 
-// found is what was in the file at the start and had not been sent. Pages that lost their connection to the relay
-// before this one come back without a position; for a while each gets it first.
-type found struct {
-	after schema.Position // what comes after it is found, or has come since
-	recs  []*eventlog.Record
-	till  time.Time
-	seed  maphash.Seed
+// maxServedVisitors limits the visitors that are remembered as served. Further ones may get the catch-up events
+// twice.
+const maxServedVisitors = 100_000
 
-	mu   sync.Mutex
-	gone map[uint64]bool // visitors that have got it and whose connection has ended since; guarded by mu
+// catchUp sends the catch-up events, which happened while no relay was running, to clients that connect for the first
+// time within a short time after the start. Their pages were connected to the previous process and reconnect without
+// a position.
+type catchUp struct {
+	after  schema.Position // the position before the catch-up events
+	events []*eventlog.Record
+	until  time.Time
+	seed   maphash.Seed
+
+	mu     sync.Mutex
+	served map[visitor]bool // guarded by mu; visitors whose connection has ended after they got the events
 }
 
-// newFound returns the records after number seq, for as long as catchUp.
-func newFound(log *eventlog.Reader, seq uint64, catchUp time.Duration) *found {
-	const all = 1 << 30
-	recs, _, _, _ := log.ReadMemory(nil, seq, all) // gone are only those that nobody can get any more
-	after := schema.Position{Epoch: log.Epoch(), Seq: seq}
-	return &found{after: after, recs: recs, till: time.Now().Add(catchUp), seed: maphash.MakeSeed(), gone: make(map[uint64]bool)}
+// visitor is a fingerprint of a browser: a hash of the address and of headers that differ between browsers.
+type visitor uint64
+
+// newCatchUp returns the catch-up with the records after sequence number seq. It ends after the given duration.
+func newCatchUp(log *eventlog.Reader, seq uint64, duration time.Duration) *catchUp {
+	events, _, _, _ := log.ReadMemory(nil, seq, math.MaxInt) // none if there are more than the memory holds
+	return &catchUp{
+		after:  schema.Position{Epoch: log.Epoch(), Seq: seq},
+		events: events,
+		until:  time.Now().Add(duration),
+		seed:   maphash.MakeSeed(),
+		served: make(map[visitor]bool),
+	}
 }
 
-// soon reports whether it is soon after the start.
-func (f *found) soon() bool { return time.Now().Before(f.till) }
+// isActive reports whether clients still get the catch-up events.
+func (c *catchUp) isActive() bool { return time.Now().Before(c.until) }
 
-// take returns what the client gets of it. One that got it and is back already gets nothing: it cannot be told from
-// another tab of its browser, or another visitor with all the same headers, who then misses it.
-func (f *found) take(r *http.Request, entry *fanout.ClientConfig) []*eventlog.Record {
-	if len(f.recs) == 0 || !f.soon() {
-		return nil
+// eventsFor returns the catch-up events if the client of a request should get them, and its fingerprint for
+// markServed. A visitor that got them and has disconnected since does not get them again.
+//
+// The fingerprint is a heuristic. Browsers with the same address, headers and cookies have the same one, such as two
+// visitors without cookies behind one NAT who use the same browser version. If one of them has disconnected, the
+// others miss the events when they connect. The other error is a browser whose address or cookies have changed since:
+// it gets the events twice. Several tabs of one browser get the events each, as long as none has disconnected.
+func (c *catchUp) eventsFor(r *http.Request) ([]*eventlog.Record, visitor) {
+	if len(c.events) == 0 || !c.isActive() {
+		return nil, 0
 	}
-	visitor := f.visitor(r)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.gone[visitor] {
-		return nil
+	v := c.fingerprint(r)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.served[v] {
+		return nil, 0
 	}
-	leave := entry.OnDisconnect
-	entry.OnDisconnect = func(end fanout.Disconnect) {
-		if f.soon() {
-			f.mu.Lock()
-			f.gone[visitor] = true
-			f.mu.Unlock()
-		}
-		leave(end)
-	}
-	return f.recs
+	return c.events, v
 }
 
-// visitor returns what tells visitors apart.
-func (f *found) visitor(r *http.Request) uint64 {
+// markServed records that a client with the catch-up events has disconnected.
+func (c *catchUp) markServed(v visitor) {
+	if !c.isActive() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.served) < maxServedVisitors {
+		c.served[v] = true
+	}
+}
+
+// fingerprint returns the fingerprint of the browser that sent a request. It does not depend on the port, which is
+// new for each connection.
+func (c *catchUp) fingerprint(r *http.Request) visitor {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	var hash maphash.Hash
-	hash.SetSeed(f.seed)
+	hash.SetSeed(c.seed)
 	hash.WriteString(host)
 	for _, name := range []string{"X-Forwarded-For", "User-Agent", "Accept-Language", "Origin", "Cookie"} {
 		hash.WriteByte(0)
 		hash.WriteString(r.Header.Get(name))
 	}
-	return hash.Sum64()
+	return visitor(hash.Sum64())
 }

@@ -2,30 +2,30 @@ package server
 
 import "net/http"
 
-// get has serve answer a GET of a page that may: one of the same host, or of an origin that is allowed, which is told
-// so (Fetch standard, CORS protocol). The browser's question before a request with headers of the page's own is
-// answered here.
-func (s *Server) get(v visit, serve func(visit)) {
-	if err := s.opts.Origins.Check(v.r); err != nil {
-		s.reject(v, http.StatusForbidden, "origin", err.Error())
+// serveCORS answers a GET request with serve if its page has an allowed origin, and adds the headers that let the
+// page read the response (Fetch standard, CORS protocol). It answers preflight requests, which browsers send before
+// requests with headers that the page has set.
+func (s *Server) serveCORS(req request, serve func(request)) {
+	if err := s.opts.Origins.Check(req.r); err != nil {
+		s.reject(req, &rejection{reasonOrigin, err.Error()})
 		return
 	}
-	header := v.w.Header()
+	header := req.w.Header()
 	header.Set("Vary", "Origin")
-	if origin := v.r.Header.Get("Origin"); origin != "" {
+	if origin := req.r.Header.Get("Origin"); origin != "" {
 		header.Set("Access-Control-Allow-Origin", origin)
 		header.Set("Access-Control-Allow-Credentials", "true")
 	}
-	switch v.r.Method {
+	switch req.r.Method {
 	case http.MethodGet:
-		serve(v)
+		serve(req)
 	case http.MethodOptions:
 		header.Set("Access-Control-Allow-Methods", "GET")
 		header.Set("Access-Control-Allow-Headers", "Authorization, Last-Event-ID, Cache-Control")
 		header.Set("Access-Control-Max-Age", "600")
-		v.w.WriteHeader(http.StatusNoContent)
+		req.w.WriteHeader(http.StatusNoContent)
 	default:
 		header.Set("Allow", "GET, OPTIONS")
-		http.Error(v.w, "wpre-relay: only GET", http.StatusMethodNotAllowed)
+		http.Error(req.w, "wpre-relay: the method must be GET", http.StatusMethodNotAllowed)
 	}
 }

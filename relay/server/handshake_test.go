@@ -13,23 +13,32 @@ import (
 	"wpre-relay/relay/server"
 )
 
-// FuzzHandshake looks for requests on which the server breaks, or answers that it is broken.
+// FuzzHandshake looks for requests that make the server panic, return 500 or leak a draft.
 func FuzzHandshake(f *testing.F) {
-	const upgrade = " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-	for _, target := range []string{"/", "/?since=now", "/?last=3&types=a,b", "/events?last_event_id=abc-1", "/history?limit=5&since=abc-1", "/client.js", "/livez"} {
-		f.Add("GET " + target + upgrade + "\r\n")
-		f.Add("GET " + target + " HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nLast-Event-ID: 1-1\r\nForwarded: for=\"[::1]\"\r\nCookie: wpre_resume=a\r\n\r\n")
+	const (
+		upgrade = " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+		plain = " HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nLast-Event-ID: 1-1\r\n" +
+			"Forwarded: for=\"[::1]\"\r\nCookie: wpre_resume=a\r\n\r\n"
+	)
+	for _, target := range []string{
+		"/", "/?since=now", "/?last=3&types=a,b", "/events?last_event_id=abc-1", "/history?limit=5&since=abc-1",
+		"/client.js", "/livez",
+	} {
+		f.Add("GET " + target + upgrade)
+		f.Add("GET " + target + plain)
 	}
-	log := openLog(f, f.TempDir(), eventlog.Options{})
+	log := openLog(f, eventlog.Options{})
 	for range 20 {
-		log.Append(event(f, `{"timestamp":1,"type":"a","status":"publish"}`), event(f, `{"timestamp":1,"type":"b","status":"draft"}`))
+		log.Append(event(f, `{"timestamp":1,"type":"a","status":"publish"}`))
+		log.Append(event(f, `{"timestamp":1,"type":"b","status":"draft"}`))
 	}
 	public, err := filter.PublicStatus([]string{"publish"})
 	if err != nil {
 		f.Fatal(err)
 	}
 	var network clientaddr.Network
-	if err := network.UnmarshalText([]byte("192.0.2.1")); err != nil { // of httptest's requests
+	if err := network.UnmarshalText([]byte("192.0.2.1")); err != nil { // the address of the requests
 		f.Fatal(err)
 	}
 	srv := server.New(log.Reader, 0, server.Options{
@@ -51,7 +60,7 @@ func FuzzHandshake(f *testing.F) {
 			t.Errorf("%q: %d, %s", text, w.Code, w.Body)
 		}
 		if clients := srv.Status().Clients; clients != 0 {
-			t.Errorf("%q: %d clients of a connection that nobody can take over", text, clients)
+			t.Errorf("%q: %d clients, but the connection cannot be hijacked", text, clients)
 		}
 	})
 }

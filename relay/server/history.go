@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"net/http"
 	"time"
 
 	"wpre-relay/relay/eventlog"
@@ -11,114 +10,122 @@ import (
 )
 
 const (
-	// usualPast and maxPast are how many events /history answers with, if it is not told and at most.
-	usualPast = 100
-	maxPast   = 1000
-
-	// maxPastBytes is about how many bytes of events that is at most.
-	maxPastBytes = 4 << 20
+	// defaultHistoryLimit and maxHistoryLimit are the default and the maximum number of events in one page of
+	// /history.
+	defaultHistoryLimit = 100
+	maxHistoryLimit     = 1000
 )
 
-// past is the answer of /history.
-type past struct {
+// historyPage is the response of /history.
+type historyPage struct {
 	Gap    *eventlog.Gap   `json:"gap,omitempty"`
-	Events []pastEvent     `json:"events"`
-	Next   schema.Position `json:"next"` // to ask for what comes after these
-	More   bool            `json:"more"` // there is some already
+	Events []historyEvent  `json:"events"`
+	Next   schema.Position `json:"next"` // the next page begins after this position
+	More   bool            `json:"more"` // the next page is not empty
 }
 
-type pastEvent struct {
+type historyEvent struct {
 	ID    schema.Position `json:"id"`
 	Time  time.Time       `json:"time"`
 	Event json.RawMessage `json:"event"`
 }
 
-// history answers with what is kept after the position that the client asks for, else with the newest events. Both are
-// at most ?limit= of them.
-func (s *Server) history(v visit) {
-	identity, ok := s.identify(v)
-	if !ok {
+// serveHistory answers with the events after the position that the request asks for, or else with the newest events,
+// at most ?limit= of them and about readSize bytes.
+func (s *Server) serveHistory(req request) {
+	id, rejected := s.authenticate(req)
+	if rejected != nil {
+		s.reject(req, rejected)
 		return
 	}
-	limit, err := usualPast, error(nil)
-	if v.r.URL.Query().Get("limit") != "" {
-		limit, err = number(v.r.URL.Query(), "limit", 1, maxPast)
-	}
-	asked, err2 := s.askedFor(v.r, identity.view)
-	if err == nil {
-		err = err2
-	}
-	if err == nil && asked != nil {
-		err = s.catchUp(v.r.Context(), *asked)
-	}
-	if err != nil {
-		s.rejectPosition(v, err)
+	page, rejected := s.requestedHistory(req, id.view)
+	if rejected != nil {
+		s.reject(req, rejected)
 		return
 	}
-	answer, err := s.newestOrPast(asked, limit, identity.view)
-	if err != nil {
-		s.opts.Logger.Error("the history cannot be read", "error", err)
-		http.Error(v.w, "wpre-relay: the history cannot be read", http.StatusInternalServerError)
-		return
-	}
-	v.w.Header().Set("Content-Type", "application/json")
-	v.w.Header().Set("Cache-Control", "no-store")
-	v.w.Header().Set("X-Content-Type-Options", "nosniff")
-	encoder := json.NewEncoder(v.w)
-	encoder.SetEscapeHTML(false) // documents stay as they are
-	encoder.Encode(answer)
+	req.w.Header().Set("Content-Type", "application/json")
+	req.w.Header().Set("Cache-Control", "no-store")
+	req.w.Header().Set("X-Content-Type-Options", "nosniff")
+	encoder := json.NewEncoder(req.w)
+	encoder.SetEscapeHTML(false) // events are sent unchanged
+	encoder.Encode(page)
 }
 
-// newestOrPast returns the newest events, at most limit, or those after a position if one is asked for.
-func (s *Server) newestOrPast(asked *schema.Position, limit int, view fanout.View) (past, error) {
-	if asked != nil {
-		return s.past(*asked, limit, view)
-	}
-	at, err := s.before(limit, view)
-	if err != nil {
-		return past{}, err
-	}
-	if start := s.log.Start(); at.Seq < start.Seq {
-		at = start // who asks for no place misses nothing
-	}
-	return s.past(at, limit, view)
-}
-
-// past returns at most limit events after a position.
-func (s *Server) past(asked schema.Position, limit int, view fanout.View) (past, error) {
-	answer := past{Events: []pastEvent{}}
-	at, gap := s.place(asked, view)
-	answer.Gap = gap
-	for size := 0; len(answer.Events) < limit && size < maxPastBytes; {
-		recs, upTo, _, err := s.log.Read(nil, at.Seq, maxPastBytes-size)
-		if err != nil {
-			return past{}, err
+// requestedHistory returns the page that a request asks for.
+func (s *Server) requestedHistory(req request, view fanout.View) (*historyPage, *rejection) {
+	limit := defaultHistoryLimit
+	if query := req.r.URL.Query(); query.Get("limit") != "" {
+		var rejected *rejection
+		if limit, rejected = intParameter(query, "limit", 1, maxHistoryLimit); rejected != nil {
+			return nil, rejected
 		}
-		if len(recs) == 0 && upTo == at.Seq {
-			break
+	}
+	position, found, rejected := s.requestedPosition(req.r, view)
+	if rejected != nil {
+		return nil, rejected
+	}
+	if found {
+		if rejected := s.waitFor(req.r.Context(), position); rejected != nil {
+			return nil, rejected
+		}
+		return s.historyAfter(position, limit, view)
+	}
+	if position, rejected = s.beforeNewest(limit, view); rejected != nil {
+		return nil, rejected
+	}
+	if start := s.log.Start(); position.Seq < start.Seq {
+		position = start // a request without a position misses nothing, so there is no gap
+	}
+	return s.historyAfter(position, limit, view)
+}
+
+// historyAfter returns the page of at most limit events after a position. A gap is the first thing in a page: in the
+// middle, it ends the page.
+func (s *Server) historyAfter(position schema.Position, limit int, view fanout.View) (*historyPage, *rejection) {
+	page := &historyPage{Events: []historyEvent{}}
+	page.Next, page.Gap = s.resolve(position, view)
+	for size := 0; len(page.Events) < limit && size < readSize; {
+		recs, upTo, _, err := s.log.Read(nil, page.Next.Seq, readSize-size)
+		if err != nil {
+			return nil, s.readFailed(err)
 		}
 		if len(recs) > 0 {
-			upTo = recs[0].Position.Seq - 1
+			upTo = recs[0].Position.Seq - 1 // records between Next and the first one are lost
+		} else if upTo == page.Next.Seq {
+			break
 		}
-		if upTo > at.Seq {
-			if len(answer.Events) > 0 || answer.Gap != nil {
-				break // the next answer begins with it
-			}
-			answer.Gap = &eventlog.Gap{Since: at, Until: schema.Position{Epoch: at.Epoch, Seq: upTo}, Uncounted: view != nil}
-			at.Seq = upTo
+		if upTo > page.Next.Seq && !page.skipTo(upTo, view) {
+			break
 		}
-		for _, rec := range recs {
-			if len(answer.Events) == limit || rec.Position.Seq != at.Seq+1 {
-				break
-			}
-			if view == nil || view.Sees(rec) {
-				answer.Events = append(answer.Events, pastEvent{rec.Position, rec.Time, json.RawMessage(rec.Event.Document)})
-			}
-			size += len(rec.Event.Document)
-			at = rec.Position
-		}
+		size += page.append(recs, limit, view)
 	}
-	answer.Next = at
-	answer.More = at.Seq < s.log.Head().Seq
-	return answer, nil
+	page.More = page.Next.Seq < s.log.Head().Seq
+	return page, nil
+}
+
+// skipTo adds the gap from Next to seq at the beginning of the page. It reports false if the page has begun already.
+func (p *historyPage) skipTo(seq uint64, view fanout.View) bool {
+	if len(p.Events) > 0 || p.Gap != nil {
+		return false
+	}
+	until := schema.Position{Epoch: p.Next.Epoch, Seq: seq}
+	p.Gap = &eventlog.Gap{Since: p.Next, Until: until, Uncounted: view != nil}
+	p.Next = until
+	return true
+}
+
+// append adds the events that the client sees, up to the limit and the next gap, and returns the size of all events
+// that it has passed.
+func (p *historyPage) append(recs []*eventlog.Record, limit int, view fanout.View) (size int) {
+	for _, rec := range recs {
+		if len(p.Events) == limit || rec.Position.Seq != p.Next.Seq+1 {
+			break
+		}
+		if view == nil || view.Sees(rec) {
+			p.Events = append(p.Events, historyEvent{rec.Position, rec.Time, json.RawMessage(rec.Event.Document)})
+		}
+		size += len(rec.Event.Document)
+		p.Next = rec.Position
+	}
+	return size
 }

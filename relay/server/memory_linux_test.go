@@ -14,23 +14,23 @@ import (
 	"wpre-relay/relay/server"
 )
 
-// BenchmarkIdleClient admits b.N clients and tells what each costs while nothing happens. The clients are bare
-// sockets, of which this process's heap holds nothing. What the heap consists of then is in an artifact:
+// BenchmarkIdleClient connects b.N clients and reports the memory and the goroutines of each while there are no
+// events. The clients are plain sockets, so they use no heap of this process. A heap profile is an artifact:
 //
 //	go test -run '^$' -bench IdleClient -benchtime 5000x -memprofilerate 1 -artifacts -outputdir /tmp ./relay/server
 //	go tool pprof -sample_index inuse_space -top $(find /tmp/_artifacts -name heap.out)
 func BenchmarkIdleClient(b *testing.B) {
-	_, address := serve(b, openLog(b, b.TempDir(), eventlog.Options{}), 0, server.Options{})
+	_, address := serve(b, openLog(b, eventlog.Options{}), 0, server.Options{})
 	var sockets []int
 	defer func() {
 		for _, fd := range sockets {
 			unix.Close(fd)
 		}
 	}()
-	sockets = append(sockets, admit(b, address)) // what there is but once is there now
+	sockets = append(sockets, connectSocket(b, address)) // allocates what all clients share
 	heap, goroutines := inUse()
 	for b.Loop() {
-		sockets = append(sockets, admit(b, address))
+		sockets = append(sockets, connectSocket(b, address))
 	}
 	heapNow, goroutinesNow := inUse()
 	b.ReportMetric(float64(heapNow-heap)/float64(b.N), "heap-B/client")
@@ -49,17 +49,17 @@ func writeHeapProfile(b *testing.B) {
 	}
 }
 
-// admit opens a connection, and returns its socket.
-func admit(b *testing.B, address string) int {
-	at, err := netip.ParseAddrPort(address)
+// connectSocket connects a client and returns its socket.
+func connectSocket(b *testing.B, address string) int {
+	addr, err := netip.ParseAddrPort(address)
 	if err != nil {
 		b.Fatal(err)
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		b.Fatalf("socket: %v; each client needs two open files", err)
+		b.Fatalf("open socket: %v; each client needs two open files", err)
 	}
-	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}); err != nil {
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}); err != nil {
 		b.Fatal(err)
 	}
 	const handshake = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
@@ -67,17 +67,17 @@ func admit(b *testing.B, address string) int {
 	if _, err := unix.Write(fd, []byte(handshake)); err != nil {
 		b.Fatal(err)
 	}
-	answer := make([]byte, 512)
-	if n, err := unix.Read(fd, answer); err != nil || n < 12 || string(answer[9:12]) != "101" {
-		b.Fatalf("answer %q, %v", answer[:max(n, 0)], err)
+	response := make([]byte, 512)
+	if n, err := unix.Read(fd, response); err != nil || n < 12 || string(response[9:12]) != "101" {
+		b.Fatalf("response %q, %v", response[:max(n, 0)], err)
 	}
 	return fd
 }
 
-// inUse returns the bytes of the heap that are in use, and the number of goroutines.
+// inUse returns the bytes of the heap in use and the number of goroutines.
 func inUse() (heap uint64, goroutines int) {
 	runtime.GC()
-	runtime.GC() // finalizers have run after the first
+	runtime.GC() // frees the objects whose finalizers ran after the first
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return stats.HeapAlloc, runtime.NumGoroutine()

@@ -1,177 +1,124 @@
 package server
 
 import (
-	"crypto/rand"
-	"encoding/json"
-	"errors"
-	"io/fs"
-	"log/slog"
-	"net/http"
-	"os"
+	"container/list"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"wpre-relay/schema"
 )
 
 const (
-	// cookieName is that of the cookie by which a browser is known again.
-	cookieName = "wpre_resume"
+	// sessionLifetime is how long a lost connection can be resumed.
+	sessionLifetime = 2 * time.Minute
 
-	// returnWithin is for how long it is remembered what a browser had, and maxReturns for how many connections.
-	returnWithin = 2 * time.Minute
-	maxReturns   = 100_000
+	// maxLostConnections limits the lost connections that are kept. Beyond it, the oldest is dropped.
+	maxLostConnections = 100_000
 
-	// pageRetry is how long the plugin's page waits after a close, and after each failure, before it connects, and
-	// pageLate how much longer that takes a browser, at most, as a rule: timers of pages in the background are late.
+	// pageRetry is the interval at which the plugin's page tries to reconnect, counted from the lost connection.
 	pageRetry = 5 * time.Second
-	pageLate  = 1500 * time.Millisecond
+
+	// maxPageDelay is how late the page usually is at most: browsers run the timers of background pages once per
+	// second.
+	maxPageDelay = 1500 * time.Millisecond
 )
 
-// returns is what browsers had been sent when their connections ended. Each connection that comes back takes one of
-// its browser's, so that several tabs are served each once.
-type returns struct {
+// sessions holds the lost connections of each browser, so that its next connections resume where the lost ones ended.
+// Each new connection takes one of them, so that every tab of the browser resumes once.
+type sessions struct {
 	file string
 
-	mu    sync.Mutex
-	ended map[string][]ended // by browser, the oldest first; guarded by mu
-	order []departure        // all, the oldest first, and some that are back; guarded by mu
+	mu        sync.Mutex
+	byAge     *list.List                 // of lostConnection, the oldest first; guarded by mu
+	byBrowser map[string][]*list.Element // elements of byAge, the oldest first; guarded by mu
 }
 
-// ended is the end of a connection.
-type ended struct {
-	Had uint64    `json:"had"` // number of the last record that it got
-	At  time.Time `json:"at"`
+// lostConnection is a connection that ended without the client closing it.
+type lostConnection struct {
+	browser       string // value of the session cookie
+	lastDelivered uint64 // sequence number
+	at            time.Time
 }
 
-// departure is an end in the order of all.
-type departure struct {
-	browser string
-	at      time.Time
+func newSessions(file string) *sessions {
+	return &sessions{file: file, byAge: list.New(), byBrowser: make(map[string][]*list.Element)}
 }
 
-// kept is the form in which a restart hands it on.
-type kept struct {
-	Epoch    string             `json:"epoch"`
-	Browsers map[string][]ended `json:"browsers"`
+// add adds a lost connection and drops those that are too old or too many.
+func (s *sessions) add(lost lostConnection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.insert(lost)
+	s.expire(time.Now())
 }
 
-// loadReturns returns what the last run saved in file, as far as it is of the same history, and removes the file: it is
-// true only until the first of them is back.
-func loadReturns(file string, head schema.Position, logger *slog.Logger) *returns {
-	r := &returns{file: file, ended: make(map[string][]ended)}
-	var last kept
-	content, err := os.ReadFile(file)
-	if err == nil {
-		err = errors.Join(json.Unmarshal(content, &last), os.Remove(file))
+// insert adds a lost connection in the order of age. It is fast for the newest, which is the usual case. The caller
+// holds s.mu.
+func (s *sessions) insert(lost lostConnection) {
+	older := s.byAge.Back()
+	for older != nil && older.Value.(lostConnection).at.After(lost.at) {
+		older = older.Prev()
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		logger.Warn("what browsers had been sent cannot be read; they may miss what happened meanwhile", "file", file, "error", err)
-		return r
+	var element *list.Element
+	if older == nil {
+		element = s.byAge.PushFront(lost)
+	} else {
+		element = s.byAge.InsertAfter(lost, older)
 	}
-	if last.Epoch != head.Epoch {
-		return r
+	elements := s.byBrowser[lost.browser]
+	i := len(elements)
+	for i > 0 && elements[i-1].Value.(lostConnection).at.After(lost.at) {
+		i--
 	}
-	for browser, ends := range last.Browsers {
-		for _, end := range ends {
-			r.ended[browser] = append(r.ended[browser], end)
-			r.order = append(r.order, departure{browser, end.At})
-		}
-	}
-	slices.SortFunc(r.order, func(a, b departure) int { return a.at.Compare(b.at) })
-	return r
+	s.byBrowser[lost.browser] = slices.Insert(elements, i, element)
 }
 
-// save writes what is remembered for the next start.
-func (r *returns) save(epoch string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	content, err := json.Marshal(kept{epoch, r.ended})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(r.file, content, 0o600)
-}
-
-// browser returns what the client's browser is known by, and has it told if that is not known.
-func (r *returns) browser(w http.ResponseWriter, request *http.Request) (browser string, known bool) {
-	fresh := rand.Text()
-	if cookie, err := request.Cookie(cookieName); err == nil && len(cookie.Value) == len(fresh) {
-		return cookie.Value, true
-	}
-	http.SetCookie(w, &http.Cookie{
-		Name:     cookieName,
-		Value:    fresh,
-		Path:     "/",
-		HttpOnly: true,
-		SameSite: http.SameSiteStrictMode,
-		Secure:   request.TLS != nil || strings.EqualFold(request.Header.Get("X-Forwarded-Proto"), "https"),
-	})
-	return fresh, false
-}
-
-// left remembers that a connection of the browser has ended.
-func (r *returns) left(browser string, had uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.add(browser, ended{had, time.Now()})
-}
-
-// add remembers an end; r.mu is held.
-func (r *returns) add(browser string, end ended) {
-	r.ended[browser] = append(r.ended[browser], end)
-	r.order = append(r.order, departure{browser, end.At})
-	r.forgetOld()
-}
-
-// forgetOld forgets what is too old or too much; r.mu is held.
-func (r *returns) forgetOld() {
-	for len(r.order) > 0 && (time.Since(r.order[0].at) > returnWithin || len(r.order) > maxReturns) {
-		r.forget(r.order[0])
-		r.order = r.order[1:]
-	}
-}
-
-// forget forgets an end, unless it was taken; r.mu is held.
-func (r *returns) forget(d departure) {
-	for i, end := range r.ended[d.browser] {
-		if end.At.Equal(d.at) {
-			r.remove(d.browser, i)
+// expire drops the lost connections that are too old or too many. The caller holds s.mu.
+func (s *sessions) expire(now time.Time) {
+	for oldest := s.byAge.Front(); oldest != nil; oldest = s.byAge.Front() {
+		lost := oldest.Value.(lostConnection)
+		if now.Sub(lost.at) <= sessionLifetime && s.byAge.Len() <= maxLostConnections {
 			return
 		}
+		s.remove(lost.browser, 0)
 	}
 }
 
-// remove removes the browser's end number i; r.mu is held.
-func (r *returns) remove(browser string, i int) {
-	ends := r.ended[browser]
-	if len(ends) == 1 {
-		delete(r.ended, browser)
-		return
+// remove removes and returns the browser's lost connection with index i. The caller holds s.mu.
+func (s *sessions) remove(browser string, i int) lostConnection {
+	elements := s.byBrowser[browser]
+	lost := s.byAge.Remove(elements[i]).(lostConnection)
+	switch {
+	case len(elements) == 1:
+		delete(s.byBrowser, browser)
+	case i == 0:
+		s.byBrowser[browser] = elements[1:] // does not move the others
+	default:
+		s.byBrowser[browser] = slices.Delete(elements, i, i+1)
 	}
-	r.ended[browser] = append(ends[:i:i], ends[i+1:]...)
+	return lost
 }
 
-// back takes one of the browser's ends and returns the number of the last record that it got; ok is false if there is
-// none. Of several it is the oldest whose page is due, else the oldest.
-func (r *returns) back(browser string) (had uint64, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.forgetOld()
-	ends := r.ended[browser]
-	if len(ends) == 0 {
-		return 0, false
+// take removes and returns the lost connection that a new connection of the browser most likely replaces. ok is false
+// if there is none.
+func (s *sessions) take(browser string) (lost lostConnection, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.expire(now)
+	elements := s.byBrowser[browser]
+	if len(elements) == 0 {
+		return lostConnection{}, false
 	}
-	i := max(0, slices.IndexFunc(ends, ended.due))
-	had = ends[i].Had
-	r.remove(browser, i)
-	return had, true
+	i := slices.IndexFunc(elements, func(e *list.Element) bool { return isDue(now.Sub(e.Value.(lostConnection).at)) })
+	return s.remove(browser, max(0, i)), true
 }
 
-// due reports whether the plugin's page would be back about now.
-func (e ended) due() bool {
-	age := time.Since(e.At)
-	return age >= pageRetry && age%pageRetry < pageLate
-}
+// isDue reports whether the plugin's page, whose connection was lost a time age ago, is expected to reconnect now. It
+// tries every 5 seconds, and is up to 1.5 seconds late. If no lost connection of a browser is due, the oldest is
+// taken.
+//
+// This is a heuristic, and matters only for a browser with several tabs that lost their connections at different
+// positions. It is wrong if a page is later than usual or was reloaded, and if two tabs lost their connections a
+// multiple of 5 seconds apart. Then the tabs get each other's position: one gets the events between the two positions
+// twice, the other not at all.
+func isDue(age time.Duration) bool { return age >= pageRetry && age%pageRetry < maxPageDelay }

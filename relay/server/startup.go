@@ -6,25 +6,27 @@ import (
 	"sync/atomic"
 )
 
-// StartupHandler is the public handler before there is a server, and then that server. The zero value works.
+// StartupHandler is the public handler while the relay starts, and then passes requests to the server. The zero value
+// works.
 type StartupHandler struct{ server atomic.Pointer[Server] }
 
-// Open lets everybody through to a server.
-func (e *StartupHandler) Open(server *Server) { e.server.Store(server) }
+// SetServer passes all further requests to server.
+func (h *StartupHandler) SetServer(server *Server) { h.server.Store(server) }
 
-// Server returns the server, nil before Open.
-func (e *StartupHandler) Server() *Server { return e.server.Load() }
+// Server returns the server, or nil before SetServer.
+func (h *StartupHandler) Server() *Server { return h.server.Load() }
 
-// ServeHTTP is the server's. Before Open everybody is asked to come again, but /livez is answered.
-func (e *StartupHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	server := e.server.Load()
+// ServeHTTP implements http.Handler. Before SetServer, it answers /livez, and other requests with 503 and
+// Retry-After.
+func (h *StartupHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	server := h.server.Load()
 	switch {
 	case server != nil:
 		server.ServeHTTP(w, r)
-	case asksLive(r):
+	case isLiveCheck(r):
 		io.WriteString(w, "ok\n")
 	default:
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "wpre-relay: the broker has not been reached yet", http.StatusServiceUnavailable)
+		http.Error(w, "wpre-relay: the broker has not been reached yet; retry", http.StatusServiceUnavailable)
 	}
 }

@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	// maxTypes and maxTypeLength bound what a client may ask for with ?types=.
+	// maxTypes and maxTypeLength limit the names that a client may list in ?types=, and the bytes of one name.
 	maxTypes      = 16
 	maxTypeLength = 64
 )
 
-// parseTypes returns the types that the client wants, in order, none if it wants all.
+// parseTypes returns the event types that the client asks for, sorted, or none if it asks for all.
 func parseTypes(query url.Values) ([]string, error) {
 	text := query.Get("types")
 	if text == "" {
@@ -22,7 +22,8 @@ func parseTypes(query url.Values) ([]string, error) {
 	types := strings.Split(text, ",")
 	for _, name := range types {
 		if name == "" || len(name) > maxTypeLength {
-			return nil, fmt.Errorf("types=%.80q is not a list of names of up to %d letters, divided by commas", text, maxTypeLength)
+			return nil, fmt.Errorf("types=%.80q is not a list of names of 1 to %d bytes, separated by commas",
+				text, maxTypeLength)
 		}
 	}
 	slices.Sort(types)

@@ -1,0 +1,71 @@
+package server_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/server"
+	"wpre-relay/schema"
+)
+
+// historyPage is a response of /history.
+type historyPage struct {
+	Events []struct {
+		ID    schema.Position
+		Time  time.Time
+		Event struct{ Timestamp uint64 }
+	}
+	Gap  *struct{ Missing int }
+	Next string
+	More bool
+}
+
+func getHistory(t *testing.T, address, query string) (page historyPage) {
+	t.Helper()
+	_, body := request(t, "GET", "http://"+address+"/history?"+query, "")
+	if err := json.Unmarshal([]byte(body), &page); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	return page
+}
+
+func TestHistoryReturnsTheNewestEventsByDefault(t *testing.T) {
+	log := logWith(t, 40, eventlog.Options{Records: 25, MemoryRecords: 4})
+	_, address := serve(t, log, 0, server.Options{})
+	p := getHistory(t, address, "limit=3")
+	if len(p.Events) != 3 || p.Events[0].ID.Seq != 38 || p.More || p.Gap != nil {
+		t.Errorf("limit=3: %+v", p)
+	}
+	if p = getHistory(t, address, ""); len(p.Events) != 25 || p.Gap != nil {
+		t.Errorf("no limit: %d events, gap %v; want 25 events", len(p.Events), p.Gap)
+	}
+}
+
+// TestHistoryPagesContainEachEventOnce follows Next from the beginning, which is no longer kept.
+func TestHistoryPagesContainEachEventOnce(t *testing.T) {
+	log := logWith(t, 40, eventlog.Options{Records: 25, MemoryRecords: 4})
+	_, address := serve(t, log, 0, server.Options{})
+	var got []uint64
+	next := log.Epoch() + "-0"
+	for pages := 0; ; pages++ {
+		p := getHistory(t, address, "limit=4&since="+next)
+		if (p.Gap != nil) != (pages == 0) || pages == 0 && p.Gap.Missing != 15 {
+			t.Errorf("page %d has gap %+v", pages, p.Gap)
+		}
+		for _, e := range p.Events {
+			if e.Event.Timestamp != e.ID.Seq || e.Time.IsZero() {
+				t.Errorf("event %+v", e)
+			}
+			got = append(got, e.ID.Seq)
+		}
+		if next = p.Next; !p.More {
+			break
+		}
+	}
+	if len(got) != 25 || got[0] != 16 || got[24] != 40 || !slices.IsSorted(got) {
+		t.Errorf("got %v, want 16 to 40", got)
+	}
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fanout"
+	"wpre-relay/schema"
+)
+
+// sinceNow is the value of ?since= for a client that begins at the head of the log and wants to get that position.
+const sinceNow = "now"
+
+// readSize is the number of bytes of events that are read from the log at once.
+const readSize = 4 << 20
+
+// requestsPosition reports whether the query of a request asks for a position.
+func requestsPosition(r *http.Request) bool {
+	query := r.URL.Query()
+	return query.Has("since") || query.Has("last")
+}
+
+// requestedPosition returns the position that a request asks to begin after. found is false if it does not ask for
+// one.
+func (s *Server) requestedPosition(r *http.Request, view fanout.View) (at schema.Position, found bool, _ *rejection) {
+	query := r.URL.Query()
+	since := cmp.Or(r.Header.Get("Last-Event-ID"), query.Get("last_event_id"), query.Get("since"))
+	switch {
+	case since == sinceNow:
+		return s.log.Head(), true, nil
+	case since != "":
+		at, err := schema.ParsePosition(since)
+		if err != nil {
+			return at, false, &rejection{reasonPosition, err.Error()}
+		}
+		return at, true, nil
+	case query.Get("last") != "":
+		n, rejected := intParameter(query, "last", 0, math.MaxInt32)
+		if rejected != nil {
+			return at, false, rejected
+		}
+		at, rejected := s.beforeNewest(n, view)
+		return at, true, rejected
+	}
+	return at, false, nil
+}
+
+// resolve returns the position in this log at which a client with the given position continues. If events between the
+// two are lost for the client, it returns the gap.
+func (s *Server) resolve(position schema.Position, view fanout.View) (schema.Position, *eventlog.Gap) {
+	head := s.log.Head()
+	switch {
+	case position.Epoch != head.Epoch:
+		start := s.log.Start()
+		return start, &eventlog.Gap{Since: position, Until: start, Uncounted: view != nil}
+	case position.Seq > head.Seq:
+		return head, &eventlog.Gap{Since: position, Until: head, Uncounted: view != nil}
+	default:
+		return position, nil
+	}
+}
+
+// beforeNewest returns the position before the newest n events that the client sees. If the log has fewer, it returns
+// a position before all of them.
+func (s *Server) beforeNewest(n int, view fanout.View) (schema.Position, *rejection) {
+	if view == nil || n == 0 {
+		return s.log.BeforeNewest(n), nil
+	}
+	start := s.log.Start()
+	for count := n; ; count *= 2 { // go further back until there are enough
+		at := s.log.BeforeNewest(min(count, math.MaxInt32))
+		visible, err := s.visibleAfter(at.Seq, view)
+		switch {
+		case err != nil:
+			return at, s.readFailed(err)
+		case len(visible) >= n:
+			at.Seq = visible[len(visible)-n] - 1
+			return at, nil
+		case at.Seq <= start.Seq:
+			return at, nil
+		}
+	}
+}
+
+// visibleAfter returns the sequence numbers of the events after seq that the client sees.
+func (s *Server) visibleAfter(seq uint64, view fanout.View) (visible []uint64, err error) {
+	for {
+		recs, upTo, _, err := s.log.Read(nil, seq, readSize)
+		if err != nil || upTo == seq {
+			return visible, err
+		}
+		for _, rec := range recs {
+			if view.Sees(rec) {
+				visible = append(visible, rec.Position.Seq)
+			}
+		}
+		seq = upTo
+	}
+}
+
+// readFailed logs an error of reading the journal and returns the rejection for it, which does not contain the error.
+func (s *Server) readFailed(err error) *rejection {
+	s.opts.Logger.Error("journal read failed", "error", err)
+	return &rejection{reasonInternal, "the history cannot be read"}
+}
+
+// intParameter returns the value of a query parameter that must be a number from least to most.
+func intParameter(query url.Values, name string, least, most int) (int, *rejection) {
+	n, err := strconv.Atoi(query.Get(name))
+	if err != nil || n < least || n > most {
+		text := fmt.Sprintf("%s=%.20q is not a number from %d to %d", name, query.Get(name), least, most)
+		return 0, &rejection{reasonPosition, text}
+	}
+	return n, nil
+}

@@ -1,0 +1,77 @@
+package server_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/server"
+)
+
+// TestStreamBeginsAtTheRequestedPosition asks for positions in every way, and in several ways at once.
+func TestStreamBeginsAtTheRequestedPosition(t *testing.T) {
+	log := logWith(t, 9, eventlog.Options{Records: 6}) // 4 to 9 are kept
+	_, address := serve(t, log, 0, server.Options{})
+	at := func(seq int) string { return fmt.Sprintf("%s-%d", log.Epoch(), seq) }
+	gap := func(since, until, missing string) string {
+		return fmt.Sprintf(`{"since":"%s","until":"%s"%s}`, since, until, missing)
+	}
+	for _, tc := range []struct {
+		query, header string
+		first         string // data of the first event or gap; "": the next live event
+	}{
+		{"", "", ""},
+		{"?since=now", "", `{"id":"` + at(9) + `"}`},
+		{"?since=" + at(6), "", document(7)},
+		{"?last_event_id=" + at(6), "", document(7)},
+		{"?last=2", "", document(8)},
+		{"?last=0", "", ""},
+		{"?last=6", "", document(4)},
+		{"?last=2&since=" + at(6), "", document(7)},
+		{"?since=" + at(4) + "&last_event_id=" + at(6), "", document(7)},
+		{"?since=" + at(4), at(6), document(7)},
+		{"?last=3", at(9), ""},
+		{"?since=" + at(1), "", gap(at(1), at(3), `,"missing":2`)},
+		{"?last=8", "", gap(at(1), at(3), `,"missing":2`)},
+		{"?since=other-1", "", gap("other-1", at(3), "")},
+		{"?since=" + at(99), "", gap(at(99), at(9), "")},
+	} {
+		header := []string{}
+		if tc.header != "" {
+			header = []string{"Last-Event-ID", tc.header}
+		}
+		until := tc.first
+		if until == "" {
+			until = "id: " + at(9) + "\n\n"
+		}
+		response, body := request(t, "GET", "http://"+address+"/events"+tc.query, until, header...)
+		if response.Header.Get("X-Accel-Buffering") != "no" || !strings.HasPrefix(body, "retry: ") {
+			t.Errorf("%s: %v, %q", tc.query, response.Header, body)
+		}
+		before, _, _ := strings.Cut(body, "data: "+until)
+		gaps := strings.Count(before, "event: gap")
+		if strings.Contains(before, "timestamp") || strings.Contains(before, "gap") && gaps != 1 {
+			t.Errorf("%s, header %q: got %q before %s", tc.query, tc.header, before, until)
+		}
+	}
+}
+
+func TestInvalidPositionsGet400(t *testing.T) {
+	srv, address := serve(t, logWith(t, 1, eventlog.Options{}), 0, server.Options{})
+	paths := []string{"/events?since=x", "/events?last=-1", "/events?last=many", "/events?last_event_id=a--1",
+		"/history?since=1", "/history?limit=0", "/history?limit=1001", "/history?limit=x"}
+	for _, path := range paths {
+		response, body := request(t, "GET", "http://"+address+path, "")
+		if response.StatusCode != 400 || !strings.HasPrefix(body, "wpre-relay: ") {
+			t.Errorf("%s: %s, %q", path, response.Status, body)
+		}
+	}
+	_, response, err := dial(t, "ws://"+address+"/?since=x", nil)
+	if err == nil || response == nil || response.StatusCode != 400 {
+		t.Errorf("handshake with since=x: %v", err)
+	}
+	if got := srv.Status().Rejected["position"]; got != uint64(len(paths)+1) {
+		t.Errorf("%d rejections, want %d", got, len(paths)+1)
+	}
+}

@@ -1,0 +1,21 @@
+package server
+
+// Status is the current state of a server. The counts of messages, rejections and closes only grow.
+type Status struct {
+	Clients      int               `json:"clients"`
+	EventStreams int               `json:"event_streams"` // clients that use SSE
+	MessagesSent uint64            `json:"messages_sent"`
+	Rejected     map[string]uint64 `json:"rejected"` // by label of RejectionReasons
+	Closed       map[string]uint64 `json:"closed"`   // by close code (RFC 6455 §7.4); "none" for SSE
+}
+
+// Status returns the current state.
+func (s *Server) Status() Status {
+	return Status{
+		Clients:      s.clients.Len(),
+		EventStreams: s.clients.SSEClients(),
+		MessagesSent: s.clients.Sent(),
+		Rejected:     s.rejections.counts.all(),
+		Closed:       s.closes.all(),
+	}
+}
