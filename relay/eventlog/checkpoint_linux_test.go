@@ -61,7 +61,7 @@ func damageCheckpoint(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "state.json"), []byte("{"), 0o600)
 }
 
-// changeBootID replaces the boot ID in a checkpoint with that of another boot.
+// changeBootID replaces the boot ID in a checkpoint.
 func changeBootID(dir string) error {
 	path := filepath.Join(dir, "state.json")
 	content, err := os.ReadFile(path)

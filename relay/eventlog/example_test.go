@@ -10,7 +10,7 @@ import (
 	"wpre-relay/schema"
 )
 
-// A reader follows the log from its own position. It blocks on the channel that Read returns.
+// A reader follows the log from its position. It blocks on the channel that Read returns.
 func Example() {
 	dir, err := os.MkdirTemp("", "eventlog")
 	if err != nil {

@@ -1,10 +1,12 @@
-// Package systemd speaks with the service manager that has started the process, where one has: sd_notify(3),
-// sd_watchdog_enabled(3) and sd_listen_fds(3). Where none has, it does nothing.
+// Package systemd implements the service manager's protocols: readiness (sd_notify(3)), watchdog
+// (sd_watchdog_enabled(3)) and socket activation (sd_listen_fds(3)). It does nothing if no service manager has
+// started the process. It is a separate package, so that only one package reads the manager's environment
+// variables.
 package systemd
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -15,18 +17,18 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// Ready says that the service is up. From then on the manager's watchdog counts.
+// Ready reports that the service has started. The watchdog runs from then on.
 func Ready() { daemon.SdNotify(false, daemon.SdNotifyReady) }
 
-// Stopping says that the service is on its way down.
+// Stopping reports that the service is stopping.
 func Stopping() { daemon.SdNotify(false, daemon.SdNotifyStopping) }
 
-// KeepWatchdog tells the manager's watchdog (WatchdogSec=) that the service is alive, as long as alive returns ever newer
-// times, until ctx ends. What returns them must be the work itself, once a second at least.
+// KeepWatchdog notifies the manager's watchdog (WatchdogSec=) until ctx ends. It notifies only while alive returns
+// newer and newer times. The work that is supervised must update that time at least once a second.
 func KeepWatchdog(ctx context.Context, alive func() time.Time, logger *slog.Logger) {
 	timeout, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		logger.Warn("the service manager's watchdog is not understood", "error", err)
+		logger.Warn("watchdog settings of the service manager are invalid", "error", err)
 	}
 	if timeout <= 0 {
 		return
@@ -47,12 +49,17 @@ func KeepWatchdog(ctx context.Context, alive func() time.Time, logger *slog.Logg
 	}
 }
 
-// files are the sockets that the manager has opened, whose environment counts once. They stay open.
+// files returns the sockets that the manager has passed. They stay open for the life of the process. The
+// environment is read only once, because reading it also removes the variables.
 var files = sync.OnceValue(func() []*os.File { return activation.Files(true) })
 
-// Sockets returns the listeners that the manager has opened (socket units), by their FileDescriptorName=: "admin" is the one
-// for operators, and one of any other name is for browsers, as "public". When they are closed it may be called again: who
-// connects in between waits.
+// errSockets is returned for sockets that cannot be assigned.
+var errSockets = errors.New("sockets from the service manager: want at most one stream socket named \"admin\" " +
+	"(FileDescriptorName=) and one with any other name")
+
+// Sockets returns listeners for the sockets that the manager has passed (socket units). The key is "admin" for the
+// socket with FileDescriptorName=admin, and "public" for a socket with any other name. Sockets may be called again
+// after the listeners are closed; connections wait in the kernel's backlog in between.
 func Sockets() (map[string]net.Listener, error) {
 	sockets := make(map[string]net.Listener)
 	for _, file := range files() {
@@ -62,7 +69,7 @@ func Sockets() (map[string]net.Listener, error) {
 		}
 		listener, err := net.FileListener(file)
 		if err != nil || sockets[name] != nil {
-			return nil, fmt.Errorf("sockets from the service manager: want at most one stream socket named \"public\" (FileDescriptorName=) and one named \"admin\"")
+			return nil, errSockets
 		}
 		sockets[name] = listener
 	}

@@ -1,4 +1,6 @@
-// Package throttle keeps what happens often from filling the log.
+// Package throttle limits how often a frequent event is logged. It writes no log itself. It is a separate package,
+// although it is small, because five packages use it: listener, server, webhook, security/access and
+// security/filter.
 package throttle
 
 import (
@@ -6,24 +8,25 @@ import (
 	"time"
 )
 
-// tellEvery is how often at most a log line of one kind is written, however often there is cause.
-const tellEvery = 10 * time.Second
+// interval is the minimum time between two log messages of one kind.
+const interval = 10 * time.Second
 
-// Throttle decides when something that may happen often is logged: at most once in 10 s. Its zero value is ready, and may be
-// used from several goroutines.
+// Throttle decides when to log an event: at most once in 10 seconds. The zero value is ready to use. Its method may
+// be called concurrently.
 type Throttle struct {
 	mu     sync.Mutex
-	since  int       // how often it happened since it was logged; guarded by mu
-	logged time.Time // guarded by mu
+	count  int       // number of events since the last that was logged; guarded by mu
+	logged time.Time // when an event was last logged; guarded by mu
 }
 
-// Count notes that it has happened, and reports whether to log it, and how often it happened since that was done last.
+// Count counts an event and reports whether to log it. If so, n is the number of events since the last that was
+// logged, including this one.
 func (t *Throttle) Count() (n int, due bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.since++
-	if now := time.Now(); now.Sub(t.logged) >= tellEvery {
-		n, t.since, t.logged = t.since, 0, now
+	t.count++
+	if now := time.Now(); now.Sub(t.logged) >= interval {
+		n, t.count, t.logged = t.count, 0, now
 		return n, true
 	}
 	return 0, false

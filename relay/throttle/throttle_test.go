@@ -8,13 +8,13 @@ import (
 	"wpre-relay/relay/throttle"
 )
 
-func TestOnceInTenSeconds(t *testing.T) {
+func TestLogsOnceInTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var noisy throttle.Throttle
+		var th throttle.Throttle
 		logged := make(map[int]int)
 		for second := range 25 {
 			for range 2 {
-				if n, due := noisy.Count(); due {
+				if n, due := th.Count(); due {
 					logged[second] = n
 				}
 			}
@@ -23,7 +23,7 @@ func TestOnceInTenSeconds(t *testing.T) {
 		want := map[int]int{0: 1, 10: 20, 20: 20}
 		for second := range 25 {
 			if logged[second] != want[second] {
-				t.Errorf("second %d: %d times, want %d", second, logged[second], want[second])
+				t.Errorf("second %d: %d events, want %d", second, logged[second], want[second])
 			}
 		}
 	})

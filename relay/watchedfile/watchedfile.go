@@ -1,4 +1,7 @@
-// Package livefile keeps what some files mean up to date: certificates and keys are renewed while the relay runs.
+// Package watchedfile keeps a value that is parsed from files up to date, because certificates and keys are renewed
+// while the relay runs. It compares the files' metadata at most once a second, when the value is used; it starts no
+// goroutine and needs no notifications. It is a separate package because the listener and the token verifier use
+// it.
 package watchedfile
 
 import (
@@ -13,71 +16,74 @@ import (
 	"time"
 )
 
-// lookAgainAfter is how old at least what is known of the files is before they are looked at again.
-const lookAgainAfter = time.Second
+// checkInterval is the minimum time between two checks of the files.
+const checkInterval = time.Second
 
-// Value is what files mean, as of a second ago at most. Use Open.
+// Value is a value that was parsed from files. It is at most a second old. Use Open.
 type Value[T any] struct {
 	paths  []string
 	parse  func(contents [][]byte) (T, error)
 	logger *slog.Logger
 
-	mu     sync.Mutex
-	value  T         // of the last time when they could be read; guarded by mu
-	stamps []stamp   // when they were read last, with success or without; guarded by mu
-	looked time.Time // guarded by mu
+	mu      sync.Mutex
+	value   T         // of the last successful read; guarded by mu
+	stamps  []stamp   // of the files at the last read, whether it succeeded or not; guarded by mu
+	checked time.Time // when stamps was last compared with the files; guarded by mu
 }
 
-// stamp tells one content of a file from the next without reading it.
+// stamp is the metadata that changes with a file's content.
 type stamp struct {
 	size    int64
 	changed time.Time
 	mode    fs.FileMode
 }
 
-// Open returns what parse makes of the contents of the files, in their order.
-func Open[T any](logger *slog.Logger, parse func(contents [][]byte) (T, error), paths ...string) (*Value[T], error) {
+// Open reads the files and returns the value that parse returns for their contents, which are in the order of
+// paths. It fails if the files cannot be read or parsed.
+func Open[T any](
+	logger *slog.Logger, parse func(contents [][]byte) (T, error), paths ...string,
+) (*Value[T], error) {
 	v := &Value[T]{paths: paths, parse: parse, logger: logger}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.looked, v.stamps = time.Now(), v.stampAll()
+	v.checked, v.stamps = time.Now(), v.stampAll()
 	return v, v.read()
 }
 
-// Get returns what the files mean. If they have changed they are read again; if that fails, as with a certificate whose
-// key is not there yet, the last value stays until they change again, and the log says why.
+// Get returns the value. If the files have changed, it reads them again. If that fails, for example because a renewed
+// certificate's key is missing, it logs the error and keeps the previous value until the files change again.
 func (v *Value[T]) Get() T {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if time.Since(v.looked) >= lookAgainAfter {
+	if time.Since(v.checked) >= checkInterval {
 		v.refresh(false)
 	}
 	return v.value
 }
 
-// Reload reads the files again, changed or not.
+// Reload reads the files even if they have not changed.
 func (v *Value[T]) Reload() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.refresh(true)
 }
 
-// refresh reads the files if they have changed, or in any case; v.mu is held.
-func (v *Value[T]) refresh(anyway bool) {
-	v.looked = time.Now()
+// refresh reads the files if they have changed or force is set. The caller holds v.mu.
+func (v *Value[T]) refresh(force bool) {
+	v.checked = time.Now()
 	stamps := v.stampAll()
-	if slices.Equal(stamps, v.stamps) && !anyway {
+	if slices.Equal(stamps, v.stamps) && !force {
 		return
 	}
-	v.stamps = stamps // before they are read: a change meanwhile is found the next time
+	v.stamps = stamps // taken before the read, so that the next check detects a change during the read
 	if err := v.read(); err != nil {
-		v.logger.Error("files cannot be used as they are now; what they said before stays", "error", err)
+		v.logger.Error("reload failed, keeping the previous value", "error", err)
 		return
 	}
-	v.logger.Info("files read again", "files", strings.Join(v.paths, " "))
+	v.logger.Info("files reloaded", "files", strings.Join(v.paths, " "))
 }
 
-// read reads the files; v.mu is held.
+// read reads and parses the files. The caller holds v.mu.
 func (v *Value[T]) read() error {
 	contents := make([][]byte, len(v.paths))
 	for i, path := range v.paths {
@@ -87,10 +93,10 @@ func (v *Value[T]) read() error {
 		}
 	}
 	value, err := v.parse(contents)
-	var in *Error
+	var inFile *Error
 	switch {
-	case errors.As(err, &in):
-		return fmt.Errorf("%s: %w", v.paths[in.File], in.Err)
+	case errors.As(err, &inFile):
+		return fmt.Errorf("%s: %w", v.paths[inFile.File], inFile.Err)
 	case err != nil:
 		return fmt.Errorf("%s: %w", strings.Join(v.paths, " and "), err)
 	}
@@ -98,25 +104,26 @@ func (v *Value[T]) read() error {
 	return nil
 }
 
-// stampAll returns the stamps of all files; that of one that is not there is the zero one.
+// stampAll returns the stamps of all files. A missing file has the zero stamp. It follows symbolic links, because
+// Kubernetes and certbot renew a file by changing a link.
 func (v *Value[T]) stampAll() []stamp {
 	stamps := make([]stamp, len(v.paths))
 	for i, path := range v.paths {
-		if info, err := os.Stat(path); err == nil { // through links: Kubernetes and certbot turn those
+		if info, err := os.Stat(path); err == nil {
 			stamps[i] = stamp{info.Size(), info.ModTime(), info.Mode()}
 		}
 	}
 	return stamps
 }
 
-// Error is an error in one of the files, for parse to return.
+// Error is an error in one of the files. The parse function of Open may return it.
 type Error struct {
-	File int // its index
+	File int // index of the file in paths
 	Err  error
 }
 
 // Error implements error.
 func (e *Error) Error() string { return e.Err.Error() }
 
-// Unwrap returns the error itself.
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }

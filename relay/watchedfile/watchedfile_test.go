@@ -13,10 +13,11 @@ import (
 	"wpre-relay/relay/watchedfile"
 )
 
-func join(contents [][]byte) (string, error) {
+// concatenate is a parse function. It rejects empty files.
+func concatenate(contents [][]byte) (string, error) {
 	for i, content := range contents {
 		if len(content) == 0 {
-			return "", &watchedfile.Error{File: i, Err: errors.New("it is empty")}
+			return "", &watchedfile.Error{File: i, Err: errors.New("file is empty")}
 		}
 	}
 	return string(contents[0]) + string(contents[1]), nil
@@ -29,13 +30,13 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-func TestChangesAreSeenASecondLater(t *testing.T) {
+func TestGetReturnsChangesAfterASecond(t *testing.T) {
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	write(t, a, "1")
 	write(t, b, "x")
 	synctest.Test(t, func(t *testing.T) {
-		v, err := watchedfile.Open(slog.New(slog.DiscardHandler), join, a, b)
+		v, err := watchedfile.Open(slog.New(slog.DiscardHandler), concatenate, a, b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,36 +46,37 @@ func TestChangesAreSeenASecondLater(t *testing.T) {
 				t.Errorf("%s: %q, want %q", when, got, want)
 			}
 		}
-		expect("at first", "1x")
+		expect("after Open", "1x")
 		write(t, a, "22")
-		expect("within the second", "1x")
+		expect("within a second of a change", "1x")
 		time.Sleep(time.Second)
-		expect("a second later", "22x")
+		expect("a second after a change", "22x")
 		write(t, b, "")
 		time.Sleep(time.Second)
-		expect("while one cannot be used", "22x")
+		expect("with an invalid file", "22x")
 		os.Remove(b)
 		time.Sleep(time.Second)
-		expect("while one is not there", "22x")
+		expect("without a file", "22x")
 		write(t, b, "yy")
 		v.Reload()
-		expect("asked to reload", "22yy")
+		expect("after Reload", "22yy")
 		os.Remove(b)
 		os.Symlink(a, b)
 		time.Sleep(time.Second)
-		expect("through a link", "2222")
+		expect("with a symbolic link", "2222")
 	})
 }
 
-func TestWhatCannotBeUsedAtFirstIsAnError(t *testing.T) {
+func TestOpenReturnsErrorsWithFileNames(t *testing.T) {
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	write(t, a, "1")
-	if _, err := watchedfile.Open(slog.Default(), join, a, b); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a missing file: %v", err)
+	if _, err := watchedfile.Open(slog.Default(), concatenate, a, b); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("missing file: %v", err)
 	}
 	write(t, b, "")
-	if _, err := watchedfile.Open(slog.Default(), join, a, b); err == nil || !strings.HasPrefix(err.Error(), b+": ") {
-		t.Errorf("an empty file: %v, want its name", err)
+	_, err := watchedfile.Open(slog.Default(), concatenate, a, b)
+	if err == nil || !strings.HasPrefix(err.Error(), b+": ") {
+		t.Errorf("empty file: error = %v, want one that starts with its name", err)
 	}
 }

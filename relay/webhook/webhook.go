@@ -1,5 +1,6 @@
-// Package webhook hands texts to a site, each by a POST request, in their order. Nobody waits for it: what does not fit into
-// its queue is dropped, and counted.
+// Package webhook sends clients' messages to a URL of the site, each with a POST request, in order. It never blocks
+// the sender: it drops and counts messages that do not fit into its queue. It does not keep messages across
+// restarts.
 package webhook
 
 import (
@@ -21,40 +22,44 @@ import (
 )
 
 const (
-	// maxQueued bounds the messages that wait. With those of 4 KiB that clients may send, they take 4 MiB.
+	// maxQueued bounds the number of queued messages. A client may send 4 KiB, so they take at most 4 MiB.
 	maxQueued = 1000
 
-	// attempts is how often a message is tried, with pauses that begin with firstPause and double.
-	attempts   = 5
-	firstPause = 500 * time.Millisecond
+	// maxAttempts bounds the attempts to send a message. The pause between two attempts starts with firstPause,
+	// doubles each time, and is randomized by half.
+	maxAttempts = 5
+	firstPause  = 500 * time.Millisecond
 
-	// patience is how long one attempt may take.
-	patience = 10 * time.Second
+	// requestTimeout bounds one attempt.
+	requestTimeout = 10 * time.Second
 
-	// longestWait is how long the site may ask to be left alone (Retry-After, RFC 9110 §10.2.3).
-	longestWait = time.Minute
+	// maxRetryAfter bounds the pause that the site may ask for (Retry-After, RFC 9110 §10.2.3).
+	maxRetryAfter = time.Minute
+
+	// maxDiscarded is how much of a response body is read, in bytes, so that the connection can be reused.
+	maxDiscarded = 64 << 10
 )
 
-// Message is what is handed over, as JSON.
+// Message is the JSON body of a request.
 type Message struct {
 	Text   string `json:"text"`
-	Client string `json:"client,omitempty"` // who said it: the sub of its token, if it has one
+	Client string `json:"client,omitempty"` // the sub claim of the sender's token, if it has one
 }
 
-// Hook is a site that messages go to. Use New. Nil is a hook that nothing goes to.
+// Hook sends messages to a URL. Use New. The methods Run and Counts of a nil Hook do nothing.
 type Hook struct {
-	url    string
-	user   *url.Userinfo
-	client *http.Client
-	logger *slog.Logger
-	queue  chan Message
-	noisy  throttle.Throttle
+	url      string
+	user     *url.Userinfo
+	client   *http.Client
+	logger   *slog.Logger
+	queue    chan Message
+	throttle throttle.Throttle // for the log message about lost messages
 
 	sent, dropped, failed atomic.Uint64
 }
 
-// New returns the hook at an address, nil if that is nil. Its user and password go as HTTP Basic authentication, as WordPress' application
-// passwords do.
+// New returns a hook for a URL, or nil if address is nil. It sends the user and password in address with HTTP Basic
+// authentication, as WordPress' application passwords need it.
 func New(address *url.URL, logger *slog.Logger) *Hook {
 	if address == nil {
 		return nil
@@ -62,25 +67,29 @@ func New(address *url.URL, logger *slog.Logger) *Hook {
 	bare := *address
 	bare.User = nil
 	return &Hook{
-		url:    bare.String(),
-		user:   address.User,
-		client: &http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		url:  bare.String(),
+		user: address.User,
+		client: &http.Client{
+			Timeout:       requestTimeout,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 		logger: logger,
 		queue:  make(chan Message, maxQueued),
 	}
 }
 
-// Offer queues a message, without waiting. If there is no room it is dropped.
+// Enqueue queues a message without blocking. It drops the message if the queue is full.
 func (h *Hook) Enqueue(message Message) {
 	select {
 	case h.queue <- message:
 	default:
 		h.dropped.Add(1)
-		h.complain("as many messages wait as may", nil)
+		h.logLost("queue is full", nil)
 	}
 }
 
-// Counts returns how many messages were handed over, dropped for want of room, and given up.
+// Counts returns the number of messages that were sent, that were dropped because the queue was full, and that
+// failed.
 func (h *Hook) Counts() (sent, dropped, failed uint64) {
 	if h == nil {
 		return 0, 0, 0
@@ -88,7 +97,7 @@ func (h *Hook) Counts() (sent, dropped, failed uint64) {
 	return h.sent.Load(), h.dropped.Load(), h.failed.Load()
 }
 
-// Run hands messages over until ctx ends. What waits then is lost.
+// Run sends queued messages until ctx ends. It drops the messages that are queued then.
 func (h *Hook) Run(ctx context.Context) {
 	if h == nil {
 		return
@@ -96,27 +105,27 @@ func (h *Hook) Run(ctx context.Context) {
 	for {
 		select {
 		case message := <-h.queue:
-			h.deliver(ctx, message)
+			h.send(ctx, message)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// deliver tries to hand a message over, a few times.
-func (h *Hook) deliver(ctx context.Context, message Message) {
+// send sends a message with up to maxAttempts attempts.
+func (h *Hook) send(ctx context.Context, message Message) {
 	body, err := json.Marshal(message)
 	pause := firstPause
 	for n := 1; err == nil; n++ {
-		wait, again, postErr := h.post(ctx, body)
+		retryAfter, retry, postErr := h.post(ctx, body)
 		if postErr == nil {
 			h.sent.Add(1)
 			return
 		}
-		if err = postErr; again && n < attempts {
+		if err = postErr; retry && n < maxAttempts {
 			err = nil
 			select {
-			case <-time.After(max(wait, pause/2+rand.N(pause))):
+			case <-time.After(max(retryAfter, pause/2+rand.N(pause))):
 			case <-ctx.Done():
 				return
 			}
@@ -124,11 +133,12 @@ func (h *Hook) deliver(ctx context.Context, message Message) {
 		}
 	}
 	h.failed.Add(1)
-	h.complain("the site does not take it", err)
+	h.logLost("request failed", err)
 }
 
-// post makes one attempt. On an error, again says whether another may help, and wait how long the site asks to wait for it.
-func (h *Hook) post(ctx context.Context, body []byte) (wait time.Duration, again bool, err error) {
+// post makes one attempt. If it fails, retry reports whether another attempt may succeed, and retryAfter is the
+// pause that the site asks for.
+func (h *Hook) post(ctx context.Context, body []byte) (retryAfter time.Duration, retry bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(body))
 	if err != nil {
 		return 0, false, err
@@ -139,27 +149,32 @@ func (h *Hook) post(ctx context.Context, body []byte) (wait time.Duration, again
 		request.SetBasicAuth(h.user.Username(), password)
 	}
 	response, err := h.client.Do(request)
-	if failed, ok := errors.AsType[*url.Error](err); ok {
-		err = failed.Err // without the address, whose query may hold a secret
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
+		err = urlErr.Err // omits the URL, whose query may contain a secret
 	}
 	if err != nil {
 		return 0, ctx.Err() == nil, err
 	}
 	defer response.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection can be used again
+	io.Copy(io.Discard, io.LimitReader(response.Body, maxDiscarded))
 	code := response.StatusCode
 	if code >= 200 && code < 300 {
 		return 0, false, nil
 	}
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		wait = min(time.Duration(seconds)*time.Second, longestWait)
+		retryAfter = min(time.Duration(seconds)*time.Second, maxRetryAfter)
 	}
-	return wait, code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout, fmt.Errorf("it answers %s", response.Status)
+	return retryAfter, isTemporary(code), fmt.Errorf("response status %s", response.Status)
 }
 
-// complain says that messages are lost, and now and then how many.
-func (h *Hook) complain(why string, err error) {
-	if n, due := h.noisy.Count(); due {
-		h.logger.Warn("a client's message is not forwarded", "why", why, "error", err, "times", n)
+// isTemporary reports whether a request with this response may succeed later.
+func isTemporary(code int) bool {
+	return code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout
+}
+
+// logLost logs that a message is lost, at most once in ten seconds.
+func (h *Hook) logLost(reason string, err error) {
+	if n, due := h.throttle.Count(); due {
+		h.logger.Warn("client message not forwarded", "reason", reason, "error", err, "times", n)
 	}
 }

@@ -186,7 +186,7 @@ func (e *Engine) Append(ctx context.Context, id string, text []byte) (err error)
 	return err
 }
 
-// connectPublisher returns a publisher with a connection of its own. A shared one would stop readers, too, because
+// connectPublisher returns a publisher with a separate connection. A shared one would stop readers, too, because
 // RabbitMQ stops reading from connections that publish when its memory or disk is full.
 func (e *Engine) connectPublisher(ctx context.Context) (p *publisher, err error) {
 	c, err := dial(ctx, e.address, e.host)

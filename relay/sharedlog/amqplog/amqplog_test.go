@@ -11,6 +11,7 @@ import (
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/sharedlog/amqplog"
 	"wpre-relay/relay/sharedlog/enginetest"
+	"wpre-relay/relay/testwait"
 )
 
 // rabbitTest is a server that all tests share, because RabbitMQ takes several seconds to start.
@@ -47,7 +48,7 @@ func (r rabbitTest) testDeletedStream(t *testing.T) {
 		return err
 	})
 	reading.wait(t)
-	if err := engine.Append(timeout(t), "lost", []byte("lost")); err == nil {
+	if err := engine.Append(testwait.Context(t), "lost", []byte("lost")); err == nil {
 		t.Error("Append without a stream returns nil")
 	}
 	startRead(t, engine, before.Last).wait(t) // there is no stream
@@ -63,7 +64,7 @@ func (r rabbitTest) testDeletedStream(t *testing.T) {
 func (r rabbitTest) testTooLargeEntry(t *testing.T) {
 	engine := open(t, r.server.Address, "large")
 	before := join(t, engine)
-	err := engine.Append(timeout(t), "large", make([]byte, 2_000_001))
+	err := engine.Append(testwait.Context(t), "large", make([]byte, 2_000_001))
 	if !errors.Is(err, sharedlog.ErrTooLarge) {
 		t.Errorf("got %v, want %v", err, sharedlog.ErrTooLarge)
 	}
@@ -77,7 +78,7 @@ func (r rabbitTest) testSilentNetwork(t *testing.T) {
 	reading := startRead(t, engine, join(t, engine).Last)
 	reading.want(t, appendAll(t, engine, "a", 3))
 	proxy.SetSilent(true)
-	if err := engine.Append(timeout(t), "b", []byte("b")); err == nil {
+	if err := engine.Append(testwait.Context(t), "b", []byte("b")); err == nil {
 		t.Error("Append without a confirmation returns nil")
 	}
 	reading.wait(t)
@@ -91,7 +92,7 @@ func (r rabbitTest) testKill(t *testing.T) {
 	reading.want(t, texts)
 	r.server.Kill()
 	reading.wait(t)
-	if err := engine.Append(timeout(t), "b", []byte("b")); err == nil {
+	if err := engine.Append(testwait.Context(t), "b", []byte("b")); err == nil {
 		t.Error("Append without a server returns nil")
 	}
 	r.server.Start()

@@ -14,7 +14,7 @@ import (
 
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/sharedlog/amqplog"
-	"wpre-relay/relay/sharedlog/enginetest"
+	"wpre-relay/relay/testwait"
 )
 
 // open opens an engine and closes it when the test ends.
@@ -28,16 +28,9 @@ func open(t testing.TB, address, stream string) sharedlog.Engine {
 	return engine
 }
 
-// timeout returns a context that ends after enginetest.Timeout.
-func timeout(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), enginetest.Timeout)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 func join(t testing.TB, engine sharedlog.Engine) sharedlog.StreamInfo {
 	t.Helper()
-	info, err := engine.Join(timeout(t))
+	info, err := engine.Join(testwait.Context(t))
 	if err != nil {
 		t.Fatalf("join: %v", err)
 	}
@@ -49,7 +42,7 @@ func appendAll(t testing.TB, engine sharedlog.Engine, name string, n int) (texts
 	t.Helper()
 	for i := range n {
 		text := fmt.Sprintf("%s-%d", name, i)
-		if err := engine.Append(timeout(t), text, []byte(text)); err != nil {
+		if err := engine.Append(testwait.Context(t), text, []byte(text)); err != nil {
 			t.Fatalf("append %s: %v", text, err)
 		}
 		texts = append(texts, text)
@@ -60,7 +53,7 @@ func appendAll(t testing.TB, engine sharedlog.Engine, name string, n int) (texts
 // retry calls try until it succeeds.
 func retry[T any](t testing.TB, try func(context.Context) (T, error)) (value T) {
 	t.Helper()
-	ctx := timeout(t)
+	ctx := testwait.Context(t)
 	for {
 		value, err := try(ctx)
 		if err == nil {
@@ -69,7 +62,7 @@ func retry[T any](t testing.TB, try func(context.Context) (T, error)) (value T) 
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			t.Errorf("no success within %v: %v", enginetest.Timeout, err)
+			t.Errorf("no success within %v: %v", testwait.Limit, err)
 			return value
 		}
 	}
@@ -120,7 +113,7 @@ func startRead(t testing.TB, engine sharedlog.Engine, after uint64) *reading {
 // want waits for entries with these texts.
 func (r *reading) want(t testing.TB, want []string) {
 	t.Helper()
-	deadline := time.After(enginetest.Timeout)
+	deadline := time.After(testwait.Limit)
 	var got []string
 	for len(got) < len(want) {
 		select {
@@ -147,7 +140,7 @@ func (r *reading) wait(t testing.TB) {
 			t.Errorf("Read returns %v", err)
 		}
 		t.Logf("Read returns after %v: %v", time.Since(started).Round(time.Millisecond), err)
-	case <-time.After(enginetest.Timeout):
+	case <-time.After(testwait.Limit):
 		t.Fatal("Read does not return")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"wpre-relay/relay/sharedlog"
+	"wpre-relay/relay/testwait"
 )
 
 func (r rabbitTest) testConcurrentJoins(t *testing.T) {
@@ -51,7 +52,7 @@ func (r rabbitTest) testEpochSurvivesRetention(t *testing.T) {
 		t.Errorf("Join after the deletion returns %+v, and %+v before", now, first)
 	}
 	enough := errors.New("enough")
-	err := engine.Read(timeout(t), first.Last, func(got []sharedlog.Entry) error {
+	err := engine.Read(testwait.Context(t), first.Last, func(got []sharedlog.Entry) error {
 		if got[0].Seq < now.First {
 			t.Errorf("first entry read = %d, want at least %d", got[0].Seq, now.First)
 		}
@@ -86,7 +87,7 @@ func (r rabbitTest) testClassicQueue(t *testing.T) {
 		_, err := channel.QueueDeclare("classic", true, false, false, false, nil)
 		return err
 	})
-	if info, err := open(t, r.server.Address, "classic").Join(timeout(t)); err == nil {
+	if info, err := open(t, r.server.Address, "classic").Join(testwait.Context(t)); err == nil {
 		t.Errorf("Join of a classic queue returns %+v, want an error", info)
 	}
 	withChannel(t, r.server.Address, func(channel *amqp.Channel) error {

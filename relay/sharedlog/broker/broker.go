@@ -1,4 +1,5 @@
-// Package broker finds the engine that an operator means by a URL. It knows nothing of what they do.
+// Package broker opens the engine for a broker's URL. It does not know how the engines work, and does not connect.
+// It is a separate package because it imports all engines, and these import sharedlog.
 package broker
 
 import (
@@ -14,38 +15,44 @@ import (
 	"wpre-relay/relay/sharedlog/redislog"
 )
 
-// usualStream is the name of the stream where the URL gives none.
-const usualStream = "wpre-relay"
+// defaultStream is the name of the stream if the URL has no parameter stream.
+const defaultStream = "wpre-relay"
 
-var isName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var streamName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// Open returns the engine at address, whose scheme says which it is, for a stream of about limit entries. ?stream=NAME in
-// it names the stream. The error says what is wrong with the address, and not who may come there; whether anybody is there
-// Open does not ask.
+// openFunc is the type of the engines' Open functions.
+type openFunc = func(address *url.URL, name string, limit int) (sharedlog.Engine, error)
+
+// engines maps the scheme of a URL to the Open function of its engine.
+var engines = map[string]openFunc{
+	"amqp":      opener(amqplog.Open),
+	"amqps":     opener(amqplog.Open),
+	"redis":     opener(redislog.Open),
+	"rediss":    opener(redislog.Open),
+	"nats":      opener(natslog.Open),
+	"tls":       opener(natslog.Open),
+	"kafka":     opener(kafkalog.Open),
+	"kafka+tls": opener(kafkalog.Open),
+}
+
+// Open returns the engine for the scheme of address, for a stream of about limit entries. The parameter
+// ?stream=NAME sets the stream's name. Errors do not contain credentials. Open does not connect to the broker.
 func Open(address *url.URL, limit int) (sharedlog.Engine, error) {
 	at := *address
 	query := at.Query()
-	name := usualStream
+	name := defaultStream
 	if query.Has("stream") {
 		name = query.Get("stream")
 	}
-	if !isName.MatchString(name) {
-		return nil, fmt.Errorf("--broker: ?stream=%s is not of letters, digits, - and _, 64 at most", name)
+	if !streamName.MatchString(name) {
+		return nil, fmt.Errorf("--broker: ?stream=%s must consist of 1 to 64 letters, digits, - and _", name)
 	}
 	query.Del("stream")
 	at.RawQuery = query.Encode()
-	open := map[string]func(*url.URL, string, int) (sharedlog.Engine, error){
-		"amqp":      opener(amqplog.Open),
-		"amqps":     opener(amqplog.Open),
-		"redis":     opener(redislog.Open),
-		"rediss":    opener(redislog.Open),
-		"nats":      opener(natslog.Open),
-		"tls":       opener(natslog.Open),
-		"kafka":     opener(kafkalog.Open),
-		"kafka+tls": opener(kafkalog.Open),
-	}[at.Scheme]
+	open := engines[at.Scheme]
 	if open == nil || at.Hostname() == "" {
-		return nil, errors.New("--broker must be of the form redis://HOST:6379, rediss://HOST:6379, nats://HOST:4222, kafka://HOST:9092 or amqp://HOST:5672")
+		return nil, errors.New("--broker must be of the form redis://HOST:6379, rediss://HOST:6379, " +
+			"nats://HOST:4222, kafka://HOST:9092 or amqp://HOST:5672")
 	}
 	engine, err := open(&at, name, limit)
 	if err != nil {
@@ -54,7 +61,7 @@ func Open(address *url.URL, limit int) (sharedlog.Engine, error) {
 	return engine, nil
 }
 
-// Check returns the error that Open would.
+// Check returns the error that Open returns for address.
 func Check(address *url.URL) error {
 	engine, err := Open(address, 1)
 	if err != nil {
@@ -63,8 +70,8 @@ func Check(address *url.URL) error {
 	return engine.Close()
 }
 
-// opener gives an engine's own Open the type that all have.
-func opener[E sharedlog.Engine](open func(*url.URL, string, int) (E, error)) func(*url.URL, string, int) (sharedlog.Engine, error) {
+// opener returns open with a result of type sharedlog.Engine.
+func opener[E sharedlog.Engine](open func(*url.URL, string, int) (E, error)) openFunc {
 	return func(address *url.URL, name string, limit int) (sharedlog.Engine, error) {
 		return open(address, name, limit)
 	}

@@ -26,7 +26,7 @@ func NATS(t testing.TB, extra ...string) *Server {
 }
 
 // RabbitMQ starts a RabbitMQ server with these additional environment variables. Everything it writes is in a
-// temporary directory. It registers at an Erlang port mapper of its own.
+// temporary directory. It registers at a separate Erlang port mapper.
 func RabbitMQ(t testing.TB, extra ...string) *Server {
 	t.Helper()
 	program := "rabbitmq-server"

@@ -12,10 +12,8 @@ import (
 	"time"
 
 	"wpre-relay/relay/sharedlog"
+	"wpre-relay/relay/testwait"
 )
-
-// Timeout bounds anything that a test waits for, on a busy machine.
-const Timeout = 30 * time.Second
 
 // conformance is the state of Test.
 type conformance struct {
@@ -51,7 +49,7 @@ func (c *conformance) connect(t *testing.T) sharedlog.Engine {
 
 func (c *conformance) join(t *testing.T, engine sharedlog.Engine) sharedlog.StreamInfo {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), Timeout)
+	ctx, cancel := context.WithTimeout(t.Context(), testwait.Limit)
 	defer cancel()
 	info, err := engine.Join(ctx)
 	if err != nil {
@@ -137,7 +135,7 @@ func (c *conformance) testReadEndsWithContext(t *testing.T) {
 	cancel()
 	select {
 	case <-result:
-	case <-time.After(Timeout):
+	case <-time.After(testwait.Limit):
 		t.Fatal("Read does not return when its context ends")
 	}
 }
@@ -151,7 +149,7 @@ func (c *conformance) testReadReturnsErrorOfTake(t *testing.T) {
 }
 
 func appendOne(t *testing.T, engine sharedlog.Engine, id, text string) error {
-	ctx, cancel := context.WithTimeout(t.Context(), Timeout)
+	ctx, cancel := context.WithTimeout(t.Context(), testwait.Limit)
 	defer cancel()
 	return engine.Append(ctx, id, []byte(text))
 }
@@ -171,7 +169,7 @@ func appendAll(t *testing.T, engine sharedlog.Engine, name string, n int) (appen
 // read returns n entries after a sequence number. Their numbers must have no gaps. It skips entries without a text,
 // which engines append for themselves.
 func read(t *testing.T, engine sharedlog.Engine, after uint64, n int) (all []sharedlog.Entry) {
-	ctx, cancel := context.WithTimeout(t.Context(), Timeout)
+	ctx, cancel := context.WithTimeout(t.Context(), testwait.Limit)
 	defer cancel()
 	enough := errors.New("enough")
 	seq := after

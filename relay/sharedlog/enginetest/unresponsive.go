@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/sharedlog"
+	"wpre-relay/relay/testwait"
 )
 
 // TestUnresponsiveServer tests that each method of an engine returns when its context ends, while the server accepts
@@ -36,7 +37,7 @@ func TestUnresponsiveServer(t *testing.T, open func(address string) (sharedlog.E
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%s returns %v after its context ended", name, err)
 			}
-		case <-time.After(Timeout):
+		case <-time.After(testwait.Limit):
 			t.Errorf("%s does not return when its context ends", name)
 		}
 	}

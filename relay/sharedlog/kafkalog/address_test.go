@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"wpre-relay/relay/sharedlog/kafkalog"
+	"wpre-relay/relay/testwait"
 )
 
 func TestAddressSelectsSASLMechanism(t *testing.T) {
@@ -30,7 +31,7 @@ func TestAddressSelectsSASLMechanism(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", address, err)
 		}
-		if _, err := engine.Join(timeout(t)); (err == nil) != tc.ok {
+		if _, err := engine.Join(testwait.Context(t)); (err == nil) != tc.ok {
 			t.Errorf("Join of %s with password %s returns %v", address, tc.password, err)
 		}
 		engine.Close()

@@ -52,7 +52,7 @@ func (e *Engine) currentProducer() (producer *kgo.Client, err error) {
 	return e.producer, err
 }
 
-// discard closes a client that appends, and drops the entries that it has not sent.
+// discard closes a client that appends, and drops its unsent entries.
 func (e *Engine) discard(producer *kgo.Client) {
 	e.mu.Lock()
 	current := e.producer == producer

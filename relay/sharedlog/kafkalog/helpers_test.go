@@ -1,7 +1,6 @@
 package kafkalog_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"wpre-relay/relay/sharedlog"
-	"wpre-relay/relay/sharedlog/enginetest"
 	"wpre-relay/relay/sharedlog/kafkalog"
+	"wpre-relay/relay/testwait"
 )
 
 const topic = "wpre-relay"
@@ -43,18 +42,11 @@ func connect(t testing.TB, l *faultyListener) (sharedlog.Engine, sharedlog.Strea
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { engine.Close() })
-	info, err := engine.Join(timeout(t))
+	info, err := engine.Join(testwait.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return engine, info
-}
-
-// timeout returns a context that ends after enginetest.Timeout.
-func timeout(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), enginetest.Timeout)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // newAdmin returns a client for what an engine cannot do.
@@ -71,7 +63,7 @@ func newAdmin(t testing.TB, l *faultyListener) *kadm.Client {
 func appendAll(t testing.TB, engine sharedlog.Engine, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		if err := engine.Append(timeout(t), id, []byte(id)); err != nil {
+		if err := engine.Append(testwait.Context(t), id, []byte(id)); err != nil {
 			t.Fatalf("append %s: %v", id, err)
 		}
 	}
@@ -81,7 +73,7 @@ func appendAll(t testing.TB, engine sharedlog.Engine, ids ...string) {
 func read(t testing.TB, engine sharedlog.Engine, after uint64, n int) (got []string) {
 	t.Helper()
 	enough := errors.New("enough")
-	err := engine.Read(timeout(t), after, func(entries []sharedlog.Entry) error {
+	err := engine.Read(testwait.Context(t), after, func(entries []sharedlog.Entry) error {
 		for _, entry := range entries {
 			got = append(got, fmt.Sprintf("%s@%d", entry.ID, entry.Seq))
 		}
@@ -102,7 +94,7 @@ func startRead(t testing.TB, engine sharedlog.Engine, after uint64, take func(sh
 	result = make(chan error, 1)
 	started := make(chan struct{}, 1)
 	go func() {
-		result <- engine.Read(timeout(t), after, func(entries []sharedlog.Entry) error {
+		result <- engine.Read(testwait.Context(t), after, func(entries []sharedlog.Entry) error {
 			for _, entry := range entries {
 				take(entry)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/sharedlog/enginetest"
+	"wpre-relay/relay/testwait"
 )
 
 func TestConformance(t *testing.T) {
@@ -25,7 +26,7 @@ func TestJoinRejectsTopicWithTwoPartitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	if _, err := engine.Join(timeout(t)); err == nil || !strings.Contains(err.Error(), "has 2 partitions") {
+	if _, err := engine.Join(testwait.Context(t)); err == nil || !strings.Contains(err.Error(), "has 2 partitions") {
 		t.Errorf("Join returns %v, want an error with the number of partitions", err)
 	}
 }
@@ -36,21 +37,21 @@ func TestReadSkipsDeletedEntries(t *testing.T) {
 	appendAll(t, engine, "a", "b", "c", "d")
 	var upTo kadm.Offsets
 	upTo.Add(kadm.Offset{Topic: topic, Partition: 0, At: 2})
-	if _, err := newAdmin(t, l).DeleteRecords(timeout(t), upTo); err != nil {
+	if _, err := newAdmin(t, l).DeleteRecords(testwait.Context(t), upTo); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := read(t, engine, info.Last, 2), []string{"c@3", "d@4"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	want := sharedlog.StreamInfo{Epoch: info.Epoch, First: 3, Last: 4}
-	if got, err := engine.Join(timeout(t)); err != nil || got != want {
+	if got, err := engine.Join(testwait.Context(t)); err != nil || got != want {
 		t.Errorf("Join returns %+v, %v, want %+v", got, err, want)
 	}
 }
 
 func TestReadBeyondEndResetsStream(t *testing.T) {
 	engine, info := connect(t, startBroker(t))
-	err := engine.Read(timeout(t), info.Last+1, func(entries []sharedlog.Entry) error {
+	err := engine.Read(testwait.Context(t), info.Last+1, func(entries []sharedlog.Entry) error {
 		t.Errorf("got %v", entries)
 		return nil
 	})
@@ -65,7 +66,7 @@ func TestRecreatedTopicResetsStream(t *testing.T) {
 	appendAll(t, engine, "a", "b")
 	var got []string
 	result := startRead(t, engine, before.Last, func(entry sharedlog.Entry) { got = append(got, entry.ID) })
-	if _, err := newAdmin(t, l).DeleteTopic(timeout(t), topic); err != nil {
+	if _, err := newAdmin(t, l).DeleteTopic(testwait.Context(t), topic); err != nil {
 		t.Fatal(err)
 	}
 	other, recreated := connect(t, l)
@@ -81,7 +82,7 @@ func TestRecreatedTopicResetsStream(t *testing.T) {
 	if !slices.Equal(got, []string{"a", "b"}[:len(got)]) {
 		t.Errorf("got %v from the former topic, want a and b at most", got)
 	}
-	if info, err := engine.Join(timeout(t)); err != nil || info.Epoch != recreated.Epoch {
+	if info, err := engine.Join(testwait.Context(t)); err != nil || info.Epoch != recreated.Epoch {
 		t.Errorf("Join returns %+v, %v, want epoch %s", info, err, recreated.Epoch)
 	}
 	if got, want := read(t, engine, 0, 3), []string{"x@1", "y@2", "z@3"}; !slices.Equal(got, want) {

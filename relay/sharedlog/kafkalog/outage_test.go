@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/sharedlog"
+	"wpre-relay/relay/testwait"
 )
 
 func TestUnreachableBrokersEndRead(t *testing.T) {
@@ -31,7 +32,7 @@ func TestUnreachableBrokersEndRead(t *testing.T) {
 				t.Errorf("Read returns %v", err)
 			}
 			t.Logf("Read returns after %v", time.Since(failed))
-			if _, err := engine.Join(timeout(t)); err == nil {
+			if _, err := engine.Join(testwait.Context(t)); err == nil {
 				t.Error("Join returns nil")
 			}
 			l.restore()

@@ -14,6 +14,7 @@ import (
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/sharedlog/enginetest"
 	"wpre-relay/relay/sharedlog/natslog"
+	"wpre-relay/relay/testwait"
 )
 
 func TestAcknowledgedEntriesSurviveKill(t *testing.T) {
@@ -108,7 +109,8 @@ func TestConnectSkipsUnreachableServers(t *testing.T) {
 func TestWrongCredentialsAreRejected(t *testing.T) {
 	server := enginetest.NATS(t, "--user", "relay", "--pass", "secret")
 	for _, user := range []*url.Userinfo{nil, url.UserPassword("relay", "wrong"), url.User("secret")} {
-		if _, err := connectAs(t, server.Address, user).Join(timeout(t)); !errors.Is(err, nats.ErrAuthorization) {
+		_, err := connectAs(t, server.Address, user).Join(testwait.Context(t))
+		if !errors.Is(err, nats.ErrAuthorization) {
 			t.Errorf("as %v: got %v, want %v", user, err, nats.ErrAuthorization)
 		}
 	}

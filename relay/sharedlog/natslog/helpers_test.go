@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"wpre-relay/relay/sharedlog"
-	"wpre-relay/relay/sharedlog/enginetest"
 	"wpre-relay/relay/sharedlog/natslog"
+	"wpre-relay/relay/testwait"
 )
 
 // streamName is the name of the stream in all tests.
@@ -38,13 +38,6 @@ func connectAs(t testing.TB, address string, user *url.Userinfo) sharedlog.Engin
 	return engine
 }
 
-// timeout returns a context that ends after enginetest.Timeout.
-func timeout(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), enginetest.Timeout)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 // newAdmin returns a client for what an engine cannot do.
 func newAdmin(t testing.TB, address string) jetstream.JetStream {
 	t.Helper()
@@ -62,7 +55,7 @@ func newAdmin(t testing.TB, address string) jetstream.JetStream {
 
 func join(t testing.TB, engine sharedlog.Engine) sharedlog.StreamInfo {
 	t.Helper()
-	info, err := engine.Join(timeout(t))
+	info, err := engine.Join(testwait.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +66,7 @@ func join(t testing.TB, engine sharedlog.Engine) sharedlog.StreamInfo {
 func appendAll(t testing.TB, engine sharedlog.Engine, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
-		if err := engine.Append(timeout(t), text, []byte(text)); err != nil {
+		if err := engine.Append(testwait.Context(t), text, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,7 +81,7 @@ type reading struct {
 // startRead starts Read after a sequence number. It ends with the test.
 func startRead(t testing.TB, engine sharedlog.Engine, after uint64) *reading {
 	r := &reading{entries: make(chan sharedlog.Entry, 100), result: make(chan error, 1)}
-	ctx := timeout(t)
+	ctx := testwait.Context(t)
 	go func() {
 		r.result <- engine.Read(ctx, after, func(entries []sharedlog.Entry) error {
 			for _, entry := range entries {

@@ -13,6 +13,7 @@ import (
 
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/sharedlog/enginetest"
+	"wpre-relay/relay/testwait"
 )
 
 func TestConformance(t *testing.T) {
@@ -46,7 +47,7 @@ func (r resetTest) startRead(t *testing.T) (*reading, sharedlog.StreamInfo) {
 
 func (r resetTest) deleteStream(t *testing.T) {
 	t.Helper()
-	if err := r.admin.DeleteStream(timeout(t), streamName); err != nil {
+	if err := r.admin.DeleteStream(testwait.Context(t), streamName); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -93,7 +94,7 @@ func TestExistingStreamIsNotChanged(t *testing.T) {
 	server := enginetest.NATS(t)
 	js := newAdmin(t, server.Address)
 	config := jetstream.StreamConfig{Name: streamName, Subjects: []string{"*.events"}, MaxMsgs: 10}
-	stream, err := js.CreateStream(timeout(t), config)
+	stream, err := js.CreateStream(testwait.Context(t), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,13 +110,13 @@ func TestExistingStreamIsNotChanged(t *testing.T) {
 	}
 	startRead(t, engine, 3).want(t, 16, texts[15:]...)
 
-	if err := stream.Purge(timeout(t)); err != nil {
+	if err := stream.Purge(testwait.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 	if info := join(t, engine); info.First != 26 || info.Last != 25 {
 		t.Errorf("Join of the empty stream returns %+v, want 26 to 25", info)
 	}
-	info, err := stream.Info(timeout(t))
+	info, err := stream.Info(testwait.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +133,7 @@ func TestServerMayShortenDuplicateWindow(t *testing.T) {
 	}
 	server := enginetest.NATS(t, "-c", config)
 	join(t, connect(t, server.Address))
-	stream, err := newAdmin(t, server.Address).Stream(timeout(t), streamName)
+	stream, err := newAdmin(t, server.Address).Stream(testwait.Context(t), streamName)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,13 +146,13 @@ func TestServerMayShortenDuplicateWindow(t *testing.T) {
 func TestTooLargeEntriesAreRejectedPermanently(t *testing.T) {
 	server := enginetest.NATS(t)
 	config := jetstream.StreamConfig{Name: streamName, Subjects: []string{streamName + ".events"}, MaxMsgSize: 1000}
-	if _, err := newAdmin(t, server.Address).CreateStream(timeout(t), config); err != nil {
+	if _, err := newAdmin(t, server.Address).CreateStream(testwait.Context(t), config); err != nil {
 		t.Fatal(err)
 	}
 	engine := connect(t, server.Address)
 	join(t, engine)
 	for _, size := range []int{1000, 2 << 20} {
-		err := engine.Append(timeout(t), "large", make([]byte, size))
+		err := engine.Append(testwait.Context(t), "large", make([]byte, size))
 		if !errors.Is(err, sharedlog.ErrTooLarge) {
 			t.Errorf("%d bytes: got %v, want %v", size, err, sharedlog.ErrTooLarge)
 		}

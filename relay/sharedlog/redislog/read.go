@@ -24,7 +24,7 @@ const (
 	maxBatch = 256
 )
 
-// Read implements sharedlog.Engine. It uses a connection of its own, which it closes when ctx ends.
+// Read implements sharedlog.Engine. It uses a separate connection, which it closes when ctx ends.
 func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.Entry) error) error {
 	opts := *e.opts
 	opts.PoolSize = 1

@@ -13,9 +13,10 @@ import (
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/sharedlog/enginetest"
 	"wpre-relay/relay/sharedlog/redislog"
+	"wpre-relay/relay/testwait"
 )
 
-// open returns an engine. The parameters are those of go-redis.
+// open returns an engine. The parameters are defined by go-redis.
 func open(address, parameters string) (sharedlog.Engine, error) {
 	at := &url.URL{Scheme: "redis", Host: address, RawQuery: parameters}
 	return redislog.Open(at, "wpre-relay", 10_000)
@@ -77,7 +78,7 @@ func TestAcknowledgedEntriesSurviveKill(t *testing.T) {
 		if err == nil || errors.Is(err, sharedlog.ErrStreamReset) {
 			t.Errorf("Read after a kill returns %v", err)
 		}
-	case <-time.After(enginetest.Timeout):
+	case <-time.After(testwait.Limit):
 		t.Fatal("Read does not detect that the server is gone")
 	}
 	if err := engine.Append(t.Context(), "b", []byte("b")); err == nil {
@@ -102,7 +103,7 @@ func TestDeletedStreamEndsRead(t *testing.T) {
 	}
 	select {
 	case <-result:
-	case <-time.After(enginetest.Timeout):
+	case <-time.After(testwait.Limit):
 		t.Fatal("Read does not detect that the stream is deleted")
 	}
 	if err := engine.Append(t.Context(), "a", []byte("a")); err == nil {
@@ -154,7 +155,7 @@ func TestReplacedStreamEndsReadUnderLoad(t *testing.T) {
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for n, deadline := 0, time.Now().Add(enginetest.Timeout); ; n++ {
+	for n, deadline := 0, time.Now().Add(testwait.Limit); ; n++ {
 		appendEntry(t, other, fmt.Sprint("new", n))
 		select {
 		case err := <-result:
