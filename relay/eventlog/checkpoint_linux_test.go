@@ -13,9 +13,9 @@ import (
 // TestSequenceNumbersAreNeverReused ends a log in ways after which the last assigned number may be unknown.
 func TestSequenceNumbersAreNeverReused(t *testing.T) {
 	for name, tc := range map[string]struct {
-		closed  bool                   // before change
-		change  func(dir string) error // nil if nothing changes
-		skipped bool                   // Open skips sequence numbers
+		closed  bool                           // before change
+		change  func(t *testing.T, dir string) // nil if nothing changes
+		skipped bool                           // Open skips sequence numbers
 	}{
 		"closed":                      {closed: true},
 		"killed":                      {},
@@ -33,9 +33,7 @@ func TestSequenceNumbersAreNeverReused(t *testing.T) {
 			}
 			crashed := copyDir(t, dir)
 			if tc.change != nil {
-				if err := tc.change(crashed); err != nil {
-					t.Fatal(err)
-				}
+				tc.change(t, crashed)
 			}
 			second := open(t, crashed, eventlog.Options{})
 			next := second.Append(numbered(t, 3))[0].Position
@@ -55,22 +53,35 @@ func TestSequenceNumbersAreNeverReused(t *testing.T) {
 	}
 }
 
-func deleteJournal(dir string) error { return os.Remove(filepath.Join(dir, "journal.ndjson")) }
+func deleteJournal(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, "journal.ndjson")); err != nil {
+		t.Fatal(err)
+	}
+}
 
-func damageCheckpoint(dir string) error {
-	return os.WriteFile(filepath.Join(dir, "state.json"), []byte("{"), 0o600)
+func damageCheckpoint(t *testing.T, dir string) {
+	t.Helper()
+	writeCheckpoint(t, dir, []byte("{"))
+}
+
+func writeCheckpoint(t *testing.T, dir string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "state.json"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // changeBootID replaces the boot ID in a checkpoint.
-func changeBootID(dir string) error {
-	path := filepath.Join(dir, "state.json")
-	content, err := os.ReadFile(path)
+func changeBootID(t *testing.T, dir string) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(dir, "state.json"))
 	if err != nil {
-		return err
+		t.Fatal(err)
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return err
+		t.Fatal(err)
 	}
-	return os.WriteFile(path, bytes.ReplaceAll(content, bytes.TrimSpace(boot), []byte("another")), 0o600)
+	writeCheckpoint(t, dir, bytes.ReplaceAll(content, bytes.TrimSpace(boot), []byte("another")))
 }
