@@ -1,9 +1,11 @@
 package watcher
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -15,37 +17,71 @@ var (
 	phpStringOrComment = regexp.MustCompile(`(?s)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|/\*.*?\*/|(?://|#)[^\n]*`)
 
 	// contentDirDefinition matches a definition of WP_CONTENT_DIR: by define, or by const. The value is in a group.
-	contentDirDefinition = regexp.MustCompile(`\bdefine\s*\(\s*['"]WP_CONTENT_DIR['"]\s*,\s*([^;]+?)\s*\)\s*;` +
-		`|\bconst\s+WP_CONTENT_DIR\s*=\s*([^;]+?)\s*;`)
+	contentDirDefinition = regexp.MustCompile(`(?i:\bdefine)\s*\(\s*['"]WP_CONTENT_DIR['"]\s*,\s*([^;]+?)\s*\)\s*;` +
+		`|(?i:\bconst)\s+WP_CONTENT_DIR\s*=\s*([^;]+?)\s*;`)
+
+	// contentDirMention matches the start of every definition of WP_CONTENT_DIR, whatever its value is.
+	contentDirMention = regexp.MustCompile(`(?i:\bdefine)\s*\(\s*['"]WP_CONTENT_DIR['"]` +
+		`|(?i:\bconst)\s[^;]*\bWP_CONTENT_DIR\s*=`)
 
 	// dirOfFile matches the old spelling of __DIR__.
 	dirOfFile = regexp.MustCompile(`dirname\(\s*__FILE__\s*\)`)
 
 	// phpPathPart matches one operand of a path expression.
-	phpPathPart = regexp.MustCompile(`^(?:'[^']*'|"[^"$]*"|__DIR__|ABSPATH|dirname\(\s*__DIR__\s*\)` +
+	phpPathPart = regexp.MustCompile(`^(?:'[^']*'|"[^"$\\]*"|__DIR__|ABSPATH|dirname\(\s*__DIR__\s*\)` +
 		`|\$_SERVER\[\s*['"]DOCUMENT_ROOT['"]\s*\])`)
 )
 
-// configuredWPContent returns the values of WP_CONTENT_DIR in the file config, for a WordPress in dir. It skips values
-// that are not made of the operands of phpPathPart.
-func configuredWPContent(config, dir string) (contents []string) {
-	text, err := os.ReadFile(config)
+// wpConfig is what a configuration of WordPress says about WP_CONTENT_DIR.
+type wpConfig struct {
+	contents   []string // the values that are absolute paths
+	unknown    string   // path of a file with a value that is not made of the operands of phpPathPart, or ""
+	unreadable string   // path of the configuration if it cannot be read, or ""
+}
+
+// readWPConfig reads the file at path, for a WordPress in dir, and the files that it loads in Debian's package.
+func readWPConfig(path, dir string) (config wpConfig) {
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil // the file holds passwords, so the relay may lack the permission
-	}
-	if strings.Contains(string(text), filepath.Dir(debianConfigs)+"/") {
-		sites, _ := filepath.Glob(debianConfigs)
-		for _, site := range sites {
-			contents = append(contents, configuredWPContent(site, dir)...)
-		}
+		return wpConfig{unreadable: path} // the file holds passwords, so the relay may lack the permission
 	}
 	code := phpStringOrComment.ReplaceAllString(string(text), "$1 ")
-	for _, match := range contentDirDefinition.FindAllStringSubmatch(code, -1) {
-		if path := evalPHPPath(match[1]+match[2], filepath.Dir(config), dir); filepath.IsAbs(path) {
-			contents = append(contents, filepath.Clean(path))
+	if strings.Contains(code, filepath.Dir(debianConfigs)+"/") {
+		sites, _ := filepath.Glob(debianConfigs)
+		for _, site := range sites {
+			loaded := readWPConfig(site, dir)
+			config.contents = append(config.contents, loaded.contents...)
+			config.unknown = cmp.Or(config.unknown, loaded.unknown, loaded.unreadable)
 		}
 	}
-	return contents
+	known := 0
+	for _, match := range contentDirDefinition.FindAllStringSubmatch(code, -1) {
+		if content := evalPHPPath(match[1]+match[2], filepath.Dir(path), dir); filepath.IsAbs(content) {
+			known++
+			config.contents = append(config.contents, filepath.Clean(content))
+		}
+	}
+	if known < len(contentDirMention.FindAllString(code, -1)) {
+		config.unknown = path
+	}
+	return config
+}
+
+// doubt returns why dir, which findWPContent would choose, may not be the wp-content that WordPress uses, or "". A value
+// of another machine, as in a container, is trusted if it has the same name as dir. A configuration that cannot be read
+// is only doubted while dir has no events: the relay often lacks the permission for it.
+func (c wpConfig) doubt(dir string) string {
+	sameName := func(content string) bool { return filepath.Base(content) == filepath.Base(dir) }
+	switch {
+	case c.unknown != "":
+		return "WP_CONTENT_DIR in " + c.unknown + " cannot be determined; pass the folder"
+	case len(c.contents) > 0 && !slices.ContainsFunc(c.contents, sameName):
+		return "WP_CONTENT_DIR is " + c.contents[0] + ", which does not exist here; pass the folder"
+	case c.unreadable != "" && !isDir(filepath.Join(dir, eventDir)):
+		return "WP_CONTENT_DIR cannot be determined, because " + c.unreadable + " cannot be read; pass the folder"
+	default:
+		return ""
+	}
 }
 
 // evalPHPPath returns the value of a PHP expression for a path, or "" if it has other operands than phpPathPart

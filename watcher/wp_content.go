@@ -13,20 +13,24 @@ import (
 //   - wp-content below WordPress
 //
 // WordPress is in root or in a subdirectory of root. wp-config.php is beside it or in its parent. All
-// sites of a network (multisite) share one wp-content.
-func findWPContent(root string) string {
-	first := ""
+// sites of a network (multisite) share one wp-content. doubt says why another directory may be the right one, or is "".
+func findWPContent(root string) (dir, doubt string) {
+	first, firstDoubt := "", ""
 	for _, root := range wordpressRoots(root) {
-		for _, dir := range wpContentCandidates(root) {
+		candidates, config := wpContentCandidates(root)
+		for _, dir := range candidates {
 			if isDir(filepath.Join(dir, eventDir)) {
-				return dir
+				return dir, config.doubt(dir)
 			}
 			if first == "" && isDir(dir) {
-				first = dir
+				first, firstDoubt = dir, config.doubt(dir)
 			}
 		}
+		if first == "" && firstDoubt == "" {
+			firstDoubt = config.doubt(filepath.Join(root, wpContentDir))
+		}
 	}
-	return first
+	return first, firstDoubt
 }
 
 // wordpressRoots returns root, and the directories in it that hold a WordPress if root itself holds none. Below a
@@ -46,21 +50,23 @@ func wordpressRoots(root string) []string {
 	return roots
 }
 
-// wpContentCandidates returns the possible wp-content directories of a WordPress in dir, the most likely first.
-func wpContentCandidates(dir string) (candidates []string) {
+// wpContentCandidates returns the possible wp-content directories of a WordPress in dir, the most likely first,
+// and what its configuration says about them.
+func wpContentCandidates(dir string) (candidates []string, config wpConfig) {
 	home := dir // the directory of wp-config.php: WordPress looks for it in dir and in the parent (wp-load.php)
 	if !exists(filepath.Join(dir, "wp-config.php")) {
 		home = filepath.Dir(dir)
 	}
-	if config := filepath.Join(home, "wp-config.php"); exists(config) {
-		candidates = configuredWPContent(config, dir)
+	if path := filepath.Join(home, "wp-config.php"); exists(path) {
+		config = readWPConfig(path, dir)
+		candidates = config.contents
 	}
 	for _, name := range []string{"app", "content", wpContentDir} {
 		if sibling := filepath.Join(home, name); exists(filepath.Join(sibling, "plugins")) {
 			candidates = append(candidates, sibling)
 		}
 	}
-	return append(candidates, filepath.Join(dir, wpContentDir))
+	return append(candidates, filepath.Join(dir, wpContentDir)), config
 }
 
 func exists(path string) bool {

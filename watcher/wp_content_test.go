@@ -72,8 +72,6 @@ func TestLocateFollowsWPContentDirInConfig(t *testing.T) {
 		{"comment inside the definition, after a URL with slashes", wordpress + "assets/ wp-content/",
 			`define('WP_CONTENT_URL', 'https://example.com/assets'); ` +
 				`define('WP_CONTENT_DIR', /* moved */ __DIR__ . '/assets'); // 'assets'`, ".", "assets"},
-		{"unknown function", wordpress + "wp-content/",
-			`define('WP_CONTENT_DIR', getenv('CONTENT') . '/x');`, ".", "wp-content"},
 		{"path of another machine", wordpress + "wp-content/",
 			`define('WP_CONTENT_DIR', '/var/www/elsewhere/wp-content');`, ".", "wp-content"},
 	} {
@@ -84,8 +82,20 @@ func TestLocateFollowsWPContentDirInConfig(t *testing.T) {
 // check creates the site and compares where Locate finds its wp-content.
 func (l layout) check(t *testing.T) {
 	t.Helper()
+	root := l.create(t)
+	for path := range strings.FieldsSeq(l.paths) {
+		want := filepath.Join(root, l.want, "realtime-events", "latest_event.json")
+		if file, doubt, err := watcher.Locate(filepath.Join(root, path)); file != want || doubt != "" || err != nil {
+			t.Errorf("%s: Locate(%s) = %s, %q, %v, want %s", l.name, path, file, doubt, err, want)
+		}
+	}
+}
+
+// create creates the site and returns its root.
+func (l layout) create(t *testing.T) (root string) {
+	t.Helper()
 	files := strings.Fields(l.files)
-	root := makeFiles(t, files...)
+	root = makeFiles(t, files...)
 	for _, file := range files {
 		if filepath.Base(file) == "wp-config.php" {
 			if err := os.WriteFile(filepath.Join(root, file), []byte("<?php\n"+l.config), 0o644); err != nil {
@@ -93,10 +103,51 @@ func (l layout) check(t *testing.T) {
 			}
 		}
 	}
-	for path := range strings.FieldsSeq(l.paths) {
-		want := filepath.Join(root, l.want, "realtime-events", "latest_event.json")
-		if file, certain, err := watcher.Locate(filepath.Join(root, path)); file != want || !certain || err != nil {
-			t.Errorf("%s: Locate(%s) = %s, %v, %v, want %s", l.name, path, file, certain, err, want)
+	return root
+}
+
+// TestLocateDoubtsLeftOverWPContent has a wp-content with events beside a WP_CONTENT_DIR that leads elsewhere.
+func TestLocateDoubtsLeftOverWPContent(t *testing.T) {
+	for value, reason := range map[string]string{
+		`__DIR__ . DIRECTORY_SEPARATOR . 'assets'`: "cannot be determined",
+		`ASSETS`:                                   "cannot be determined",
+		`ASSETS . '/x'`:                            "cannot be determined",
+		`realpath(__DIR__ . '/assets')`:            "cannot be determined",
+		`getenv('CONTENT') . '/x'`:                 "cannot be determined",
+		`$content`:                                 "cannot be determined",
+		`"$root/assets"`:                           "cannot be determined",
+		`"\x2fsrv"`:                                "cannot be determined",
+		`dirname(__DIR__, 1) . '/assets'`:          "cannot be determined",
+		"<<<DIR\n/srv/assets\nDIR":                 "cannot be determined",
+		"<<<'DIR'\n/srv/assets;x\nDIR":             "cannot be determined",
+		`'assets'`:                                 "cannot be determined",
+		`$local ? __DIR__ . '/a' : __DIR__ . '/b'`: "cannot be determined",
+		`'/srv/elsewhere/assets'`:                  "does not exist here",
+	} {
+		for _, definition := range []string{
+			"define('WP_CONTENT_DIR', %s);", `DEFINE( "WP_CONTENT_DIR" , %s ) ;`, "const WP_CONTENT_DIR = %s;",
+			"const A = 1, WP_CONTENT_DIR = %s;", "define('WP_CONTENT_DIR', %s) ?>",
+		} {
+			l := layout{
+				files:  "wp-load.php wp-config.php assets/ wp-content/realtime-events/",
+				config: strings.Replace(definition, "%s", value, 1),
+			}
+			root := l.create(t)
+			file, doubt, err := watcher.Locate(root)
+			want := filepath.Join(root, "wp-content/realtime-events/latest_event.json")
+			if file != want || err != nil || !strings.Contains(doubt, "pass the folder") {
+				t.Errorf("%s: Locate = %s, %q, %v, want %s and a doubt", l.config, file, doubt, err, want)
+			}
+			if strings.HasPrefix(definition, "define(") && !strings.Contains(doubt, reason) &&
+				strings.HasSuffix(definition, ";") {
+				t.Errorf("%s: got doubt %q, want %q", l.config, doubt, reason)
+			}
+			folder := filepath.Join(root, "wp-content")
+			for _, path := range []string{folder, filepath.Join(folder, "realtime-events"), want} {
+				if file, doubt, err := watcher.Locate(path); file != want || doubt != "" || err != nil {
+					t.Errorf("%s: Locate(%s) = %s, %q, %v, want %s", l.config, path, file, doubt, err, want)
+				}
+			}
 		}
 	}
 }

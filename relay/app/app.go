@@ -28,9 +28,9 @@ type Options struct {
 	// Version is the version that operators see. Default: "".
 	Version string
 
-	// Locate returns the event file for a path that an operator gives; sure is false if it had to guess. Required
-	// if the settings have a path to watch.
-	Locate func(path string) (file string, sure bool, err error)
+	// Locate returns the event file for a path that an operator gives; doubt says why it may be the wrong
+	// one, or is "". Required if the settings have a path to watch.
+	Locate func(path string) (file, doubt string, err error)
 
 	// Watch returns a Watcher that passes the contents of file and of the outbox beside it to rel. With newestOnly
 	// it passes only the newest of the lines that the outbox has at the start. Required if the settings have a path

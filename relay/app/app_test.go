@@ -1,11 +1,13 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,7 +58,7 @@ func settings(t *testing.T) config.Relay {
 // are served.
 func options(failures <-chan error, serving func()) app.Options {
 	return app.Options{
-		Locate: func(path string) (string, bool, error) { return filepath.Join(path, "event.json"), true, nil },
+		Locate: func(path string) (string, string, error) { return filepath.Join(path, "event.json"), "", nil },
 		Watch: func(_ string, _ config.Capture, rel *relay.Relay, _ bool) (app.Watcher, error) {
 			return &watcher{rel: rel, ready: make(chan struct{}), failures: failures}, nil
 		},
@@ -127,5 +129,22 @@ func TestFailedStartReleasesTheJournal(t *testing.T) {
 	}
 	if n := journaled(t, s); n != 0 {
 		t.Errorf("the journal holds %d events, want none, since none was delivered", n)
+	}
+}
+
+// TestDoubtAboutTheEventFileIsLogged starts a relay whose event file may be the wrong one.
+func TestDoubtAboutTheEventFileIsLogged(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	opts := options(nil, func() { cancel(app.ErrStop) })
+	var log bytes.Buffer
+	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	opts.Locate = func(path string) (string, string, error) {
+		return filepath.Join(path, "event.json"), "cannot be determined", nil
+	}
+	if err := app.Run(ctx, settings(t), opts); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), `level=WARN msg="the event file may be another one" reason="cannot be determined"`) {
+		t.Errorf("no warning in the log:\n%s", &log)
 	}
 }

@@ -84,12 +84,12 @@ func (c *components) locate() (file string, err error) {
 		c.stateDir, err = s.StatePath("/" + s.Role() + "/")
 		return "", err
 	}
-	file, sure, err := c.opts.Locate(s.Watch)
+	file, doubt, err := c.opts.Locate(s.Watch)
 	if err != nil {
 		return "", err
 	}
-	if !sure {
-		c.logger.Warn("no WordPress found in --watch, assuming that it is the root", "watch", s.Watch, "file", file)
+	if doubt != "" {
+		c.logger.Warn("the event file may be another one", "reason", doubt, "watch", s.Watch, "file", file)
 	}
 	c.stateDir, err = s.StatePath(file)
 	return file, err

@@ -55,8 +55,8 @@ type Settings struct {
 type Options struct {
 	Settings
 
-	File string // the event file; "" skips all checks of files
-	Sure bool   // File is certain; false if it was guessed
+	File  string // the event file; "" skips all checks of files
+	Doubt string // why File may be the wrong file; "" if it is certain
 
 	PollInterval time.Duration                           // above 0 if the operator chose polling
 	Watch        func(file string) (mode, reason string) // returns how File would be watched; nil skips that

@@ -27,17 +27,20 @@ func checkPath(_ context.Context, opts Options) []Finding {
 	}
 	content := filepath.Dir(filepath.Dir(opts.File))
 	switch _, err := os.Stat(opts.File); {
+	case opts.Doubt != "" && exists(content):
+		return []Finding{warn(check, opts.Doubt+". Until then the relay watches "+opts.File, "Set --watch to the "+
+			"directory that WP_CONTENT_DIR names, or to the event file.")}
 	case err == nil:
 		return []Finding{ok(check, opts.File+" exists")}
 	case errors.Is(err, fs.ErrPermission):
 		return []Finding{skip(check, "not checked: "+err.Error())}
 	case exists(content):
 		return []Finding{ok(check, opts.File+" does not exist yet; the first event creates it")}
-	case opts.Sure:
+	case opts.Doubt == "":
 		return []Finding{fail(check, "neither the event file nor "+content+" exists", "Set --watch to the root of "+
 			"WordPress as the relay sees it. In a container, that is the path where the volume is mounted.")}
 	default:
-		return []Finding{fail(check, "--watch contains no WordPress: "+content+" does not exist", "Set --watch to "+
+		return []Finding{fail(check, opts.Doubt+"; "+content+" does not exist", "Set --watch to "+
 			"WordPress's root (the directory of wp-config.php), to its wp-content or to the event file.")}
 	}
 }

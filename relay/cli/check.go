@@ -61,7 +61,7 @@ func (c *Check) run(ctx context.Context, env Env) error {
 	}
 	if c.Watch != "" {
 		var err error
-		if opts.File, opts.Sure, err = env.Locate(c.Watch); err != nil {
+		if opts.File, opts.Doubt, err = env.Locate(c.Watch); err != nil {
 			return err
 		}
 	}

@@ -65,8 +65,9 @@ type Env struct {
 	// Serve runs a relay with valid settings until ctx ends, and then returns nil.
 	Serve func(ctx context.Context, settings config.Relay) error
 
-	// Locate returns the event file for a path that an operator gives; sure is false if it had to guess.
-	Locate func(path string) (file string, sure bool, err error)
+	// Locate returns the event file for a path that an operator gives; doubt says why it may be the wrong
+	// one, or is "".
+	Locate func(path string) (file, doubt string, err error)
 
 	// Probe returns how the file would be watched now, and why it would be polled.
 	Probe func(file string, pollInterval time.Duration) (mode, reason string)

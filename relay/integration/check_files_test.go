@@ -118,6 +118,8 @@ var fileCases = []struct {
 }{
 	{name: "fine", args: []string{"--public-status", "publish"}},
 	{name: "no-wordpress", changes: []change{remove("/wp-content"), remove("/wp-config.php")}, status: 1},
+	{name: "unknown-content-dir", changes: []change{
+		write("/wp-config.php", "<?php\ndefine( 'WP_CONTENT_DIR', realpath( __DIR__ . '/assets' ) );\n", 0o644)}},
 	{name: "no-plugin", changes: []change{remove("/wp-content/plugins/rt")}, status: 1},
 	{name: "not-activated", changes: []change{remove(eventsDir)}},
 	{name: "block-editor", changes: []change{remove(muPlugins)}, status: 1},
