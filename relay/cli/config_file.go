@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -15,11 +16,17 @@ import (
 // configFile is a parsed configuration file: values by the names of their flags.
 type configFile map[string]any
 
-// loadConfigFile is kong's loader for the configuration file.
+// loadConfigFile is kong's loader for the configuration file. A file with a second YAML document is an error, since
+// its settings would go unnoticed.
 func loadConfigFile(r io.Reader) (kong.Resolver, error) {
 	var c configFile
-	if err := yaml.NewDecoder(r).Decode(&c); err != nil && err != io.EOF {
+	decoder := yaml.NewDecoder(r)
+	if err := decoder.Decode(&c); err != nil && err != io.EOF {
 		return nil, fmt.Errorf("not YAML of the form 'name: value': %w", err)
+	}
+	if err := decoder.Decode(new(yaml.Node)); err != io.EOF {
+		return nil, errors.New("the configuration file has more than one YAML document; remove the line '---' " +
+			"between the settings")
 	}
 	return c, nil
 }
