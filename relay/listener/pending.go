@@ -28,8 +28,7 @@ func newPendingConns(limit int, logger *slog.Logger) *pendingConns {
 	return &pendingConns{limit: limit, logger: logger, byAge: list.New(), elements: make(map[net.Conn]*list.Element)}
 }
 
-// connState adds new connections and removes those that are closed or upgraded. It is a hook for
-// http.Server.ConnState.
+// connState adds new connections and removes closed and upgraded ones. It is a hook for http.Server.ConnState.
 func (p *pendingConns) connState(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:

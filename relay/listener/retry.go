@@ -9,14 +9,13 @@ import (
 )
 
 const (
-	// minBackoff and maxBackoff are the first and the longest wait after a transient accept error. They are those of
-	// net/http.
+	// minBackoff and maxBackoff are the first and the longest wait after a transient accept error, as in net/http.
 	minBackoff = 5 * time.Millisecond
 	maxBackoff = time.Second
 )
 
 // transientErrors are the errors of accept(2) after which the listener still works. On Linux, accept also reports
-// network errors that concern only the new connection. For Windows, net/http has a list of its own.
+// network errors that concern only the new connection. Windows has different error numbers: there, net/http retries.
 var transientErrors = []error{
 	syscall.EMFILE,  // too many open files in the process
 	syscall.ENFILE,  // too many open files in the system

@@ -18,7 +18,7 @@ func maxOpenFiles() int {
 }
 
 // limitBuffers sets the buffer sizes of a listening socket. The sockets that it accepts inherit them. The signature
-// is that of net.ListenConfig.Control.
+// suits net.ListenConfig.Control.
 func limitBuffers(_, _ string, listener syscall.RawConn) (err error) {
 	if e := listener.Control(func(fd uintptr) {
 		err = cmp.Or(

@@ -13,7 +13,8 @@ import (
 	"wpre-relay/relay/watchedfile"
 )
 
-// TLSOptions for OpenTLS. The zero value means no TLS. The fields are those of config.TLS, so that the two convert.
+// TLSOptions are the options of OpenTLS. The zero value means no TLS. Package app converts config.TLS to it, so the
+// fields must be the same.
 type TLSOptions struct {
 	TLSCert string // PEM file with the certificate and its intermediates; it excludes ACMEDomain
 	TLSKey  string // PEM file with the private key

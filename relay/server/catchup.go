@@ -26,7 +26,7 @@ type catchUp struct {
 	seed   maphash.Seed
 
 	mu     sync.Mutex
-	served map[visitor]bool // guarded by mu; visitors whose connection has ended after they got the events
+	served map[visitor]bool // guarded by mu; visitors that were sent the events and have disconnected
 }
 
 // visitor is a fingerprint of a browser: a hash of the address and of headers that differ between browsers.

@@ -13,6 +13,31 @@ import (
 	"wpre-relay/relay/server"
 )
 
+// newFuzzServer returns a server of events, every other one a draft, which the public does not see.
+func newFuzzServer(f *testing.F) *server.Server {
+	f.Helper()
+	log := openLog(f, eventlog.Options{})
+	for range 20 {
+		log.Append(event(f, `{"timestamp":1,"type":"a","status":"publish"}`))
+		log.Append(event(f, `{"timestamp":1,"type":"b","status":"draft"}`))
+	}
+	public, err := filter.PublicStatus([]string{"publish"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	var network clientaddr.Network
+	if err := network.UnmarshalText([]byte("192.0.2.1")); err != nil { // the address of the requests
+		f.Fatal(err)
+	}
+	return server.New(log.Reader, 0, server.Options{
+		Filter:        public,
+		Proxies:       clientaddr.Policy{Trusted: []clientaddr.Network{network}},
+		HandshakeRate: 1 << 20,
+		ResumeFile:    f.TempDir() + "/resume.json",
+		Logger:        quiet,
+	})
+}
+
 // FuzzHandshake looks for requests that make the server panic, return 500 or leak a draft.
 func FuzzHandshake(f *testing.F) {
 	const (
@@ -28,26 +53,7 @@ func FuzzHandshake(f *testing.F) {
 		f.Add("GET " + target + upgrade)
 		f.Add("GET " + target + plain)
 	}
-	log := openLog(f, eventlog.Options{})
-	for range 20 {
-		log.Append(event(f, `{"timestamp":1,"type":"a","status":"publish"}`))
-		log.Append(event(f, `{"timestamp":1,"type":"b","status":"draft"}`))
-	}
-	public, err := filter.PublicStatus([]string{"publish"})
-	if err != nil {
-		f.Fatal(err)
-	}
-	var network clientaddr.Network
-	if err := network.UnmarshalText([]byte("192.0.2.1")); err != nil { // the address of the requests
-		f.Fatal(err)
-	}
-	srv := server.New(log.Reader, 0, server.Options{
-		Filter:        public,
-		Proxies:       clientaddr.Policy{Trusted: []clientaddr.Network{network}},
-		HandshakeRate: 1 << 20,
-		ResumeFile:    f.TempDir() + "/resume.json",
-		Logger:        quiet,
-	})
+	srv := newFuzzServer(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
 		if err != nil {

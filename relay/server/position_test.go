@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -37,15 +38,8 @@ func TestStreamBeginsAtTheRequestedPosition(t *testing.T) {
 		{"?since=other-1", "", gap("other-1", at(3), "")},
 		{"?since=" + at(99), "", gap(at(99), at(9), "")},
 	} {
-		header := []string{}
-		if tc.header != "" {
-			header = []string{"Last-Event-ID", tc.header}
-		}
-		until := tc.first
-		if until == "" {
-			until = "id: " + at(9) + "\n\n"
-		}
-		response, body := request(t, "GET", "http://"+address+"/events"+tc.query, until, header...)
+		until := cmp.Or(tc.first, "id: "+at(9)+"\n\n")
+		response, body := request(t, "GET", "http://"+address+"/events"+tc.query, until, "Last-Event-ID", tc.header)
 		if response.Header.Get("X-Accel-Buffering") != "no" || !strings.HasPrefix(body, "retry: ") {
 			t.Errorf("%s: %v, %q", tc.query, response.Header, body)
 		}

@@ -5,7 +5,7 @@ type Reason uint8
 
 const (
 	// Unavailable means that authentication failed for a reason that is not the client's. It is the zero value, so
-	// that an unset reason admits nobody and blames nobody.
+	// that a missing reason rejects the client, too.
 	Unavailable Reason = iota
 
 	// InvalidToken means that the token is missing or invalid.

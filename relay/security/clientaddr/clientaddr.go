@@ -13,7 +13,7 @@ import (
 // maxHops limits the addresses that are read from one request.
 const maxHops = 32
 
-// Network is a range of addresses, such as that of an operator's proxies.
+// Network is a range of IP addresses, or a single one.
 type Network struct{ netip.Prefix }
 
 // UnmarshalText parses a network, "10.0.0.0/8" or "fd00::/8", or a single address.

@@ -1,5 +1,5 @@
 // Package filter decides which events a client may see, with an expression over the event and the client's claims.
-// The language is that of expr-lang.org. It does no I/O and reads no clock.
+// The language is the one of expr-lang.org. It does no I/O and reads no clock.
 package filter
 
 import (
@@ -68,7 +68,7 @@ func Parse(expression string) (*Filter, error) {
 		expr.Env(environment{}),
 		expr.AsBool(),
 		expr.DisableBuiltin("now"),  // the result for an event must not change
-		expr.DisableBuiltin("type"), // the name stands for the type of the event
+		expr.DisableBuiltin("type"), // the name is the type of the event
 		expr.Patch(claims),
 	)
 	if err != nil {

@@ -29,49 +29,54 @@ func viewer(t testing.TB, claims string) filter.Viewer {
 	return v
 }
 
+// Events of filterCases.
+const (
+	draft = `{"timestamp":1,"type":"post_saved","post_id":7,"post_title":"Plan","status":"draft",` +
+		`"is_update":true}`
+	published = `{"timestamp":1,"type":"post_saved","post_id":9223372036854775807,"status":"publish",` +
+		`"post_type":"page","tags":["a",{"n":2}]}`
+	other = `{"timestamp":1.5,"type":"initialized"}`
+	odd   = `{"timestamp":1,"status":["publish"],"post_id":"7","is_update":1}`
+	twice = `{"timestamp":1,"status":"publish","status":"draft"}` // the last one is valid, as in browsers
+)
+
+// filterCases are expressions and the events that they show.
+var filterCases = []struct {
+	expression, event, claims string
+	want                      bool
+}{
+	{`status == "publish"`, published, "", true},
+	{`status == "publish"`, draft, "", false},
+	{`status == "publish"`, other, "", false},
+	{`status == "publish"`, odd, "", false},
+	{`status == "publish"`, twice, "", false},
+	{`status in ["publish", ""]`, other, "", true},
+	{`type == "initialized" && timestamp == 1.5`, other, "", true},
+	{`type != "initialized"`, odd, "", true},
+	{`is_update and post_id == 7 and post_title startsWith "Pl"`, draft, "", true},
+	{`post_id == 9223372036854775807`, published, "", true},
+	{`post_id == 0 and not is_update`, odd, "", true},
+	{`event.post_id == "7"`, odd, "", true},
+	{`event.post_type in ["page"]`, published, "", true},
+	{`event.post_type in ["page"]`, draft, "", false},
+	{`event.tags[1].n == 2`, published, "", true},
+	{`event.tags[1].n == 2`, draft, "", false}, // the expression fails
+	{`token or status == "publish"`, draft, "", false},
+	{`token or status == "publish"`, draft, `{}`, true},
+	{`"editor" in claims.roles`, draft, "", false},
+	{`"editor" in claims.roles`, draft, `{"roles":["author","editor"]}`, true},
+	{`"editor" in claims.roles`, draft, `{"roles":["author"]}`, false},
+	{`"editor" in claims.roles`, draft, `{"roles":"editor"}`, false},
+	{`claims.level >= 3`, draft, `{"level":3}`, true},
+	{`claims.level >= 3`, draft, `{"level":"3"}`, false},
+	{`claims.level >= 3`, draft, "", false},
+	{`claims.admin`, draft, `{"admin":true}`, true},
+	{`claims.admin`, draft, `{"admin":"yes"}`, false},
+	{`claims.posts[string(post_id)] ?? false`, draft, `{"posts":{"7":true}}`, true},
+}
+
 func TestShowsEvaluatesTheExpression(t *testing.T) {
-	const (
-		draft = `{"timestamp":1,"type":"post_saved","post_id":7,"post_title":"Plan","status":"draft",` +
-			`"is_update":true}`
-		published = `{"timestamp":1,"type":"post_saved","post_id":9223372036854775807,"status":"publish",` +
-			`"post_type":"page","tags":["a",{"n":2}]}`
-		other = `{"timestamp":1.5,"type":"initialized"}`
-		odd   = `{"timestamp":1,"status":["publish"],"post_id":"7","is_update":1}`
-		twice = `{"timestamp":1,"status":"publish","status":"draft"}` // the last one is valid, as in browsers
-	)
-	for _, tc := range []struct {
-		expression, event, claims string
-		want                      bool
-	}{
-		{`status == "publish"`, published, "", true},
-		{`status == "publish"`, draft, "", false},
-		{`status == "publish"`, other, "", false},
-		{`status == "publish"`, odd, "", false},
-		{`status == "publish"`, twice, "", false},
-		{`status in ["publish", ""]`, other, "", true},
-		{`type == "initialized" && timestamp == 1.5`, other, "", true},
-		{`type != "initialized"`, odd, "", true},
-		{`is_update and post_id == 7 and post_title startsWith "Pl"`, draft, "", true},
-		{`post_id == 9223372036854775807`, published, "", true},
-		{`post_id == 0 and not is_update`, odd, "", true},
-		{`event.post_id == "7"`, odd, "", true},
-		{`event.post_type in ["page"]`, published, "", true},
-		{`event.post_type in ["page"]`, draft, "", false},
-		{`event.tags[1].n == 2`, published, "", true},
-		{`event.tags[1].n == 2`, draft, "", false}, // the expression fails
-		{`token or status == "publish"`, draft, "", false},
-		{`token or status == "publish"`, draft, `{}`, true},
-		{`"editor" in claims.roles`, draft, "", false},
-		{`"editor" in claims.roles`, draft, `{"roles":["author","editor"]}`, true},
-		{`"editor" in claims.roles`, draft, `{"roles":["author"]}`, false},
-		{`"editor" in claims.roles`, draft, `{"roles":"editor"}`, false},
-		{`claims.level >= 3`, draft, `{"level":3}`, true},
-		{`claims.level >= 3`, draft, `{"level":"3"}`, false},
-		{`claims.level >= 3`, draft, "", false},
-		{`claims.admin`, draft, `{"admin":true}`, true},
-		{`claims.admin`, draft, `{"admin":"yes"}`, false},
-		{`claims.posts[string(post_id)] ?? false`, draft, `{"posts":{"7":true}}`, true},
-	} {
+	for _, tc := range filterCases {
 		f, err := filter.Parse(tc.expression)
 		if err != nil {
 			t.Errorf("%s: %v", tc.expression, err)
