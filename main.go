@@ -127,6 +127,9 @@ func (w watch) Run(ctx context.Context) error {
 		if content.Outbox {
 			return w.relay.IngestLine(ctx, content.Bytes)
 		}
+		if content.Ahead {
+			return w.relay.IngestAhead(ctx, content.Bytes, content.Written)
+		}
 		return w.relay.Ingest(ctx, content.Bytes, content.Written)
 	})
 }

@@ -21,14 +21,17 @@ type queued struct {
 	done  chan<- struct{}
 }
 
-// Run appends queued events to the log until ctx ends and the queue is empty. No method may be called after that.
+// Run appends queued events to the log until ctx ends and the queue is empty. Events that wait for their line are
+// relayed then. No method may be called after that.
 func (r *Relay) Run(ctx context.Context) {
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); r.releaseHeld(ctx) }()
 	var batch []schema.Event
 	for {
 		select {
 		case next := <-r.queue:
 			batch = r.append(batch[:0], next)
-		case <-ctx.Done():
+		case <-stopped:
 			for len(r.queue) > 0 {
 				batch = r.append(batch[:0], <-r.queue)
 			}

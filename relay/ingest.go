@@ -12,6 +12,11 @@ import (
 // new event. It returns nil for every content, also for an invalid one; the error is ctx's, if ctx ends while the
 // queue is full. It does no disk I/O and keeps no reference to content.
 func (r *Relay) Ingest(ctx context.Context, content []byte, written time.Time) error {
+	return r.ingest(ctx, content, written, false)
+}
+
+// ingest implements Ingest and IngestAhead.
+func (r *Relay) ingest(ctx context.Context, content []byte, written time.Time, ahead bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	first := !r.ingested
@@ -29,9 +34,11 @@ func (r *Relay) Ingest(ctx context.Context, content []byte, written time.Time) e
 	case r.dedup.newest.ID == ev.ID && first:
 		r.opts.Logger.Debug("event file unchanged since the last run", "type", ev.Type)
 		return nil
-	case r.dedup.isDuplicate(ev):
+	case r.held.isNewest(ev.ID) || r.dedup.isDuplicate(ev):
 		r.decide(Duplicate, ev)
 		return nil
+	case ahead && r.held.followed && ev.From == (schema.Stamp{}):
+		return r.hold(ctx, ev, written, len(tail) > 0)
 	}
 	_, err = r.enqueue(ctx, ev, written, len(tail) > 0)
 	return err
@@ -60,6 +67,9 @@ func (r *Relay) IngestLine(ctx context.Context, text []byte) error {
 	if missing := r.dedup.addLine(line.Stamp); missing > 0 {
 		r.opts.Logger.Warn("outbox lines missing, they were deleted before the relay read them", "events", missing)
 		r.CountOverwritten(missing)
+	}
+	if err := r.releaseBefore(ctx, line.Stamp, ev.ID); err != nil {
+		return err
 	}
 	switch {
 	case err != nil:

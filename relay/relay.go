@@ -52,6 +52,7 @@ type Relay struct {
 
 	mu       sync.Mutex // held while a content is decided, since contents come from several goroutines
 	dedup    dedup      // guarded by mu
+	held     held       // guarded by mu, except for its channel
 	ingested bool       // Ingest was called before; guarded by mu
 }
 
@@ -67,6 +68,8 @@ func New(log *eventlog.Log, opts Options) *Relay {
 			r.dedup.addLine(rec.Event.From)
 		}
 	}
+	r.held.changed = make(chan struct{}, 1)
+	r.held.followed = len(recs) > 0 && recs[len(recs)-1].Event.From != (schema.Stamp{})
 	return r
 }
 

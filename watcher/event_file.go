@@ -44,7 +44,7 @@ func (l *loop) readEvent(ctx context.Context, debounced bool) error {
 	l.version = seen
 	l.overwrites.accounted++
 	l.reportOverwrites()
-	return l.handle(ctx, Content{Bytes: content, Written: l.writeTime(seen)})
+	return l.handle(ctx, Content{Bytes: content, Ahead: l.outboxBehind(), Written: l.writeTime(seen)})
 }
 
 // rewritten reports whether the bytes of the previous content were written again. seen is the file's version, and size

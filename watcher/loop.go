@@ -43,6 +43,7 @@ type loop struct {
 	seen       fileVersion // the version at the last read; zero if there was no file
 	readErr    string      // error of the last read, "" if it succeeded
 	outboxErr  string      // error of the last read of the outbox, "" if it succeeded
+	remote     bool        // the outbox is on a file system that may show lines late
 	debounce   *time.Timer // runs while an incomplete content waits
 	debouncing bool        // debounce is running
 	incomplete fileVersion // the version that debounce runs for
@@ -242,6 +243,7 @@ func (l *loop) arm(present *watch) {
 		l.w.updateStatus(func(s *Status) { s.Rearmed++ })
 	}
 	l.watch = next
+	l.remote = remoteFilesystem(filepath.Dir(l.w.file)) != ""
 	l.refreshOutbox()
 	l.overwrites.reset()
 	l.w.updateStatus(func(s *Status) { s.Mode, s.Reason = next.mode, next.reason })

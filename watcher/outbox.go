@@ -45,6 +45,9 @@ func (l *loop) readOutbox(ctx context.Context) (held bool, err error) {
 	return false, nil
 }
 
+// outboxBehind reports whether the last read of the outbox may have missed lines.
+func (l *loop) outboxBehind() bool { return l.outboxErr != "" || len(l.outbox.files) == 0 || l.remote }
+
 // readNewestLine hands over the newest line of the outbox, if there is one, and marks all lines as read.
 func (l *loop) readNewestLine(ctx context.Context) error {
 	var newest []byte
@@ -70,7 +73,7 @@ func (l *loop) reportOutbox(err error) {
 	}
 	l.outboxErr = text
 	if err != nil {
-		l.logger.Warn("outbox not readable, reading events from the event file", "error", err)
+		l.logger.Warn("outbox not readable", "error", err)
 	} else {
 		l.logger.Info("outbox readable")
 	}

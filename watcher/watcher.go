@@ -135,6 +135,10 @@ type Content struct {
 	Bytes  []byte // valid until the handler returns
 	Outbox bool   // Bytes is a line of the outbox, with its line end
 
+	// Ahead is set for a content of the file if lines that were written before it may be missing, because the outbox
+	// could not be read after it, is not there, or is on a network file system, which may show lines late.
+	Ahead bool
+
 	// Written is the time at which the file was written: the file's time, or the notification's time where that is
 	// more exact. It is zero for a line of the outbox, which holds its own time.
 	Written time.Time

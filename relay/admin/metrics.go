@@ -27,6 +27,7 @@ var (
 	messagesTotal    = metric("messages_sent_total", "Events written to clients' sockets.")
 	watcherMode      = metric("watcher_mode", "1 for the current watch mode.", "mode")
 	watcherOutbox    = metric("watcher_outbox", "1 if the companion keeps every event in its outbox, else 0.")
+	outboxBypassed   = metric("outbox_bypassed_total", "Events relayed without their lines, since the outbox was unreadable.")
 	watcherOverflows = metric("watcher_overflows_total", "Times the kernel dropped notifications.")
 	watcherRearmed   = metric("watcher_rearmed_total", "Times the watch was set up again.")
 	forwarded        = metric("forwarded_messages_total", "Clients' messages for the site, by result.", "result")
@@ -41,9 +42,9 @@ var (
 )
 
 var allMetrics = []*prometheus.Desc{
-	eventsTotal, clients, rejectedTotal, closesTotal, messagesTotal, watcherMode, watcherOutbox, watcherOverflows,
-	watcherRearmed, brokerConnected, brokerReconnects, brokerPending, brokerLost, forwarded, ready, journalOK, eventsKept,
-	buildInfo,
+	eventsTotal, clients, rejectedTotal, closesTotal, messagesTotal, watcherMode, watcherOutbox, outboxBypassed,
+	watcherOverflows, watcherRearmed, brokerConnected, brokerReconnects, brokerPending, brokerLost, forwarded, ready,
+	journalOK, eventsKept, buildInfo,
 }
 
 // registry returns a registry with the metrics of the relay, of its process and of Go.
@@ -85,6 +86,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	m.collectServer(report.Server)
 	if report.Watch != nil {
 		m.collectWatch(report.Watch)
+		m.counter(outboxBypassed, c.health.Relay.Bypassed())
 	}
 	sent, dropped, failed := c.health.Forward()
 	m.counter(forwarded, sent, "sent")

@@ -30,6 +30,7 @@ func TestMetricsHaveAllCounts(t *testing.T) {
 		`wpre_relay_messages_sent_total 0`,
 		`wpre_relay_watcher_mode{mode="inotify"} 1`,
 		`wpre_relay_watcher_outbox 0`,
+		`wpre_relay_outbox_bypassed_total 0`,
 		`wpre_relay_forwarded_messages_total{result="dropped"} 2`,
 		`wpre_relay_delivery_seconds_bucket{le="0.001"} 0`,
 		`wpre_relay_delivery_seconds_bucket{le="0.0025"} 1`,

@@ -109,6 +109,42 @@ func TestKilledRelayDeliversEachOutboxEventOnce(t *testing.T) {
 	}
 }
 
+// TestNumbersDecideTheOrderWhenTheOutboxIsHidden hides the outbox while events are written.
+func TestNumbersDecideTheOrderWhenTheOutboxIsHidden(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := &companion{site: s}
+	c.write()
+	r := s.start()
+	conn := r.dial()
+	c.write()
+	expect(t, conn, document(2), document(1))
+	path, hidden := c.outbox(".ndjson"), filepath.Join(t.TempDir(), "hidden")
+	if err := errors.Join(os.Rename(path, hidden), os.Mkdir(path, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		c.last++
+		line := schema.Line{Document: []byte(document(c.last))}
+		line.Position, line.Time = schema.Position{Epoch: "5f3a9c01", Seq: uint64(c.last)}, time.Now().UTC()
+		if err := appendFile(hidden, line.Append(nil)); err != nil {
+			t.Fatal(err)
+		}
+		if c.last%4 == 0 {
+			s.writeDocument(string(line.Document))
+		}
+	}
+	r.logged("outbox cannot be read, events wait for it", "limit")
+	if err := errors.Join(os.Remove(path), os.Rename(hidden, path)); err != nil {
+		t.Fatal(err)
+	}
+	for n := 3; n <= c.last; n++ {
+		expect(t, conn, document(n))
+	}
+	c.write()
+	expect(t, conn, document(c.last))
+}
+
 // TestCompanionIsInstalledAndRemovedWhileRunning alternates between events with and without the companion, and
 // removes its outbox in between.
 func TestCompanionIsInstalledAndRemovedWhileRunning(t *testing.T) {
