@@ -30,7 +30,8 @@ const (
 	reasonTypes
 )
 
-// responses holds the label and the response of each reason. Labels are part of the metric wpre_relay_rejected_total.
+// responses holds the label and the response of each reason. Labels are part of the metric
+// wpre_relay_connections_rejected_total.
 var responses = [...]struct {
 	label      string
 	status     int
