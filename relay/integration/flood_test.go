@@ -211,7 +211,7 @@ func BenchmarkLiveUnderFlood(b *testing.B) {
 				during := func(address ...string) []time.Duration {
 					connected, end := flood(b, kind, address...)
 					defer end()
-					<-connected
+					p.measureWhile(func(int) bool { return !isClosed(connected) })
 					return p.measureN(1000)
 				}
 				bare, busy := during(), during(r.address)

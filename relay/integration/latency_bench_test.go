@@ -21,23 +21,24 @@ import (
 
 // probe times single events, from the plugin's write to a client's read.
 type probe struct {
-	b     *testing.B
-	site  *site
-	conn  net.Conn
-	last  int    // number of the last event; all documents have the same length
-	frame []byte // buffer for the frame of an event
+	b      *testing.B
+	site   *site
+	conn   net.Conn
+	reader *bufio.Reader // of conn
+	last   int           // number of the last event
 }
 
 // newProbe returns a probe that writes to a site and reads from a WebSocket connection.
 func newProbe(b *testing.B, s *site, conn net.Conn) *probe {
-	const first = 1_000_000_000
-	return &probe{
-		b:     b,
-		site:  s,
-		conn:  conn,
-		last:  first,
-		frame: make([]byte, len(fanouttest.TextFrame([]byte(document(first))))),
-	}
+	const first = 1_000_000_000 // all documents have the same length
+	return &probe{b: b, site: s, conn: conn, reader: bufio.NewReader(conn), last: first}
+}
+
+// connect replaces the connection.
+func (p *probe) connect(conn net.Conn) {
+	p.conn.Close()
+	p.conn = conn
+	p.reader.Reset(conn)
 }
 
 // measure returns the time of one event.
@@ -45,10 +46,31 @@ func (p *probe) measure() time.Duration {
 	p.last++
 	start := time.Now()
 	p.site.write(p.last)
-	if _, err := io.ReadFull(p.conn, p.frame); err != nil {
-		p.b.Fatal(err)
+	for {
+		opcode, err := p.readFrame()
+		if err != nil {
+			p.b.Fatal(err)
+		}
+		if opcode == textFrame {
+			return time.Since(start)
+		}
 	}
-	return time.Since(start)
+}
+
+// readFrame reads a frame of less than 126 bytes and returns its first byte. It answers a ping.
+func (p *probe) readFrame() (opcode byte, err error) {
+	var header [2]byte
+	if _, err := io.ReadFull(p.reader, header[:]); err != nil {
+		return 0, err
+	}
+	payload := make([]byte, header[1])
+	if _, err := io.ReadFull(p.reader, payload); err != nil {
+		return 0, err
+	}
+	if header[0] == pingFrame {
+		_, err = io.WriteString(p.conn, fanouttest.Masked(pongFrame, string(payload)))
+	}
+	return header[0], err
 }
 
 // measureWhile returns the sorted times of events while next returns true. A millisecond passes between two events.

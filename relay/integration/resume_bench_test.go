@@ -32,9 +32,8 @@ func BenchmarkLiveWhileResuming(b *testing.B) {
 	r := s.start("--log-level", "info", "--history", "1000000")
 	p := newProbe(b, s, dialRaw(b, r))
 	p.measureN(behind)
-	p.conn.Close()
 	for b.Loop() {
-		p.conn = dialRaw(b, r)
+		p.connect(dialRaw(b, r))
 		before := p.measureN(1000)
 		done := startResuming(b, r)
 		meanwhile := p.measureWhile(func(int) bool {
@@ -48,7 +47,6 @@ func BenchmarkLiveWhileResuming(b *testing.B) {
 				return true
 			}
 		})
-		p.conn.Close()
 		for name, percent := range percentiles {
 			calm, busy := percentile(before, percent), percentile(meanwhile, percent)
 			b.ReportMetric(calm, name+"-µs-before")
