@@ -7,12 +7,12 @@ import (
 	"encoding/json"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/http/pprof"
-	"net/netip"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"wpre-relay/relay/security/origin"
 )
 
 //go:embed page
@@ -59,7 +59,10 @@ func New(health Health, monitor *Monitor, opts Options) http.Handler {
 		mux.Handle("POST /publish", opts.Publishing)
 	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry(health, monitor), promhttp.HandlerOpts{}))
-	mux.Handle("/", protect(statusMux(health, monitor, opts.Profiles), opts.LocalOnly))
+	mux.Handle("/", withSecurityHeaders(statusMux(health, monitor, opts.Profiles)))
+	if opts.LocalOnly {
+		return rejectForeignHosts(mux)
+	}
 	return mux
 }
 
@@ -91,14 +94,21 @@ func statusMux(health Health, monitor *Monitor, profiles bool) *http.ServeMux {
 const foreignHost = "wpre-relay: request for a foreign host name: use this machine's IP address or localhost; " +
 	"to use another name, set --admin-listen to an address that other machines can reach"
 
-// protect rejects requests for foreign host names if localOnly is set, and forbids browsers to load anything from
-// elsewhere.
-func protect(h http.Handler, localOnly bool) http.Handler {
+// rejectForeignHosts rejects requests for foreign host names, on every path: metrics name the site's activity, and
+// /publish must not be reachable from a page either.
+func rejectForeignHosts(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if localOnly && !isLocalHost(r.Host) {
+		if !origin.IsLocalHost(r.Host) {
 			http.Error(w, foreignHost, http.StatusForbidden)
 			return
 		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// withSecurityHeaders forbids browsers to load anything from elsewhere.
+func withSecurityHeaders(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy",
 			"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
@@ -107,16 +117,6 @@ func protect(h http.Handler, localOnly bool) http.Handler {
 		header.Set("Cache-Control", "no-store")
 		h.ServeHTTP(w, r)
 	})
-}
-
-// isLocalHost reports whether the host of a request is an IP address, localhost or empty. The owner of a foreign
-// DNS name cannot make a browser send any of these.
-func isLocalHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	_, err := netip.ParseAddr(host)
-	return err == nil || host == "localhost" || host == ""
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

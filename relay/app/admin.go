@@ -17,7 +17,7 @@ func (c *components) startAdmin(stopping <-chan struct{}, fail context.CancelCau
 	}
 	health := c.health(stopping)
 	handler := admin.New(health, c.monitor, admin.Options{
-		LocalOnly:  isLoopback(c.admin.Addr()),
+		LocalOnly:  loopbackPort(c.admin.Addr()) != 0,
 		Publishing: c.publishing(),
 		Profiles:   c.settings.Pprof,
 	})
@@ -61,8 +61,11 @@ func (c *components) publishing() *admin.Publishing {
 	}
 }
 
-// isLoopback reports whether only this machine can reach a listener at addr.
-func isLoopback(addr net.Addr) bool {
+// loopbackPort returns the port of a listener at addr if only this machine can reach it, and otherwise 0.
+func loopbackPort(addr net.Addr) int {
 	tcp, ok := addr.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
+	if !ok || !tcp.IP.IsLoopback() {
+		return 0
+	}
+	return tcp.Port
 }

@@ -13,6 +13,7 @@ func (c *components) serverOptions() server.Options {
 	s := c.settings
 	options := server.Options{
 		Origins:         origin.Policy{Allow: s.AllowOrigin, Require: s.RequireOrigin},
+		Hosts:           origin.HostPolicy{Port: loopbackPort(c.public.socket.Addr()), Allow: s.AllowOrigin},
 		Authenticate:    c.security.access.Authenticate,
 		Filter:          c.security.filter,
 		Proxies:         c.security.proxies,

@@ -1,6 +1,10 @@
 package fanout
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/coder/websocket"
+)
 
 // Transport is the protocol that a client is connected with. Its values label metrics.
 type Transport string
@@ -39,12 +43,18 @@ type Disconnect struct {
 	LastDelivered uint64
 }
 
-// CodeLabel returns the metric label for the close code: "none" for SSE, which has no close codes.
+// CodeLabel returns the metric label for the close code: "none" for SSE, which has no close codes, and "other" for codes
+// outside 1000 to 1015, the range of the protocol (RFC 6455 §7.4.2). Clients choose any code from 3000 to 4999, and each
+// label is a time series that is never deleted.
 func (d Disconnect) CodeLabel() string {
-	if d.Transport == SSETransport {
+	switch code := d.Reason.Code; {
+	case d.Transport == SSETransport:
 		return "none"
+	case code < websocket.StatusNormalClosure || code > websocket.StatusTLSHandshake:
+		return "other"
+	default:
+		return strconv.Itoa(int(code))
 	}
-	return strconv.Itoa(int(d.Reason.Code))
 }
 
 // endedBy returns the party that ended a connection with this error.

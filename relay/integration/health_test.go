@@ -59,7 +59,7 @@ func TestMetricsCountDeliveriesAndCloses(t *testing.T) {
 		}
 	}
 	conn.Close(4001, "")
-	r.waitForBody("/metrics", `wpre_relay_closes_total{code="4001"} 1`)
+	r.waitForBody("/metrics", `wpre_relay_closes_total{code="other"} 1`)
 	r.waitForBody("/metrics", fmt.Sprintf(`wpre_relay_events_total{decision="relayed"} %d`, events))
 	r.waitForBody("/metrics", fmt.Sprintf(`wpre_relay_messages_sent_total %d`, events))
 	conn = r.dial()

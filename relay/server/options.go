@@ -17,6 +17,9 @@ type Options struct {
 	// Origins defines which pages may connect. Default: pages with the host name of the request.
 	Origins origin.Policy
 
+	// Hosts defines which host names requests may have, on every path. Default: all.
+	Hosts origin.HostPolicy
+
 	// Authenticate returns the identity of the client that sent the request from the given address. An error that is
 	// not an *access.Rejection counts as access.Unavailable. Default: every client is the public.
 	Authenticate func(r *http.Request, address string) (access.Identity, error)

@@ -20,6 +20,7 @@ const (
 	reasonAuthUnavailable               // the client cannot be authenticated now
 	reasonBehind                        // the client has events that this relay does not have yet
 	reasonHandshake                     // the WebSocket handshake or the start of the SSE stream failed
+	reasonHost                          // a foreign page may have sent the request, by DNS rebinding
 	reasonInternal                      // the journal cannot be read
 	reasonMaxClients
 	reasonMaxClientsPerIP
@@ -42,6 +43,7 @@ var responses = [...]struct {
 	reasonAuthUnavailable: {"auth_unavailable", http.StatusServiceUnavailable, 5},
 	reasonBehind:          {"behind", http.StatusServiceUnavailable, 1},
 	reasonHandshake:       {"handshake", http.StatusBadRequest, 0}, // the WebSocket library sends its own response
+	reasonHost:            {"host", http.StatusForbidden, 0},
 	reasonInternal:        {"internal", http.StatusInternalServerError, 0},
 	reasonMaxClients:      {"max_clients", http.StatusServiceUnavailable, 5},
 	reasonMaxClientsPerIP: {"max_clients_per_ip", http.StatusTooManyRequests, 5},

@@ -20,11 +20,15 @@ type request struct {
 // ServeHTTP implements http.Handler. It upgrades WebSocket handshakes on any path, serves the paths that Server
 // names, and answers /livez as long as the process runs. Other requests get 426 with a hint.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req := request{w, r, s.opts.Proxies.Client(r)}
+	if err := s.opts.Hosts.Check(r); err != nil {
+		s.reject(req, &rejection{reasonHost, err.Error()})
+		return
+	}
 	if isLiveCheck(r) { // no limits, so that it also works during a flood
 		io.WriteString(w, "ok\n")
 		return
 	}
-	req := request{w, r, s.opts.Proxies.Client(r)}
 	if s.admission.isRateLimited(req.address) {
 		s.reject(req, &rejection{reasonRate, "too many requests from this address: --handshake-rate"})
 		return

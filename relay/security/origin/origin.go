@@ -74,13 +74,15 @@ func ParsePattern(s string) (Pattern, error) {
 }
 
 func (p Pattern) matches(o origin) bool {
-	if p.scheme != o.scheme || p.port != o.port {
-		return false
-	}
+	return p.scheme == o.scheme && p.port == o.port && p.matchesHost(o.host)
+}
+
+// matchesHost reports whether a host name, in the form that hostname returns, is that of a matching origin.
+func (p Pattern) matchesHost(name string) bool {
 	if p.subdomains {
-		return strings.HasSuffix(o.host, "."+p.host)
+		return strings.HasSuffix(name, "."+p.host)
 	}
-	return p.host == o.host
+	return p.host == name
 }
 
 // origin is a parsed Origin header (RFC 6454 §7), in lower case, with an explicit port.
