@@ -7,21 +7,18 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"wpre-relay/relay/bench"
+	"wpre-relay/relay/testwait"
 )
-
-// patience is the maximum time to wait for something that must happen, on a busy machine.
-const patience = 30 * time.Second
 
 // load runs settings against s with events of this size.
 func load(t *testing.T, s *server, size int, settings bench.Settings) (*bench.Result, error) {
 	t.Helper()
 	settings.URL, settings.Write, settings.PID = s.url, s.file, os.Getpid()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testwait.Limit)
 	defer cancel()
-	return bench.Run(ctx, bench.Options{Settings: settings, Size: size, DeliveryTimeout: patience})
+	return bench.Run(ctx, bench.Options{Settings: settings, Size: size, DeliveryTimeout: testwait.Limit})
 }
 
 // runSettings runs settings with no other options.
@@ -145,7 +142,7 @@ func TestCountsExternalEvents(t *testing.T) {
 			conn.CloseNow()
 		}
 	}()
-	got, err := runSettings(t, bench.Settings{URL: s.url, Clients: 10, Churn: 1, Duration: patience})
+	got, err := runSettings(t, bench.Settings{URL: s.url, Clients: 10, Churn: 1, Duration: testwait.Limit})
 	if err == nil || !strings.Contains(err.Error(), "closed all clients") {
 		t.Fatalf("got %v", err)
 	}
@@ -168,7 +165,7 @@ func TestEndOfContextStopsTheRunEarly(t *testing.T) {
 	got, err := bench.Run(ctx, bench.Options{
 		Settings:        bench.Settings{URL: s.url, Write: s.file, Clients: 5, Events: 1000},
 		Size:            160,
-		DeliveryTimeout: patience,
+		DeliveryTimeout: testwait.Limit,
 	})
 	if err != nil || got.Events != 3 || got.Deliveries != 3*5 {
 		t.Errorf("got %+v, %v, want 3 events with all deliveries", got, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"wpre-relay/relay/bench"
+	"wpre-relay/relay/testwait"
 )
 
 // TestCountsFaultsOfServer writes events without a pause to a server that delivers some of them wrongly. Every server
@@ -173,7 +174,7 @@ func TestProtocolViolationIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := runSettings(t, bench.Settings{URL: target, Clients: 3, Duration: patience})
+	got, err := runSettings(t, bench.Settings{URL: target, Clients: 3, Duration: testwait.Limit})
 	if err == nil || got.Errors != 3 || !strings.Contains(err.Error(), "masked frame") {
 		t.Errorf("got %+v, %v", got, err)
 	}
