@@ -35,10 +35,12 @@ type CLI struct {
 	File      kong.ConfigFlag  `name:"config" group:"general" placeholder:"FILE"`
 	LogLevel  slog.Level       `group:"general" placeholder:"LEVEL" default:"info"`
 	LogFormat string           `group:"general" placeholder:"FORMAT" default:"auto" enum:"auto,text,json"`
-	Version   kong.VersionFlag `group:"general" env:"-" help:"Print the version and exit."`
+	Version   kong.VersionFlag `group:"general" help:"Print the version and exit."`
 
 	name     string // of the selected command
 	selected command
+	env      environment
+	hidden   hiddenValues
 }
 
 var generalHelp = helpTexts{
@@ -77,8 +79,9 @@ const description = `Makes the WordPress plugin "WP Realtime Events" real-time: 
 sends each new event to all clients over WebSocket, once and in order.
 
 Each flag can also be set in the environment: --max-clients as WPRE_RELAY_MAX_CLIENTS, or as
-WPRE_RELAY_MAX_CLIENTS_FILE, the name of a file that contains the value. It can also be set in the configuration file.
-Flags override the environment, and the environment overrides the file.`
+WPRE_RELAY_MAX_CLIENTS_FILE, the name of a file that contains the value; where the value is itself the name of a file,
+both are that name. It can also be set in the configuration file. Flags override the environment, and the environment
+overrides the file. Empty variables count as unset, but an empty security setting is an error.`
 
 // groups are the headings of flags in the help.
 var groups = kong.Groups{
@@ -98,45 +101,50 @@ var groups = kong.Groups{
 
 // Parse returns the command line of args. Flags override the environment (WPRE_RELAY_…, or the content of the file
 // that WPRE_RELAY_…_FILE names), and the environment overrides the configuration file; an empty variable counts as
-// unset. For --help and --version, Parse writes to out and calls exit. Errors in the input are *UsageError.
+// unset, except for security settings, which must not be empty. For --help and --version, Parse writes to out and
+// calls exit. Errors in the input are *UsageError. They contain no secret and no content of a file that a variable
+// names.
 func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, error) {
-	if err := expandEnvironment(); err != nil {
-		return nil, &UsageError{err}
-	}
 	c := new(CLI)
 	parser, err := newParser(c, version, out, exit)
 	if err != nil {
 		return nil, fmt.Errorf("build command line: %w", err)
 	}
-	if err := checkEnvironment(parser.Model); err != nil {
-		return nil, &UsageError{err}
-	}
-	ctx, err := parser.Parse(args)
-	if err != nil {
-		return nil, &UsageError{err}
-	}
-	c.name = ctx.Selected().Name
-	c.selected = ctx.Selected().Target.Addr().Interface().(command)
-	if err := c.selected.validate(); err != nil {
-		return nil, &UsageError{err}
+	if err := c.parse(parser, args); err != nil {
+		return nil, &UsageError{c.hidden.redact(err)}
 	}
 	return c, nil
 }
 
+func (c *CLI) parse(parser *kong.Kong, args []string) (err error) {
+	if c.env, err = readEnvironment(parser.Model); err != nil {
+		return err
+	}
+	ctx, err := parser.Parse(append(c.env.arguments(), args...))
+	if err != nil {
+		return err
+	}
+	c.name = ctx.Selected().Name
+	c.selected = ctx.Selected().Target.Addr().Interface().(command)
+	return c.selected.validate()
+}
+
 var helpOptions = kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100}
 
-// newParser returns the parser for c. Its ValueFormatter omits kong's note on the variable of each flag, since the
-// description explains them once.
+// newParser returns the parser for c.
 func newParser(c *CLI, version string, out io.Writer, exit func(int)) (*kong.Kong, error) {
 	return kong.New(c,
 		kong.Name("wpre-relay"),
 		kong.Description(description),
-		kong.DefaultEnvars(envPrefix),
-		kong.Configuration(loadConfigFile),
+		kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+			return c.env.Resolve(flag), nil
+		})),
+		kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfigFile(r, c.env) }),
 		kong.TypeMapper(reflect.TypeFor[*url.URL](), kong.MapperFunc(decodeURL)),
 		kong.Vars{"version": "wpre-relay " + version},
 		groups,
 		kong.PostBuild(setHelp),
+		kong.PostBuild(useMappers(&c.hidden)),
 		kong.Help(printHelp),
 		kong.ConfigureHelp(helpOptions),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
@@ -149,5 +157,8 @@ func newParser(c *CLI, version string, out io.Writer, exit func(int)) (*kong.Kon
 // Name returns the name of the selected command.
 func (c *CLI) Name() string { return c.name }
 
-// Run executes the selected command until it is done or ctx ends.
-func (c *CLI) Run(ctx context.Context, env Env) error { return c.selected.run(ctx, env) }
+// Run executes the selected command until it is done or ctx ends. Its error contains no content of a file that a
+// variable names.
+func (c *CLI) Run(ctx context.Context, env Env) error {
+	return c.hidden.redact(c.selected.run(ctx, env))
+}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -13,74 +13,90 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// configFile is a parsed configuration file: values by the names of their flags.
-type configFile map[string]any
+// configFile is a parsed configuration file.
+type configFile struct {
+	values map[string]any // by the names of their flags
+	lines  map[string]int // of the names
+	env    environment    // overrides the values
+}
 
 // loadConfigFile is kong's loader for the configuration file. A file with a second YAML document is an error, since
-// its settings would go unnoticed.
-func loadConfigFile(r io.Reader) (kong.Resolver, error) {
-	var c configFile
+// its settings would go unnoticed. Errors contain no part of the file, which may hold secrets or be another file.
+func loadConfigFile(r io.Reader, env environment) (kong.Resolver, error) {
+	c := configFile{lines: make(map[string]int), env: env}
+	var document yaml.Node
 	decoder := yaml.NewDecoder(r)
-	if err := decoder.Decode(&c); err != nil && err != io.EOF {
-		return nil, fmt.Errorf("not YAML of the form 'name: value': %w", err)
+	if err := decoder.Decode(&document); err != nil && err != io.EOF {
+		return nil, yamlError(err)
 	}
 	if err := decoder.Decode(new(yaml.Node)); err != io.EOF {
 		return nil, errors.New("the configuration file has more than one YAML document; remove the line '---' " +
 			"between the settings")
 	}
+	if err := document.Decode(&c.values); err != nil {
+		return nil, yamlError(err)
+	}
+	if len(document.Content) > 0 {
+		for i, node := range document.Content[0].Content {
+			if i%2 == 0 {
+				c.lines[node.Value] = node.Line
+			}
+		}
+	}
 	return c, nil
+}
+
+// yamlLine matches the line in an error of the YAML parser.
+var yamlLine = regexp.MustCompile(`line (\d+)`)
+
+// yamlError returns an error with the line of err. Its text often quotes the file.
+func yamlError(err error) error {
+	const text = "the configuration file is not YAML of the form 'name: value', with each name once"
+	if line := yamlLine.FindStringSubmatch(err.Error()); line != nil {
+		return fmt.Errorf("%s: see line %s", text, line[1])
+	}
+	return errors.New(text)
 }
 
 // Validate returns an error for a name that is not a setting, since a mistyped one would otherwise go unnoticed.
 func (c configFile) Validate(app *kong.Application) error {
-	known := settingNames(app)
-	for _, name := range slices.Sorted(maps.Keys(c)) {
+	known := sortedNames(flagsByName(app))
+	for _, name := range slices.Sorted(maps.Keys(c.values)) {
 		if slices.Contains(known, name) {
 			continue
 		}
 		if near := suggest(name, known); near != "" {
 			return fmt.Errorf("the configuration file sets %q, which is not a setting; did you mean %q?", name, near)
 		}
-		return fmt.Errorf("the configuration file sets %q, which is not a setting; the settings are %s",
-			name, strings.Join(known, ", "))
+		return fmt.Errorf("the configuration file has a name in line %d that is not a setting; the settings are %s",
+			c.lines[name], strings.Join(known, ", "))
 	}
 	return nil
 }
 
-// settingNames returns the names of the flags of all commands, sorted.
-func settingNames(app *kong.Application) []string {
-	var known []string
-	for _, node := range append([]*kong.Node{app.Node}, app.Children...) {
-		for _, flag := range node.Flags {
-			known = append(known, flag.Name)
-		}
-	}
-	slices.Sort(known)
-	return slices.Compact(known)
-}
-
 // Resolve returns the file's value for flag. It returns nil if the file has none, or if the environment sets the
-// flag.
+// flag. An empty value counts as none, except for a security setting.
 func (c configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	for _, name := range flag.Envs {
-		if _, set := os.LookupEnv(name); set {
-			return nil, nil
-		}
+	value, set := c.values[flag.Name]
+	if _, overridden := c.env[flag.Name]; overridden || !set || isSpecial(flag) {
+		return nil, nil
 	}
-	switch value := c[flag.Name].(type) {
-	case nil, bool:
-		return value, nil
+	in := input{value: value, source: "the configuration file"}
+	switch v := value.(type) {
+	case nil:
+		set = false
+	case bool:
 	case []any:
-		if len(value) == 0 {
-			return nil, nil
-		}
-		return value, nil
+		set = len(v) > 0
 	case string:
-		if value == "" { // counts as unset, as in the environment
-			return nil, nil
-		}
-		return value, nil
+		set = v != ""
+	case map[string]any, map[any]any:
+		return nil, safeError("must be a value or a list")
 	default:
-		return fmt.Sprint(value), nil
+		in.value = fmt.Sprint(v)
 	}
+	if !set && !isSecurity(flag) {
+		return nil, nil
+	}
+	return in, nil
 }

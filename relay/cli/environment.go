@@ -4,79 +4,111 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 )
 
 const (
-	envPrefix  = "WPRE_RELAY"
+	envPrefix  = "WPRE_RELAY_"
 	fileSuffix = "_FILE"
 )
 
-// expandEnvironment unsets empty WPRE_RELAY_ variables. It replaces each WPRE_RELAY_…_FILE variable, which names a
-// file such as a Docker or Kubernetes secret, with a variable that holds the file's content. A second call changes
-// nothing.
-func expandEnvironment() error {
+// environment holds the settings of the WPRE_RELAY_ variables by the names of their flags.
+type environment map[string]input
+
+// readEnvironment returns the settings of the WPRE_RELAY_ variables. A variable with the suffix _FILE names a file,
+// such as a Docker or Kubernetes secret, that contains the value; for a setting that is itself the name of a file it
+// is that name. An empty variable counts as unset, except for a security setting. A variable that looks like a
+// mistyped setting is an error, since it would otherwise go unnoticed.
+func readEnvironment(app *kong.Application) (environment, error) {
+	flags := flagsByName(app)
+	env := make(environment)
 	for _, variable := range os.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, envPrefix+"_") && value == "" {
-			os.Unsetenv(name)
+		setting, isFile, ours := settingOf(name, flags)
+		flag := flags[setting]
+		switch {
+		case !ours:
+		case flag == nil:
+			if err := checkVariable(name, value, flags); err != nil {
+				return nil, err
+			}
+		case value == "" && !isSecurity(flag):
+		default:
+			in, err := readVariable(name, value, isFile, flag)
+			if err != nil {
+				return nil, err
+			}
+			if other, set := env[setting]; set {
+				return nil, fmt.Errorf("both %s and %s are set; remove one of them", min(name, other.source),
+					max(name, other.source))
+			}
+			env[setting] = in
 		}
 	}
-	for _, variable := range os.Environ() {
-		name, path, _ := strings.Cut(variable, "=")
-		target, isFile := strings.CutSuffix(name, fileSuffix)
-		if !isFile || !strings.HasPrefix(name, envPrefix+"_") {
-			continue
-		}
-		if err := expandFile(name, path, target); err != nil {
-			return err
-		}
-	}
-	return nil
+	return env, nil
 }
 
-// expandFile sets the variable target to the content of the file at path, and unsets the variable name.
-func expandFile(name, path, target string) error {
-	if _, set := os.LookupEnv(target); set {
-		return fmt.Errorf("both %s and %s are set; remove one of them", target, name)
+// settingOf returns the setting that a variable is named after, and whether the variable names a file. ours is false
+// if the name has another prefix.
+func settingOf(name string, flags map[string]*kong.Flag) (setting string, isFile, ours bool) {
+	rest, ours := strings.CutPrefix(name, envPrefix)
+	setting = strings.ToLower(strings.ReplaceAll(rest, "_", "-"))
+	if flags[setting] != nil {
+		return setting, false, ours
 	}
-	if target == envPrefix+"_JWT_KEY" { // --jwt-key takes the file itself, to reload it when it changes
-		os.Setenv(target, path)
-		os.Unsetenv(name)
-		return nil
+	trimmed, isFile := strings.CutSuffix(setting, "-file")
+	return trimmed, isFile, ours
+}
+
+// readVariable returns the value of a variable, from a file if isFile.
+func readVariable(name, value string, isFile bool, flag *kong.Flag) (input, error) {
+	if !isFile || value == "" || flag.PlaceHolder == "FILE" {
+		return input{value: value, source: name}, nil
 	}
-	content, err := os.ReadFile(path)
+	content, err := os.ReadFile(value)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return input{}, fmt.Errorf("%s: %w", name, err)
 	}
-	if text := strings.TrimRight(string(content), "\r\n"); text != "" {
-		os.Setenv(target, text)
-	}
-	os.Unsetenv(name)
-	return nil
+	text := strings.TrimRight(strings.TrimPrefix(string(content), "\ufeff"), "\r\n")
+	return input{value: text, source: name, hidden: true}, nil
 }
 
 // kubernetesVariable matches the rest of a variable that Kubernetes sets for a service named wpre-relay.
 var kubernetesVariable = regexp.MustCompile(`^(SERVICE_(HOST|PORT)|PORT)(_|$)`)
 
-// checkEnvironment returns an error for a WPRE_RELAY_ variable that looks like a mistyped setting. It would
-// otherwise go unnoticed.
-func checkEnvironment(app *kong.Application) error {
-	known := settingNames(app)
-	for _, variable := range os.Environ() {
-		name, _, _ := strings.Cut(variable, "=")
-		rest, ours := strings.CutPrefix(name, envPrefix+"_")
-		setting := strings.ToLower(strings.ReplaceAll(rest, "_", "-"))
-		if !ours || slices.Contains(known, setting) || kubernetesVariable.MatchString(rest) {
-			continue
-		}
-		if near := suggest(setting, known); near != "" {
-			meant := envPrefix + "_" + strings.ToUpper(strings.ReplaceAll(near, "-", "_"))
-			return fmt.Errorf("%s is not a setting; did you mean %s?", name, meant)
-		}
+// checkVariable returns an error if the name of a variable that is no setting resembles one.
+func checkVariable(name, value string, flags map[string]*kong.Flag) error {
+	rest := strings.TrimPrefix(name, envPrefix)
+	if value == "" || kubernetesVariable.MatchString(rest) {
+		return nil
+	}
+	rest, isFile := strings.CutSuffix(rest, fileSuffix)
+	near := suggest(strings.ToLower(strings.ReplaceAll(rest, "_", "-")), sortedNames(flags))
+	if near == "" {
+		return nil
+	}
+	meant := envPrefix + strings.ToUpper(strings.ReplaceAll(near, "-", "_"))
+	if isFile {
+		meant += fileSuffix
+	}
+	return fmt.Errorf("%s is not a setting; did you mean %s?", name, meant)
+}
+
+// Resolve returns the value of the variable for flag, or nil if there is none.
+func (e environment) Resolve(flag *kong.Flag) any {
+	if in, set := e[flag.Name]; set && !isSpecial(flag) {
+		return in
+	}
+	return nil
+}
+
+// arguments returns the arguments that name the configuration file of the environment, if there is one. Kong loads
+// that file before it asks for other settings.
+func (e environment) arguments() []string {
+	if in, set := e["config"]; set {
+		return []string{fmt.Sprintf("--config=%s", in.value)}
 	}
 	return nil
 }

@@ -1,14 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/url"
-	"os"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -33,7 +32,7 @@ const maxAlign = 44
 
 // AfterApply gets the flags and their sources from kong.
 func (s *Show) AfterApply(ctx *kong.Context, c *CLI) (err error) {
-	s.settings, err = effectiveSettings(ctx, string(c.File))
+	s.settings, err = effectiveSettings(ctx, c)
 	return err
 }
 
@@ -49,15 +48,15 @@ func (s *Show) run(_ context.Context, env Env) error {
 	return nil
 }
 
-// effectiveSettings returns the settings of the selected command, in the order of its help. file is the
-// configuration file.
-func effectiveSettings(ctx *kong.Context, file string) ([]setting, error) {
+// effectiveSettings returns the settings of the selected command, in the order of its help. Those that must not be
+// empty are comments if they are not set.
+func effectiveSettings(ctx *kong.Context, c *CLI) ([]setting, error) {
 	sources := make(map[string]string)
 	for _, step := range ctx.Path {
 		switch {
 		case step.Flag == nil:
 		case step.Resolved:
-			sources[step.Flag.Name] = file
+			sources[step.Flag.Name] = cmp.Or(c.env[step.Flag.Name].source, string(c.File))
 		default:
 			sources[step.Flag.Name] = "--" + step.Flag.Name
 		}
@@ -65,30 +64,21 @@ func effectiveSettings(ctx *kong.Context, file string) ([]setting, error) {
 	var settings []setting
 	for _, flags := range ctx.Selected().AllFlags(true) {
 		for _, flag := range flags {
-			if slices.Contains([]string{"help", "version", "config"}, flag.Name) {
+			if isSpecial(flag) {
 				continue
 			}
 			value, err := encodeValue(flag.Target)
 			if err != nil {
 				return nil, fmt.Errorf("--%s: %w", flag.Name, err)
 			}
-			settings = append(settings, setting{flag.Name, value, sourceOf(flag, sources)})
+			name := flag.Name
+			if isSecurity(flag) && (value == `""` || value == "[]") {
+				name = "# " + name // as a setting it would be an error
+			}
+			settings = append(settings, setting{name, value, cmp.Or(sources[flag.Name], "default")})
 		}
 	}
 	return settings, nil
-}
-
-// sourceOf returns the source of a flag's value. sources has the flags that the command line or the file sets.
-func sourceOf(flag *kong.Flag, sources map[string]string) string {
-	if source := sources[flag.Name]; source != "" {
-		return source
-	}
-	for _, name := range flag.Envs {
-		if _, set := os.LookupEnv(name); set {
-			return name
-		}
-	}
-	return "default"
 }
 
 // encodeValue returns a setting's value as YAML for a configuration file. It hides passwords and secrets.

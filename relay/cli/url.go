@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"net/url"
 	"reflect"
 
@@ -17,7 +16,7 @@ func decodeURL(ctx *kong.DecodeContext, target reflect.Value) error {
 	}
 	address, err := url.Parse(text)
 	if err != nil {
-		return errors.New("not a valid URL; in a user name or password, write all characters except letters, " +
+		return safeError("not a valid URL; in a user name or password, write all characters except letters, " +
 			"digits and -._~ as %XX")
 	}
 	target.Set(reflect.ValueOf(address))

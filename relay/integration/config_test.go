@@ -72,6 +72,7 @@ func TestConfigPrintsSourcesAndCanBeReadBack(t *testing.T) {
 		"max-event-size: 1MiB # default",
 		"log-level: info # default",
 		"require-origin: false # default",
+		"# jwt-key: [] # default",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("no %q in:\n%s", want, text)
