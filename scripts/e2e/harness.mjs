@@ -1,31 +1,33 @@
-// What the tests of clients have in common: a relay that can be ended and begun again, a proxy that cuts connections, a
-// writer of events, and checks that are counted.
+// Shared parts of the tests: a relay that can be stopped and restarted, a proxy that cuts connections, a writer of
+// events, and counted checks.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
-const PATIENCE = 30_000; // ms, for what must happen
+export { pause };
+
+const TIMEOUT = 30_000; // ms, for something that must happen
 
 let passed = 0;
 let failed = 0;
 
+/** Prints one PASS or FAIL line. */
 export function check(what, ok, detail = '') {
 	console.log(`${ok ? 'PASS' : 'FAIL'} ${what}${ok || detail === '' ? '' : `: ${detail}`}`);
 	ok ? passed++ : failed++;
 }
 
-/** Ends the process: with status 1 if a check has failed. */
+/** Ends the process, with status 1 if a check has failed. */
 export function finish() {
 	console.log(`${passed} passed, ${failed} failed`);
 	process.exit(failed === 0 ? 0 : 1);
 }
 
-export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Waits until probe returns something truthy, and returns that; undefined if it is not in time. */
-export async function until(probe, ms = PATIENCE) {
+/** Waits until probe returns a truthy value and returns it, or undefined after the timeout. */
+export async function until(probe, ms = TIMEOUT) {
 	for (const end = Date.now() + ms; Date.now() < end; await pause(5)) {
 		const value = await probe();
 		if (value) return value;
@@ -33,7 +35,7 @@ export async function until(probe, ms = PATIENCE) {
 	return undefined;
 }
 
-/** Returns a random number generator, from 0 to 1, of which the seed tells all (mulberry32). */
+/** Returns a generator of random numbers from 0 to 1 that depends only on the seed (mulberry32). */
 export function random(seed) {
 	return () => {
 		seed = (seed + 0x6d2b79f5) | 0;
@@ -43,6 +45,7 @@ export function random(seed) {
 	};
 }
 
+/** Returns a TCP port that is free on the loopback interface. */
 export async function freePort() {
 	const server = createServer().listen(0, '127.0.0.1');
 	await once(server, 'listening');
@@ -56,31 +59,35 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 process.on('SIGINT', () => process.exit(130));
 process.on('SIGTERM', () => process.exit(143));
 
-/** A relay of a site of its own below dir. */
+/** A relay with its own site in dir. */
 export class Relay {
 	constructor(binary, dir, ...flags) {
 		this.binary = binary;
 		this.site = join(dir, 'site');
 		this.file = join(this.site, 'wp-content', 'realtime-events', 'latest_event.json');
 		mkdirSync(join(this.file, '..'), { recursive: true });
-		this.flags = ['--watch', this.site, '--state-dir', join(dir, 'state'), '--drain', '50ms', '--admin-listen', 'off', ...flags];
+		this.flags = [
+			'--watch', this.site, '--state-dir', join(dir, 'state'), '--drain', '50ms', '--admin-listen', 'off',
+			'--log-format', 'json', ...flags,
+		];
 	}
 
-	/** Starts it, at the same address as before, and waits until it listens. */
+	/** Starts the relay, always at the same address, and waits until it listens. */
 	async start() {
 		this.port ??= await freePort();
-		const child = spawn(this.binary, [...this.flags, '--listen', `127.0.0.1:${this.port}`], { stdio: ['ignore', 'ignore', 'pipe'] });
+		const flags = [...this.flags, '--listen', `127.0.0.1:${this.port}`];
+		const child = spawn(this.binary, flags, { stdio: ['ignore', 'ignore', 'pipe'] });
 		running.add(child);
 		this.child = child;
 		child.errors = '';
 		child.stderr.on('data', (text) => (child.errors += text));
 		child.ended = once(child, 'close').finally(() => running.delete(child));
-		const listens = await until(() => child.exitCode !== null || child.errors.includes('"listening"'));
+		const listens = await until(() => child.exitCode !== null || child.errors.includes('"msg":"listening"'));
 		if (!listens || child.exitCode !== null) throw new Error(`the relay does not start:\n${child.errors}`);
 	}
 
-	/** Ends it with a signal. */
-	async end(signal) {
+	/** Stops the relay with a signal. It throws if the log has a panic or a data race. */
+	async stop(signal) {
 		this.child.kill(signal);
 		await this.child.ended;
 		if (/panic|DATA RACE/.test(this.child.errors)) throw new Error(`the relay's log:\n${this.child.errors}`);
@@ -88,8 +95,8 @@ export class Relay {
 
 	get http() { return `http://127.0.0.1:${this.port}`; }
 
-	/** Returns all events that it has ever relayed, by its own account. */
-	async truth() {
+	/** Returns all events in the relay's history. */
+	async allEvents() {
 		const events = [];
 		let since = `${(await this.history('limit=1')).next.split('-')[0]}-0`;
 		for (let more = true; more; ) {
@@ -116,16 +123,23 @@ export class Writer {
 	}
 
 	write(title = 'A post') {
-		const event = { timestamp: 1_700_000_000 + this.count, type: 'post_saved', post_id: ++this.count, post_title: title, status: 'publish', is_update: true };
+		const event = {
+			timestamp: 1_700_000_000 + this.count,
+			type: 'post_saved',
+			post_id: ++this.count,
+			post_title: title,
+			status: 'publish',
+			is_update: true,
+		};
 		writeFileSync(this.file, JSON.stringify(event, null, 4));
 		chmodSync(this.file, 0o644);
 	}
 
-	/** Writes all the time, at random moments, until stop is called. */
-	go(rng, least = 3, most = 25) {
+	/** Writes events at random intervals of min to max ms, until stop is called. */
+	start(rng, min = 3, max = 25) {
 		const next = () => {
 			this.write();
-			this.timer = setTimeout(next, least + rng() * (most - least));
+			this.timer = setTimeout(next, min + rng() * (max - min));
 		};
 		next();
 	}
@@ -133,12 +147,12 @@ export class Writer {
 	stop() { clearTimeout(this.timer); }
 }
 
-/** A proxy in front of a relay, which cuts connections, even in the middle of a frame. */
+/** A proxy in front of a relay that can cut connections, even in the middle of a frame. */
 export class Proxy {
 	constructor(relay) {
 		this.relay = relay;
 		this.pairs = new Set();
-		this.blocked = false; // WebSocket handshakes are answered with 403
+		this.blocked = false; // reject WebSocket handshakes with 403
 	}
 
 	async start() {
@@ -172,7 +186,7 @@ export class Proxy {
 			relay.write(data);
 		});
 		relay.on('data', (data) => {
-			pair.answered = true;
+			pair.responded = true;
 			const part = data.subarray(0, pair.budget);
 			pair.budget -= part.length;
 			client.write(part, () => pair.budget <= 0 && cut());
@@ -180,13 +194,14 @@ export class Proxy {
 	}
 
 	/**
-	 * Cuts connections when so many more bytes have gone to their clients; at once for 0, and before an answer's head: Chromium
-	 * takes a part of one for the whole, and gives the EventSource up that waits for it.
+	 * Cuts a random share of the connections after this number of bytes to the client. It cuts at once if bytes is 0
+	 * or the relay has not responded: Chromium takes an incomplete response header for a complete one, and its
+	 * EventSource then never reconnects.
 	 */
 	cut(share, bytes, rng) {
 		for (const pair of this.pairs) {
 			if (rng() >= share) continue;
-			if (bytes === 0 || !pair.answered) pair.cut();
+			if (bytes === 0 || !pair.responded) pair.cut();
 			else pair.budget = bytes;
 		}
 	}

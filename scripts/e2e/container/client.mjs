@@ -1,5 +1,5 @@
-// Prints the messages of a WebSocket server, one per line: client.mjs URL. On standard error it reports when the connection
-// is open and the code with which it closes.
+// Prints the messages of a WebSocket server, one per line: client.mjs URL. On standard error it reports when the
+// connection is open and the code with which it closes.
 import { WebSocket } from 'ws';
 
 const ws = new WebSocket(process.argv[2]);

@@ -1,6 +1,6 @@
 <?php
-// Writes events as the plugin does: plugin.php ROOT FIRST COUNT GAP_MS [companion]. ROOT is WordPress's root directory. With
-// the word companion it writes through the companion's outbox. It prints each event as a client must receive it.
+// Writes events as the plugin does: plugin.php ROOT FIRST COUNT GAP_MS [companion]. ROOT is WordPress's root directory.
+// With the word companion it writes through the companion's outbox. It prints each event as a client must receive it.
 [, $root, $first, $count, $gap] = $argv;
 $companion = ($argv[5] ?? '') === 'companion';
 if ($companion) {
@@ -29,7 +29,9 @@ for ($id = (int) $first; $id < $first + $count; $id++) {
     $contents = json_encode($event, JSON_PRETTY_PRINT);
     if ($companion) {
         $outbox = new WPRE_Relay_Outbox($dir, 0644);
-        $outbox->add($contents) && $outbox->replace($path, $contents) || exit("plugin.php: the outbox rejects an event\n");
+        if (!$outbox->add($contents) || !$outbox->replace($path, $contents)) {
+            exit("plugin.php: the outbox rejects an event\n");
+        }
         $outbox->close();
     } else {
         $file = fopen($path, 'w');

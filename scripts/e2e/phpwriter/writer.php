@@ -1,17 +1,19 @@
 <?php
-// Writes events as the plugin does: writer.php FILE WRITER COUNT GAP_US. Prints "ready", waits for a line on standard
-// input, writes COUNT events with about GAP_US microseconds between them, and then prints each of them as the line that
-// a client is to receive. What it writes depends on WRITER and the clock alone.
+// Writes events as the plugin does: writer.php FILE WRITER COUNT GAP_US. It prints "ready", waits for a line on standard
+// input, writes COUNT events about GAP_US microseconds apart, and then prints each event as a client must receive it. The
+// events depend only on WRITER and the clock.
 declare(strict_types=1);
 
 [, $path, $writer, $count, $gap] = $argv;
 [$writer, $count, $gap] = [(int) $writer, (int) $count, (int) $gap];
 mt_srand($writer);
 
-// What titles hold besides text: each makes json_encode() escape something, or leave something as it is.
-$oddities = ['Größe № 日本語', '🎉🇪🇺', 'a/b//c', '"quoted" \'n\' \\escaped\\', '<b class="x">bold</b> &amp;', "tab\tline\nend", '{"}]['];
+// Texts with characters that json_encode() escapes, or deliberately does not.
+$specials = [
+    'Größe № 日本語', '🎉🇪🇺', 'a/b//c', '"quoted" \'n\' \\escaped\\', '<b class="x">bold</b> &amp;', "tab\tline\nend", '{"}][',
+];
 
-/** What WP_Filesystem_Direct::put_contents() does with $contents. */
+/** Writes a file like WP_Filesystem_Direct::put_contents(). */
 function put_contents(string $path, string $contents): void
 {
     $file = fopen($path, 'wb');
@@ -27,10 +29,10 @@ echo "ready\n";
 fgets(STDIN);
 $lines = [];
 for ($number = 1; $number <= $count; $number++) {
-    // Lengths differ, so that a document that overlaps a longer one leaves its tail behind.
+    // The lengths differ, so that a document that overwrites a longer one leaves the tail of that.
     $title = sprintf('W%d-%06d %s', $writer, $number, str_repeat('x', mt_rand(0, 400)));
     if (mt_rand(1, 5) === 1) {
-        $title .= $oddities[array_rand($oddities)];
+        $title .= $specials[array_rand($specials)];
     }
     $event = [
         'timestamp' => time(),

@@ -1,61 +1,84 @@
-// The ways in which posts are saved. Each context has a name, a word that no other title has, and a run that saves posts. That
-// returns how many saves it has made at least, and what else is to be checked as {what: whether it is so}.
+// The contexts in which posts are saved. Each has a name, a word that only its titles contain, and run, which saves
+// posts. run returns the minimum number of saves, and more checks as {what: passed}.
 import { pause, until } from '../harness.mjs';
 import { useBlockEditor, useClassicEditor } from './pages.mjs';
 
 const WORKERS = 8;
 const KILLS = 16;
-const ODD = 'Größe / <b>№ 日本</b> "🎉"'; // what JSON and WordPress escape
+const SPECIAL = 'Größe / <b>№ 日本</b> "🎉"'; // characters that JSON and WordPress escape
 
-/** Whether an answer is as it should be: the plugin dies where nobody loads what it needs. */
-const survived = (answer, companion) => (companion ? answer.ok : answer.status === 500);
+/** Reports whether a response is as expected: without the companion, the plugin fails if WP_Filesystem() is missing. */
+const asExpected = (response, companion) => (companion ? response.ok : response.status === 500);
 
-/** Returns the numbers from 1. */
+/** Returns the numbers from 1 to count. */
 const numbers = (count) => Array.from({ length: count }, (_, i) => i + 1);
 
-/** Saves with several workers at once, each one post after the other. Returns how many saves succeeded and failed. */
+/** Runs workers that save concurrently, each one save after the other. Returns the numbers of saves and failed saves. */
 export async function work(workers, save, more) {
-	const made = { saves: 0, failed: 0 };
+	const result = { saves: 0, failed: 0 };
 	await Promise.all(numbers(workers).map(async (worker) => {
 		for (let n = 1; more(n); n++) {
-			const answer = await save(worker, n);
-			made.saves++;
-			if (!answer.ok) made.failed++;
+			const response = await save(worker, n);
+			result.saves++;
+			if (!response.ok) result.failed++;
 		}
 	}));
-	return made;
+	return result;
 }
 
-/** Returns a title that tells whose it is, for the order in which each worker's saves must come. */
+/** Returns a title with the worker and the number of its save, for the check of the order. */
 export const title = (word, worker, n, rest = '') => `${word} w${worker} n${n} ${rest}`.trim();
+
+/** Returns a save for work. Every second worker uses the REST API, which needs the companion; the others quick edit. */
+function mixedSave({ admin, word, companion }, posts) {
+	return (worker, n) => {
+		const text = title(word, worker, n, SPECIAL);
+		const post = posts[worker - 1];
+		return companion && worker % 2 ? admin.publish(text, post) : admin.quickEdit(post, text);
+	};
+}
+
+/** Returns the body of an XML-RPC call that creates a post. */
+function newPostCall(text) {
+	const fields = Object.entries({ post_title: text, post_status: 'publish' });
+	const post = fields.map(([name, value]) => `<member><name>${name}</name><value>${value}</value></member>`).join('');
+	const params = ['1', 'admin', 'admin', `<struct>${post}</struct>`];
+	const values = params.map((value) => `<param><value>${value}</value></param>`).join('');
+	return `<methodCall><methodName>wp.newPost</methodName><params>${values}</params></methodCall>`;
+}
 
 export const contexts = [
 	{
 		name: 'classic editor',
 		word: 'classic',
 		async run({ browser, site, classic, word }) {
-			await useClassicEditor(browser, site, classic, `${word} 1 ${ODD}`, `${word} 2`);
-			return { saves: 3 }; // with the auto-draft
+			await useClassicEditor(browser, site, classic, `${word} 1 ${SPECIAL}`, `${word} 2`);
+			return { saves: 3 }; // the editor also saves an auto-draft
 		},
 	},
 	{
 		name: 'block editor',
 		word: 'block',
-		dies: true,
+		fails: true,
 		async run({ browser, site, admin, word, companion }) {
-			const published = await useBlockEditor(browser, site, admin, `${word} ${ODD}`);
+			const published = await useBlockEditor(browser, site, admin, `${word} ${SPECIAL}`);
 			const saved = await admin.count(word);
-			return { saves: 2, checks: { 'the editor says whether all went well': published === companion, 'the post is there': saved === 1 } };
+			const checks = { 'the editor reports the result': published === companion, 'the post is saved': saved === 1 };
+			return { saves: 2, checks };
 		},
 	},
 	{
 		name: 'REST',
 		word: 'rest',
-		dies: true,
+		fails: true,
 		async run({ admin, word, companion }) {
-			let as = 0;
-			for (const n of numbers(10)) as += survived(await admin.publish(`${word} ${n} ${ODD}`), companion);
-			return { saves: 10, checks: { 'answers are as expected': as === 10, 'all posts are there': (await admin.count(word)) === 10 } };
+			let expected = 0;
+			for (const n of numbers(10)) {
+				expected += asExpected(await admin.publish(`${word} ${n} ${SPECIAL}`), companion);
+			}
+			const saved = await admin.count(word);
+			const checks = { 'responses are as expected': expected === 10, 'all posts are saved': saved === 10 };
+			return { saves: 10, checks };
 		},
 	},
 	{
@@ -64,7 +87,7 @@ export const contexts = [
 		async run({ site, admin, word }) {
 			const [post] = site.posts(1, `${word} 0`);
 			let ok = 0;
-			for (const n of numbers(20)) ok += (await admin.quickEdit(post, `${word} ${n} ${ODD}`)).ok;
+			for (const n of numbers(20)) ok += (await admin.quickEdit(post, `${word} ${n} ${SPECIAL}`)).ok;
 			return { saves: 20, checks: { 'all saves succeed': ok === 20 } };
 		},
 	},
@@ -80,54 +103,55 @@ export const contexts = [
 		name: 'XML-RPC',
 		word: 'remote',
 		async run({ site, word }) {
-			const visitor = await site.visitor();
+			const visitor = site.visitor();
 			let ok = 0;
 			for (const n of numbers(5)) {
-				const fields = Object.entries({ post_title: `${word} ${n}`, post_status: 'publish' });
-				const post = fields.map(([name, value]) => `<member><name>${name}</name><value>${value}</value></member>`).join('');
-				const params = ['1', 'admin', 'admin', `<struct>${post}</struct>`].map((value) => `<param><value>${value}</value></param>`).join('');
-				const call = `<methodCall><methodName>wp.newPost</methodName><params>${params}</params></methodCall>`;
-				ok += !(await visitor.post('/xmlrpc.php', call, { 'Content-Type': 'text/xml' })).text.includes('<fault>');
+				const call = newPostCall(`${word} ${n}`);
+				const response = await visitor.post('/xmlrpc.php', call, { 'Content-Type': 'text/xml' });
+				ok += !response.text.includes('<fault>');
 			}
-			return { saves: 10, checks: { 'all saves succeed': ok === 5 } }; // two for each post
+			return { saves: 10, checks: { 'all saves succeed': ok === 5 } }; // WordPress saves each post twice
 		},
 	},
 	{
 		name: 'front end',
 		word: 'visitors',
-		dies: true,
+		fails: true,
 		async run({ site, admin, word, companion }) {
-			const visitor = await site.visitor();
-			let as = 0;
-			for (const n of numbers(5)) as += survived(await visitor.post('/', { wpre_e2e_contribution: `${word} ${n} ${ODD}` }), companion);
-			return { saves: 5, checks: { 'answers are as expected': as === 5, 'all posts are there': (await admin.count(word, 'pending')) === 5 } };
+			const visitor = site.visitor();
+			let expected = 0;
+			for (const n of numbers(5)) {
+				const response = await visitor.post('/', { wpre_e2e_contribution: `${word} ${n} ${SPECIAL}` });
+				expected += asExpected(response, companion);
+			}
+			const saved = await admin.count(word, 'pending');
+			const checks = { 'responses are as expected': expected === 5, 'all posts are saved': saved === 5 };
+			return { saves: 5, checks };
 		},
 	},
 	{
 		name: 'WP-Cron',
 		word: 'cron',
-		dies: true,
+		fails: true,
 		async run({ site, admin, saves, word }) {
-			const visitor = await site.visitor();
+			const visitor = site.visitor();
 			for (const n of numbers(3)) {
-				site.arrange('due', `${word} ${n} ${ODD}`);
-				await visitor.get('/wp-cron.php'); // which answers before it does anything
+				site.setup('due', `${word} ${n} ${SPECIAL}`);
+				await visitor.get('/wp-cron.php'); // responds before it publishes
 				await until(() => saves() >= n);
 			}
-			return { saves: 3, checks: { 'all posts are published': await until(async () => (await admin.count(word)) === 3) } };
+			const published = await until(async () => (await admin.count(word)) === 3);
+			return { saves: 3, checks: { 'all posts are published': published } };
 		},
 	},
 	{
 		name: `${WORKERS} at once`,
 		word: 'crowd',
 		parallel: true,
-		async run({ site, admin, word, companion }) {
-			const posts = site.posts(WORKERS, `${word} 0`);
-			const made = await work(WORKERS, (worker, n) => {
-				const text = title(word, worker, n, ODD);
-				return companion && worker % 2 ? admin.publish(text, posts[worker - 1]) : admin.quickEdit(posts[worker - 1], text);
-			}, (n) => n <= 60);
-			return { saves: made.saves, checks: { 'all saves succeed': made.failed === 0 } };
+		async run(scope) {
+			const posts = scope.site.posts(WORKERS, `${scope.word} 0`);
+			const result = await work(WORKERS, mixedSave(scope, posts), (n) => n <= 60);
+			return { saves: result.saves, checks: { 'all saves succeed': result.failed === 0 } };
 		},
 	},
 	{
@@ -136,41 +160,39 @@ export const contexts = [
 		parallel: true,
 		async run({ site, admin, word, rng }) {
 			const posts = site.posts(WORKERS, `${word} 0`);
-			const made = await work(WORKERS, (worker, n) => {
+			const result = await work(WORKERS, (worker, n) => {
 				const text = title(word, worker, n, 'ß'.repeat(rng() * 30_000)); // 180 KB as JSON
 				return admin.quickEdit(posts[worker - 1], text);
 			}, (n) => n <= 8);
-			return { saves: made.saves, checks: { 'all saves succeed': made.failed === 0 } };
+			return { saves: result.saves, checks: { 'all saves succeed': result.failed === 0 } };
 		},
 	},
 ];
 
-/** The same, while the relay is killed again and again: the only receiver is a client that says where it was. */
+/** Concurrent saves while the relay is killed repeatedly. The only receiver is a client that resumes. */
 export const kills = {
 	name: `${WORKERS} at once, ${KILLS} times kill -9`,
 	word: 'killed',
 	parallel: true,
-	uncounted: true, // What is overwritten while the relay is down nobody counts.
-	async run({ site, admin, relay, client, word, companion, rng }) {
+	uncounted: true, // no relay counts the events that are overwritten while it is down
+	async run(scope) {
+		const { site, relay, client, word, rng } = scope;
 		const posts = site.posts(WORKERS, `${word} 0`);
 		let left = KILLS;
-		const working = work(WORKERS, (worker, n) => {
-			const text = title(word, worker, n, ODD);
-			return companion && worker % 2 ? admin.publish(text, posts[worker - 1]) : admin.quickEdit(posts[worker - 1], text);
-		}, () => left > 0);
+		const working = work(WORKERS, mixedSave(scope, posts), () => left > 0);
 		for (; left > 0; left--) {
 			if (left % 4 > 0) await until(() => client.open);
-			await pause(rng() * 300); // so that it may happen at any moment
-			await relay.end('SIGKILL');
+			await pause(rng() * 300); // kill at a random moment of a save
+			await relay.stop('SIGKILL');
 			await relay.start();
 		}
-		const made = await working;
+		const result = await working;
 		const checks = {
-			'all saves succeed': made.failed === 0,
-			'there are saves between the kills': made.saves >= 2 * KILLS,
-			'the client comes back most times': client.connections > KILLS / 2,
-			'no gap is told': client.gaps.length === 0,
+			'all saves succeed': result.failed === 0,
+			'there are saves between the kills': result.saves >= 2 * KILLS,
+			'the client reconnects most times': client.connections > KILLS / 2,
+			'no gap is reported': client.gaps.length === 0,
 		};
-		return { saves: made.saves, checks };
+		return { saves: result.saves, checks };
 	},
 };

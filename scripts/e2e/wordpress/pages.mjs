@@ -1,26 +1,20 @@
-// Real pages in Chromium: the site's front page as visitors have it, and WordPress's editors.
+// Real pages in Chromium: the site's front page as visitors see it, and WordPress's editors.
 import { until } from '../harness.mjs';
-import { chromium } from 'playwright-core';
 
-export const launch = () => chromium.launch({
-	executablePath: '/usr/bin/chromium',
-	args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-
-/** A front page, and all that its script got. */
+/** A front page and everything that its script has received. */
 export class FrontPage {
 	events = []; // as {event}, in the order of their frames
-	broken = []; // frames that are no JSON, or not as PHP spells it
-	lines = []; // what the script said on the console
-	errors = []; // the same, of errors
-	sockets = []; // the URLs that it connected to
-	opened = 0; // how many connections it greeted
-	refused = 0; // how many came to nothing
+	broken = []; // frames that are not JSON, or not spelled as PHP spells them
+	lines = []; // lines of the script on the console
+	errors = []; // errors of the script on the console
+	sockets = []; // URLs that the script connected to
+	opened = 0; // connections on which the script has sent its greeting
+	rejected = 0; // connections that failed
 
-	/** Opens it in a browser window of its own, with the cookies of a visitor if there is one. */
+	/** Opens the page in its own browser context, with the cookies of visitor if it is given. */
 	static async open(browser, site, visitor) {
 		const front = new FrontPage();
-		const context = await browser.newContext({ viewport: { width: 320, height: 240 } }); // Painting takes its time.
+		const context = await browser.newContext({ viewport: { width: 320, height: 240 } }); // small: painting takes time
 		if (visitor) await context.addCookies(visitor.browserCookies());
 		front.page = await context.newPage();
 		front.#listen();
@@ -29,6 +23,7 @@ export class FrontPage {
 		return front;
 	}
 
+	/** Returns whether the last event has this title. */
 	has(title) { return this.events.at(-1)?.event.post_title === title; }
 
 	/** Returns the entries of the page's list, the newest first. */
@@ -45,7 +40,7 @@ export class FrontPage {
 		this.page.on('websocket', (socket) => {
 			this.sockets.push(socket.url());
 			socket.on('framesent', () => this.opened++);
-			socket.on('socketerror', () => this.refused++);
+			socket.on('socketerror', () => this.rejected++);
 			socket.on('framereceived', ({ payload }) => this.#receive(payload));
 		});
 	}
@@ -53,17 +48,20 @@ export class FrontPage {
 	#receive(payload) {
 		try {
 			const message = JSON.parse(payload);
-			if ('timestamp' in message) this.events.push({ event: message }); // what the plugin's script gets
-			else if (message.event) this.events.push(message); // what the relay's client gets
-			if ('timestamp' in message && payload !== spellAsPhp(message)) throw new Error('respelled');
+			if ('timestamp' in message) this.events.push({ event: message }); // for the plugin's script
+			else if (message.event) this.events.push(message); // for the relay's client
+			if ('timestamp' in message && payload !== jsonEncode(message)) throw new Error('spelled differently');
 		} catch {
 			this.broken.push(String(payload).slice(0, 200));
 		}
 	}
 }
 
-/** Returns what json_encode() makes of an event. */
-const spellAsPhp = (event) => JSON.stringify(event).replaceAll('/', '\\/').replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt().toString(16).padStart(4, '0')}`);
+/** Returns the JSON that PHP's json_encode() writes. */
+function jsonEncode(event) {
+	const escape = (unit) => `\\u${unit.charCodeAt().toString(16).padStart(4, '0')}`;
+	return JSON.stringify(event).replaceAll('/', '\\/').replace(/[\u0080-\uffff]/g, escape);
+}
 
 /** Opens a page of wp-admin. */
 async function openAdmin(browser, site, visitor, path) {
@@ -77,24 +75,25 @@ async function openAdmin(browser, site, visitor, path) {
 /** Publishes a post in the classic editor, and then changes its title. */
 export async function useClassicEditor(browser, site, visitor, title, newTitle) {
 	const page = await openAdmin(browser, site, visitor, 'post-new.php');
-	const save = async (text, answer) => {
+	const save = async (text, response) => {
 		await page.fill('#title', text);
 		await page.locator('#title').blur();
-		// A new post is now saved by itself, during which the button does not work.
+		// The editor saves a new post by itself now; meanwhile the button does not work.
 		if (text === title) await page.locator('.autosave-message', { hasText: /./ }).waitFor({ state: 'attached' });
 		await page.click('#publish:not(.disabled)');
-		await page.locator('#message', { hasText: answer }).waitFor();
+		await page.locator('#message', { hasText: response }).waitFor();
 	};
 	await save(title, 'Post published.');
 	await save(newTitle, 'Post updated.');
 	await page.context().close();
 }
 
-/** Publishes a post in the block editor. Returns whether that says that it has succeeded. */
+/** Publishes a post in the block editor. Returns whether the editor reports success. */
 export async function useBlockEditor(browser, site, visitor, title) {
 	const page = await openAdmin(browser, site, visitor, 'post-new.php');
 	await page.waitForSelector('.editor-post-title__input');
-	await page.evaluate(`wp.data.select('core/edit-post').isFeatureActive('welcomeGuide') && wp.data.dispatch('core/edit-post').toggleFeature('welcomeGuide')`);
+	await page.evaluate(`wp.data.select('core/edit-post').isFeatureActive('welcomeGuide')
+		&& wp.data.dispatch('core/edit-post').toggleFeature('welcomeGuide')`);
 	await page.fill('.editor-post-title__input', title);
 	await page.click('.editor-post-publish-panel__toggle');
 	await page.click('.editor-post-publish-button');
@@ -104,7 +103,7 @@ export async function useBlockEditor(browser, site, visitor, title) {
 	return published;
 }
 
-/** Waits until all of them have got the event of that title, as the last. Returns those that have not. */
+/** Waits until the last event of each receiver has this title. Returns the receivers without it. */
 export async function missing(receivers, title) {
 	await until(() => receivers.every((receiver) => receiver.has(title)));
 	return receivers.filter((receiver) => !receiver.has(title));

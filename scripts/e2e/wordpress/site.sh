@@ -79,7 +79,7 @@ make_site() {
 	rm "$work/site/wp-config.php"
 	cp -r "$2" "$work/site/wp-content/plugins/wp-realtime-events"
 	mkdir "$work/site/wp-content/mu-plugins"
-	cp scripts/e2e/wordpress/witness.php "$work/site/wp-content/mu-plugins"
+	cp scripts/e2e/wordpress/save-recorder.php "$work/site/wp-content/mu-plugins"
 	mkdir "$work/notes"
 	echo '{}' >"$work/constants.json"
 	cat >"$work/site/wp-config.php" <<-END
@@ -106,5 +106,5 @@ make_site() {
 		require_once ABSPATH . 'wp-settings.php';
 	END
 	chown -R www-data: "$work/site" "$work/notes"
-	as_site php scripts/e2e/wordpress/site.php "$work/site" install "$1"
+	as_site php scripts/e2e/wordpress/setup.php "$work/site" install "$1"
 }

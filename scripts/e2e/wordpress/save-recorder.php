@@ -1,10 +1,10 @@
 <?php
 /**
- * Plugin Name: Witness
- * Description: Notes each save of which the plugin should tell, before the plugin's turn and after it; and arranges a site for tests.
+ * Plugin Name: Save recorder
+ * Description: Records each save before and after the plugin writes its event; prepares WordPress for tests.
  *
- * A note is a line of JSON in WPRE_E2E_NOTES, a file outside of what the web server serves. A save with a note of "attempted" alone
- * is one at which the plugin has died.
+ * A record is a line of JSON in WPRE_E2E_NOTES, a file that the web server does not serve. The plugin has failed if a
+ * save has the record "attempted" but not the record "written".
  *
  * @package wpre-relay
  */
@@ -12,19 +12,19 @@
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Writes a note about a save that the plugin does not skip.
+ * Records a save, unless the plugin skips it.
  *
- * @param string  $what    Whether the plugin's turn is still to come.
- * @param int     $post_id The post's number.
+ * @param string  $stage   Either "attempted", before the plugin, or "written", after it.
+ * @param int     $post_id The post's id.
  * @param WP_Post $post    The post.
- * @param bool    $update  Whether it was there before.
+ * @param bool    $update  Whether the post existed before.
  */
-function wpre_e2e_note( $what, $post_id, $post, $update ) {
+function wpre_e2e_record( $stage, $post_id, $post, $update ) {
 	if ( ( defined( 'DOING_AUTOSAVE' ) && DOING_AUTOSAVE ) || wp_is_post_revision( $post_id ) ) {
 		return;
 	}
-	$note = array(
-		'what'       => $what,
+	$record = array(
+		'stage'      => $stage,
 		'pid'        => getmypid(),
 		'time'       => time(),
 		'post_id'    => $post_id,
@@ -32,20 +32,20 @@ function wpre_e2e_note( $what, $post_id, $post, $update ) {
 		'status'     => $post->post_status,
 		'is_update'  => $update,
 	);
-	file_put_contents( WPRE_E2E_NOTES, json_encode( $note ) . "\n", FILE_APPEND | LOCK_EX );
+	file_put_contents( WPRE_E2E_NOTES, json_encode( $record ) . "\n", FILE_APPEND | LOCK_EX );
 }
-foreach ( array( 'attempted' => 9, 'written' => 11 ) as $wpre_e2e_what => $wpre_e2e_priority ) {
+foreach ( array( 'attempted' => 9, 'written' => 11 ) as $wpre_e2e_stage => $wpre_e2e_priority ) {
 	add_action(
 		'save_post',
-		function ( ...$save ) use ( $wpre_e2e_what ) {
-			wpre_e2e_note( $wpre_e2e_what, ...$save );
+		function ( ...$save ) use ( $wpre_e2e_stage ) {
+			wpre_e2e_record( $wpre_e2e_stage, ...$save );
 		},
 		$wpre_e2e_priority,
 		3
 	);
 }
 
-// One user has the classic editor, as with the plugin "Classic Editor".
+// The user "classic" has the classic editor, as with the plugin "Classic Editor".
 add_filter(
 	'use_block_editor_for_post',
 	function ( $use ) {
@@ -53,7 +53,7 @@ add_filter(
 	}
 );
 
-// A form on the front page, as plugins for contributions of visitors have one.
+// A form on the front page that saves a post, like those of plugins for contributions of visitors.
 add_action(
 	'template_redirect',
 	function () {
@@ -70,7 +70,7 @@ add_action(
 	}
 );
 
-// WP-Cron publishes posts and does nothing else, so that it is known when it has done.
+// WP-Cron only publishes posts, so that the tests know when it has finished.
 add_filter(
 	'pre_schedule_event',
 	function ( $pre, $event ) {
@@ -80,7 +80,7 @@ add_filter(
 	2
 );
 
-// There is no wordpress.org here to be asked for updates: this is its answer to whatever it is asked.
+// The tests have no network: every HTTP request of WordPress gets this response, which offers no updates.
 add_filter(
 	'pre_http_request',
 	function () {

@@ -1,8 +1,8 @@
-// A client that says where it was when it comes back, over the protocol wpre.v1.
-import { until } from '../harness.mjs';
+// A client of the protocol wpre.v1 that resumes after its position when it reconnects.
 import { WebSocket } from 'ws';
+import { until } from '../harness.mjs';
 
-const PAUSE = 20; // ms, between two tries
+const RECONNECT_DELAY = 20; // ms
 
 export class ResumingClient {
 	events = []; // as {id, event}
@@ -15,13 +15,14 @@ export class ResumingClient {
 		this.#connect();
 	}
 
-	/** Waits until it knows where it is. */
+	/** Waits until the client has a position. */
 	async ready() {
 		if (!(await until(() => this.position !== 'now'))) throw new Error(`no position from ${this.url}`);
 	}
 
 	get open() { return this.socket.readyState === WebSocket.OPEN; }
 
+	/** Returns whether the last event has this title. */
 	has(title) { return this.events.at(-1)?.event.post_title === title; }
 
 	close() {
@@ -38,7 +39,7 @@ export class ResumingClient {
 			if (gap) this.gaps.push(gap);
 			if (event) this.events.push({ id, event });
 		});
-		this.socket.on('error', () => {}); // which is followed by 'close'
-		this.socket.on('close', () => this.closed || setTimeout(() => this.#connect(), PAUSE));
+		this.socket.on('error', () => {}); // 'close' follows
+		this.socket.on('close', () => this.closed || setTimeout(() => this.#connect(), RECONNECT_DELAY));
 	}
 }
