@@ -38,7 +38,7 @@ read -r load _ </proc/loadavg
 build_relay "$work/wpre-relay"
 export CGO_ENABLED=0 GOFLAGS=-trimpath
 go build -o "$work" ./scripts/bench/baseline
-go build -o "$work/conductor" ./scripts/bench
+go build -o "$work/compare" ./scripts/bench
 go build -C scripts/bench/competitors -o "$work" ./gws ./coder
 if command -v node >/dev/null && command -v npm >/dev/null; then
 	npm_install scripts/bench/competitors/node
@@ -51,7 +51,7 @@ if awk -v load="$load" 'BEGIN { exit !(load > 0.5) }'; then
 	printf '> Other programs use the CPU (load average %s): the results are worse than on an idle machine.\n\n' \
 		"$load"
 fi
-"$work/conductor" --bin "$work" "$@" &
+"$work/compare" --bin "$work" "$@" &
 child=$!
 status=0
 wait "$child" || status=$?

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// machine says what the figures were measured on and with. What is not there is left out.
-func machine(bin string) string {
+// describeMachine returns the number of cores and the versions of the software. It leaves out what is not installed.
+func describeMachine(bin string) string {
 	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
 	add := func(name, version string) {
 		if version != "" {
@@ -31,7 +31,7 @@ func machine(bin string) string {
 	return strings.Join(parts, ", ")
 }
 
-// goModule returns the version of a module that program is built with.
+// goModule returns the version of a module that program is built with, or "".
 func goModule(program, path string) string {
 	info, err := buildinfo.ReadFile(program)
 	if err != nil {
@@ -45,6 +45,7 @@ func goModule(program, path string) string {
 	return ""
 }
 
+// nodeModule returns the version of an installed npm package, or "".
 func nodeModule(bin, name string) string {
 	text, err := os.ReadFile(filepath.Join(bin, "node", "node_modules", name, "package.json"))
 	if err != nil {

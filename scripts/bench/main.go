@@ -1,7 +1,7 @@
-// Bench compares wpre-relay with the least that a program can do, and with what others would write. It starts each
-// server afresh for every run, has "wpre-relay bench" load it, and prints tables in Markdown. Its exit status is 1 if a
-// server failed or the relay lost or repeated anything; how long something took never decides. See scripts/bench.sh,
-// which builds all that it needs.
+// Bench compares wpre-relay with a minimal program (the baseline) and with servers built on common libraries (the
+// competitors). It starts a new server for every run, loads it with "wpre-relay bench" and prints tables in Markdown.
+// Its exit status is 1 if a server failed, or if the relay lost or repeated an event; times never affect it.
+// scripts/bench.sh builds the programs that it needs.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	options, err := parse(os.Args[1:])
+	options, err := parseOptions(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// options are what is asked for.
+// options are the options of the command line.
 type options struct {
 	bin       string
 	rounds    int
@@ -41,21 +41,23 @@ type options struct {
 	smoke     bool
 }
 
-func parse(args []string) (options, error) {
+func parseOptions(args []string) (options, error) {
 	var o options
 	var scenarioNames, serverNames []string
 	flags := flag.NewFlagSet("bench.sh", flag.ExitOnError)
-	flags.StringVar(&o.bin, "bin", "", "`directory` of the programs, for scripts/bench.sh")
-	flags.IntVar(&o.rounds, "rounds", 2, "how often everything is run; figures are medians")
-	flags.Func("scenario", "only these `names`, with commas: "+strings.Join(names(scenarios), ", "), list(&scenarioNames))
-	flags.Func("servers", "only these `names`, with commas: "+strings.Join(names(servers), ", "), list(&serverNames))
+	flags.StringVar(&o.bin, "bin", "", "`directory` of the programs; bench.sh sets it")
+	flags.IntVar(&o.rounds, "rounds", 2, "number of rounds; the tables show medians")
+	flags.Func("scenario", "comma-separated `names` of scenarios: "+strings.Join(names(scenarios), ", "),
+		appendNames(&scenarioNames))
+	flags.Func("servers", "comma-separated `names` of servers: "+strings.Join(names(servers), ", "),
+		appendNames(&serverNames))
 	flags.StringVar(&o.json, "json", "", "also write all results to this `file`")
-	flags.BoolVar(&o.smoke, "smoke", false, "only see whether everything runs: little of each, in one round")
+	flags.BoolVar(&o.smoke, "smoke", false, "run each scenario once with a small load, to test the benchmarks")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	if flags.NArg() > 0 || o.rounds < 1 {
-		return o, errors.New("there are no arguments, and at least one round; see --help")
+		return o, errors.New("bench.sh takes no arguments, and --rounds must be at least 1; see --help")
 	}
 	var err1, err2 error
 	o.scenarios, err1 = choose(scenarios, scenarioNames)
@@ -63,8 +65,8 @@ func parse(args []string) (options, error) {
 	return o, errors.Join(err1, err2)
 }
 
-// list returns a parser that adds names with commas between them to all.
-func list(all *[]string) func(string) error {
+// appendNames returns a flag's parser that appends comma-separated names to all.
+func appendNames(all *[]string) func(string) error {
 	return func(value string) error {
 		*all = append(*all, strings.Split(value, ",")...)
 		return nil
@@ -83,11 +85,11 @@ func names[T fmt.Stringer](all []T) []string {
 	return names
 }
 
-// choose returns those of the given names, or all if no name is given.
+// choose returns the elements of all with these names, or all elements if no name is given.
 func choose[T fmt.Stringer](all []T, wanted []string) ([]T, error) {
 	for _, name := range wanted {
 		if !slices.Contains(names(all), name) {
-			return nil, fmt.Errorf("%q is none of %s", name, strings.Join(names(all), ", "))
+			return nil, fmt.Errorf("%q is not one of %s", name, strings.Join(names(all), ", "))
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(one T) bool {
@@ -95,15 +97,15 @@ func choose[T fmt.Stringer](all []T, wanted []string) ([]T, error) {
 	}), nil
 }
 
-// run prints the heading and plays the scenarios. It fails if anything did.
+// run prints the heading and runs the scenarios. It returns an error if a run failed.
 func (o options) run(ctx context.Context) error {
-	c := conductor{bin: o.bin, rounds: o.rounds, settle: 500 * time.Millisecond}
+	c := runner{bin: o.bin, rounds: o.rounds, settle: 500 * time.Millisecond}
 	if o.smoke {
 		c.rounds, c.settle = 1, 100*time.Millisecond
 	}
 	c.servers = slices.DeleteFunc(slices.Clone(o.servers), func(s server) bool { return !s.built(o.bin) })
-	o.head(&c)
-	all, err := o.play(ctx, &c)
+	o.writeHeading(&c)
+	all, err := o.runScenarios(ctx, &c)
 	if o.json != "" {
 		err = errors.Join(err, writeJSON(o.json, all))
 	}
@@ -115,28 +117,29 @@ func (o options) run(ctx context.Context) error {
 	return err
 }
 
-// head says what the figures are of.
-func (o options) head(c *conductor) {
-	fmt.Printf("# wpre-relay and others\n\n%s.\n", machine(o.bin))
+// writeHeading prints the machine, the number of rounds and the missing servers.
+func (o options) writeHeading(c *runner) {
+	fmt.Printf("# wpre-relay and other servers\n\n%s.\n", describeMachine(o.bin))
 	if o.smoke {
-		fmt.Println("Little of each, to see that everything runs: the figures mean nothing.")
+		fmt.Println("Smoke test with a small load: the values mean nothing.")
 	} else {
-		fmt.Printf("Medians; rounds: %d.\n", c.rounds)
+		fmt.Printf("Medians of %d rounds.\n", c.rounds)
 	}
-	if missing := slices.DeleteFunc(slices.Clone(o.servers), func(s server) bool { return s.built(o.bin) }); len(missing) > 0 {
-		fmt.Printf("Not there, so not measured: %s.\n", strings.Join(names(missing), ", "))
+	missing := slices.DeleteFunc(slices.Clone(o.servers), func(s server) bool { return s.built(o.bin) })
+	if len(missing) > 0 {
+		fmt.Printf("Not installed, so not measured: %s.\n", strings.Join(names(missing), ", "))
 	}
 }
 
-// play plays the scenarios and prints the table of each when it is done.
-func (o options) play(ctx context.Context, c *conductor) ([]run, error) {
+// runScenarios runs the scenarios and prints the table of each one when it is complete.
+func (o options) runScenarios(ctx context.Context, c *runner) ([]run, error) {
 	var all []run
-	tell := func(what string) { fmt.Fprintln(os.Stderr, what) }
+	progress := func(what string) { fmt.Fprintln(os.Stderr, what) }
 	for _, s := range o.scenarios {
 		if o.smoke {
 			s = s.small()
 		}
-		runs, err := c.play(ctx, s, tell)
+		runs, err := c.runScenario(ctx, s, progress)
 		all = append(all, runs...)
 		if err != nil {
 			return all, err

@@ -15,11 +15,11 @@ type report struct {
 
 // write writes the table as Markdown.
 func (t report) write(out io.Writer) {
-	compared := "the baseline's"
+	compared := "the baseline"
 	if t.scenario.base == "" {
-		compared = "the server's own in its first row"
+		compared = "the same server in its first row"
 	}
-	fmt.Fprintf(out, "\n## %s\n\n%s In brackets: as a multiple of %s, in the same round.\n\n",
+	fmt.Fprintf(out, "\n## %s\n\n%s In brackets: the ratio to %s in the same round.\n\n",
 		t.scenario.name, t.scenario.about, compared)
 	var head []string
 	if t.scenario.by != "" {
@@ -29,19 +29,19 @@ func (t report) write(out io.Writer) {
 	for _, col := range t.scenario.columns {
 		head = append(head, col.head)
 	}
-	row(out, append(head, "")) // the last one says what failed
-	row(out, slices.Repeat([]string{"---"}, len(head)+1))
+	writeRow(out, append(head, "")) // the last column has the failures
+	writeRow(out, slices.Repeat([]string{"---"}, len(head)+1))
 	for _, l := range t.scenario.loads {
 		for _, name := range t.scenario.servers {
-			t.writeRow(out, l, name)
+			t.writeServerRow(out, l, name)
 		}
 	}
 }
 
-func (t report) writeRow(out io.Writer, l load, server string) {
-	runs := t.of(l, server)
+func (t report) writeServerRow(out io.Writer, l load, server string) {
+	runs := t.runsOf(l, server)
 	if len(runs) == 0 {
-		return // the heading says which servers are missing
+		return // the heading lists the missing servers
 	}
 	var cells []string
 	if t.scenario.by != "" {
@@ -51,13 +51,15 @@ func (t report) writeRow(out io.Writer, l load, server string) {
 	for _, col := range t.scenario.columns {
 		cells = append(cells, t.cell(col, runs))
 	}
-	row(out, append(cells, failures(runs)))
+	writeRow(out, append(cells, failures(runs)))
 }
 
-func row(out io.Writer, cells []string) { fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | ")) }
+func writeRow(out io.Writer, cells []string) {
+	fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | "))
+}
 
-// of returns the runs of one server under one load.
-func (t report) of(l load, server string) []run {
+// runsOf returns the runs of one server under one load.
+func (t report) runsOf(l load, server string) []run {
 	var runs []run
 	for _, r := range t.runs {
 		if r.Load == l && r.Server == server {
@@ -67,38 +69,38 @@ func (t report) of(l load, server string) []run {
 	return runs
 }
 
-// cell returns the median of the column's figure and that of its ratio to the base.
+// cell returns the median of the column's values, and the median of their ratios to the base.
 func (t report) cell(col column, runs []run) string {
 	var values, ratios []float64
 	for _, r := range runs {
-		value := r.figure(col)
+		value := r.value(col)
 		if value == nil {
 			continue
 		}
 		values = append(values, *value)
-		if base := t.base(r).figure(col); base != nil && *base > 0 {
+		if base := t.base(r).value(col); base != nil && *base > 0 {
 			ratios = append(ratios, *value / *base)
 		}
 	}
 	switch {
 	case len(values) == 0:
 		return "-"
-	case len(ratios) == 0 || col.plain || t.isBase(runs[0]):
+	case len(ratios) == 0 || col.absolute || t.isBase(runs[0]):
 		return col.format(median(values))
 	default:
-		return fmt.Sprintf("%s (%s×)", col.format(median(values)), number(median(ratios)))
+		return fmt.Sprintf("%s (%s×)", col.format(median(values)), formatNumber(median(ratios)))
 	}
 }
 
-// figure returns what the column shows of r, nil if r failed or did not measure it.
-func (r *run) figure(col column) *float64 {
+// value returns the column's value for r, or nil if r failed or did not measure it.
+func (r *run) value(col column) *float64 {
 	if r == nil || r.Failure != "" {
 		return nil
 	}
-	return col.of(r.result)
+	return col.value(r.result)
 }
 
-// base returns what r is compared with, nil if there is nothing.
+// base returns the run that r is compared with, or nil.
 func (t report) base(r run) *run {
 	for i := range t.runs {
 		b := &t.runs[i]
@@ -111,6 +113,7 @@ func (t report) base(r run) *run {
 	return nil
 }
 
+// isBase reports whether other runs are compared with r.
 func (t report) isBase(r run) bool {
 	if t.scenario.base == "" {
 		return r.Load == t.scenario.loads[0]
@@ -118,7 +121,7 @@ func (t report) isBase(r run) bool {
 	return r.Server == t.scenario.base
 }
 
-// failures says which of the runs failed, and why the first of them.
+// failures returns how many of the runs failed, and the first failure.
 func failures(runs []run) string {
 	failed := slices.DeleteFunc(slices.Clone(runs), func(r run) bool { return r.Failure == "" })
 	switch len(failed) {

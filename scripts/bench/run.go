@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// runTimeout bounds a run: a server that hangs must not hold up the others.
+// runTimeout bounds a run, so that a server that hangs does not delay the others.
 const runTimeout = 3 * time.Minute
 
 // run is one load on one server.
@@ -23,22 +23,23 @@ type run struct {
 	Server   string          `json:"server"`
 	Round    int             `json:"round"`
 	Failure  string          `json:"failure,omitempty"`
-	Figures  json.RawMessage `json:"result,omitempty"` // as "wpre-relay bench" wrote it
+	Output   json.RawMessage `json:"result,omitempty"` // as "wpre-relay bench" wrote it
 
 	result *result // nil if there is none
 }
 
-// conductor runs scenarios.
-type conductor struct {
+// runner runs scenarios.
+type runner struct {
 	bin     string // directory of the programs
 	servers []server
 	rounds  int
 	settle  time.Duration // between connecting and the first event
 }
 
-// play runs all of a scenario, the servers in turn so that what else happens on the machine meets all of them. It
-// tells each run as it begins. If ctx ends, it returns the runs so far and why.
-func (c *conductor) play(ctx context.Context, s scenario, tell func(string)) ([]run, error) {
+// runScenario runs a scenario with all servers. It alternates the servers, so that other activity on the machine
+// affects all of them. It calls progress at the start of each run. If ctx ends, it returns the runs so far and the
+// cause.
+func (c *runner) runScenario(ctx context.Context, s scenario, progress func(string)) ([]run, error) {
 	var runs []run
 	for round := 1; round <= c.rounds; round++ {
 		for _, l := range s.loads {
@@ -46,8 +47,8 @@ func (c *conductor) play(ctx context.Context, s scenario, tell func(string)) ([]
 				if !slices.Contains(s.servers, v.name) {
 					continue
 				}
-				tell(fmt.Sprintf("%s, %s, round %d of %d", s.title(l), v.name, round, c.rounds))
-				r := c.run(ctx, v, l)
+				progress(fmt.Sprintf("%s, %s, round %d of %d", s.title(l), v.name, round, c.rounds))
+				r := c.runOne(ctx, v, l)
 				if ctx.Err() != nil {
 					return runs, context.Cause(ctx)
 				}
@@ -59,8 +60,8 @@ func (c *conductor) play(ctx context.Context, s scenario, tell func(string)) ([]
 	return runs, nil
 }
 
-// run loads a fresh server and judges what came of it.
-func (c *conductor) run(ctx context.Context, v server, l load) run {
+// runOne loads a new server and checks the result.
+func (c *runner) runOne(ctx context.Context, v server, l load) run {
 	r := run{Load: l, Server: v.name}
 	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("not done within %s", runTimeout))
 	defer cancel()
@@ -80,8 +81,8 @@ func (c *conductor) run(ctx context.Context, v server, l load) run {
 	return r
 }
 
-// measure starts the server, loads it and fills in what is found out.
-func (c *conductor) measure(ctx context.Context, v server, r *run) (err error) {
+// measure starts the server, loads it and sets the output and the result of r.
+func (c *runner) measure(ctx context.Context, v server, r *run) (err error) {
 	s, err := newSite()
 	if err != nil {
 		return err
@@ -93,18 +94,18 @@ func (c *conductor) measure(ctx context.Context, v server, r *run) (err error) {
 	}
 	defer p.stop()
 	cmd := command(ctx, append([]string{filepath.Join(c.bin, "wpre-relay")}, c.arguments(p, r.Load)...)...)
-	var said strings.Builder
-	cmd.Stderr = &said
-	figures, err := cmd.Output()
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	output, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("%w: %s %s", err, complaint(said.String()), s.complaint())
+		return fmt.Errorf("%w: %s %s", err, lastMessage(stderr.String()), s.lastLogLine())
 	}
-	r.Figures, r.result = figures, new(result)
-	return json.Unmarshal(figures, r.result)
+	r.Output, r.result = output, new(result)
+	return json.Unmarshal(output, r.result)
 }
 
-// arguments returns those of "wpre-relay bench" for load l on p.
-func (c *conductor) arguments(p *process, l load) []string {
+// arguments returns the arguments of "wpre-relay bench" for load l on p.
+func (c *runner) arguments(p *process, l load) []string {
 	args := []string{
 		"bench", "--json",
 		"--url", "ws://127.0.0.1:" + p.site.port + "/",
@@ -124,7 +125,7 @@ func (c *conductor) arguments(p *process, l load) []string {
 	return args
 }
 
-// writeJSON writes runs to file.
+// writeJSON writes the runs to a file.
 func writeJSON(file string, runs []run) error {
 	text, err := json.MarshalIndent(runs, "", "  ")
 	if err != nil {

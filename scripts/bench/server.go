@@ -20,7 +20,7 @@ const (
 	stopTimeout  = 5 * time.Second // from SIGTERM to SIGKILL
 )
 
-// server is a program that is compared.
+// server is a server to compare.
 type server struct {
 	name    string
 	program string // below --bin
@@ -32,24 +32,24 @@ var servers = []server{
 		return []string{program, "--watch", at.file, "--listen", "127.0.0.1:" + at.port, "--admin-listen", "off",
 			"--state-dir", filepath.Join(at.dir, "state"), "--log-level", "warn"}
 	}},
-	{"baseline", "baseline", direct},
-	{"gws", "gws", direct},
-	{"coder", "coder", direct},
-	{"node", "node/fswatch.mjs", script},
-	{"chokidar", "node/chokidar.mjs", script},
+	{"baseline", "baseline", runProgram},
+	{"gws", "gws", runProgram},
+	{"coder", "coder", runProgram},
+	{"node", "node/fswatch.mjs", runScript},
+	{"chokidar", "node/chokidar.mjs", runScript},
 }
 
-func direct(program string, at site) []string { return []string{program, at.port, at.file} }
+func runProgram(program string, at site) []string { return []string{program, at.port, at.file} }
 
-func script(program string, at site) []string { return []string{"node", program, at.port, at.file} }
+func runScript(program string, at site) []string { return []string{"node", program, at.port, at.file} }
 
-// built reports whether the server's program is there.
+// built reports whether the server's program exists.
 func (s server) built(bin string) bool {
 	_, err := os.Stat(filepath.Join(bin, s.program))
 	return err == nil
 }
 
-// site is where a server works: a directory of its own and a free port.
+// site is the working directory, the event file and the port of one server.
 type site struct {
 	dir, file, port string
 }
@@ -78,7 +78,7 @@ func freePort() (string, error) {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port), nil
 }
 
-// process is a server that runs.
+// process is a running server.
 type process struct {
 	site   site
 	pid    int
@@ -86,9 +86,9 @@ type process struct {
 	exited chan struct{}
 }
 
-// start starts the server and returns once it answers. The end of ctx ends it as stop does.
+// start starts the server and returns when it accepts clients. The caller calls stop; the end of ctx also stops it.
 func (s server) start(ctx context.Context, bin string, at site) (*process, error) {
-	log, err := os.Create(at.log())
+	log, err := os.Create(at.logFile())
 	if err != nil {
 		return nil, err
 	}
@@ -103,16 +103,16 @@ func (s server) start(ctx context.Context, bin string, at site) (*process, error
 	p := &process{site: at, pid: cmd.Process.Pid, cancel: cancel, exited: make(chan struct{})}
 	go func() {
 		defer close(p.exited)
-		cmd.Wait() // how it ends does not matter: if that is too early, what is measured shows it
+		cmd.Wait() // the status does not matter: if the server exits too early, the result shows it
 	}()
-	if err := p.awaitReady(ctx); err != nil {
+	if err := p.waitReady(ctx); err != nil {
 		p.stop()
-		return nil, fmt.Errorf("%w: %s", err, at.complaint())
+		return nil, fmt.Errorf("%w: %s", err, at.lastLogLine())
 	}
 	return p, nil
 }
 
-// command is one that the end of ctx ends, kindly at first.
+// command returns a command that gets SIGTERM when ctx ends, and SIGKILL after stopTimeout.
 func command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -120,33 +120,33 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// stop ends the process and waits until it is gone.
+// stop stops the process and waits until it has exited.
 func (p *process) stop() {
 	p.cancel()
 	<-p.exited
 }
 
-// awaitReady waits until the server admits a client.
-func (p *process) awaitReady(ctx context.Context) error {
+// waitReady waits until the server accepts a client.
+func (p *process) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		err := p.knock(ctx)
+		err := p.probe(ctx)
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):
 		case <-p.exited:
-			return errors.New("it ended at once")
+			return errors.New("the server exited before it accepted a client")
 		case <-ctx.Done():
-			return fmt.Errorf("it does not answer: %w", err)
+			return fmt.Errorf("the server does not accept a client: %w", err)
 		}
 	}
 }
 
-// knock connects one client, and goes away.
-func (p *process) knock(ctx context.Context) error {
+// probe connects one client and disconnects it.
+func (p *process) probe(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+p.site.port+"/", nil)
 	if err != nil {
 		return err
@@ -168,21 +168,21 @@ func (p *process) knock(ctx context.Context) error {
 	return nil
 }
 
-// log is the file for what the server says.
-func (s site) log() string { return filepath.Join(s.dir, "stderr") }
+// logFile returns the path of the server's standard error.
+func (s site) logFile() string { return filepath.Join(s.dir, "stderr") }
 
-// complaint returns what the server said last, or nothing.
-func (s site) complaint() string {
-	said, _ := os.ReadFile(s.log())
-	return complaint(string(said))
+// lastLogLine returns the last message that the server logged, or "".
+func (s site) lastLogLine() string {
+	log, _ := os.ReadFile(s.logFile())
+	return lastMessage(string(log))
 }
 
-// complaint returns the end of what a program said: from where it named itself, or the last line.
-func complaint(said string) string {
-	said = strings.TrimSpace(said)
-	start := strings.LastIndex(said, "wpre-relay: ")
+// lastMessage returns the last error message of wpre-relay in a log, or the last line if there is none.
+func lastMessage(log string) string {
+	log = strings.TrimSpace(log)
+	start := strings.LastIndex(log, "wpre-relay: ")
 	if start < 0 {
-		start = strings.LastIndex(said, "\n") + 1
+		start = strings.LastIndex(log, "\n") + 1
 	}
-	return strings.Join(strings.Fields(said[start:]), " ")
+	return strings.Join(strings.Fields(log[start:]), " ")
 }

@@ -1,8 +1,8 @@
 //go:build linux
 
-// Baseline is the least that a Go program can do to send a file's content to WebSocket clients: baseline PORT FILE. It is
-// what the others are measured by. It never reads from a client after the handshake, answers no ping, remembers
-// nothing, and a client that takes nothing holds up all others.
+// Baseline sends a file's content to WebSocket clients with as little work as possible: baseline PORT FILE. The other
+// servers are compared with it. It reads nothing from a client after the handshake, answers no ping and keeps no
+// history, and a client that does not read blocks all others.
 package main
 
 import (
@@ -21,10 +21,10 @@ import (
 )
 
 const (
-	// largest is the size of the largest file that is sent.
-	largest = 1 << 20
+	// maxFileSize bounds the bytes that are sent of a file.
+	maxFileSize = 1 << 20
 
-	// backlog is how many clients may wait to be accepted; the kernel cuts it to net.core.somaxconn.
+	// backlog bounds the clients that wait to be accepted. The kernel reduces it to net.core.somaxconn.
 	backlog = 1 << 16
 )
 
@@ -58,7 +58,7 @@ func run(args []string) error {
 	return <-failed
 }
 
-// watch returns an inotify descriptor that can be read after every write to a file in dir.
+// watch returns an inotify descriptor that becomes readable after every write to a file in dir.
 func watch(dir string) (int, error) {
 	notify, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 	if err != nil {
@@ -75,7 +75,7 @@ func listen(port int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("socket: %w", err)
 	}
-	// As in every other Go program, small writes leave at once. Accepted connections inherit it.
+	// Go's net package also sets this option, so that small writes are sent at once. Accepted connections inherit it.
 	if err := unix.SetsockoptInt(listener, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return 0, fmt.Errorf("set TCP_NODELAY: %w", err)
 	}
@@ -88,15 +88,15 @@ func listen(port int) (int, error) {
 	return listener, nil
 }
 
-// clients are the descriptors that events go to.
+// clients are the descriptors of the connected clients.
 type clients struct {
-	mu   sync.Mutex
-	come []int // since the last event; guarded by mu
+	mu    sync.Mutex
+	added []int // clients since the last event; guarded by mu
 
-	fds []int // for relay alone
+	fds []int // all other clients; only relay uses it
 }
 
-// accept takes clients in until the listener fails.
+// accept accepts clients until the listener fails.
 func (c *clients) accept(listener int) error {
 	request := make([]byte, 4096)
 	for {
@@ -107,27 +107,27 @@ func (c *clients) accept(listener int) error {
 		case err != nil:
 			return fmt.Errorf("accept: %w", err)
 		}
-		if err := c.welcome(fd, request); err != nil {
+		if err := c.handshake(fd, request); err != nil {
 			unix.Close(fd)
 		}
 	}
 }
 
-// welcome answers the handshake, for which it uses the memory of request.
-func (c *clients) welcome(fd int, request []byte) error {
+// handshake reads a client's handshake into request and responds to it.
+func (c *clients) handshake(fd int, request []byte) error {
 	n := 0
 	for !bytes.HasSuffix(request[:n], []byte("\r\n\r\n")) {
 		m, err := unix.Read(fd, request[n:])
-		if err != nil || m == 0 { // also of a request that is too long
+		if err != nil || m == 0 { // m is also 0 if the request is too long
 			return fmt.Errorf("read: %w", err)
 		}
 		n += m
 	}
-	response, err := respond(request[:n])
+	response, err := handshakeResponse(request[:n])
 	if err != nil {
 		return err
 	}
-	// An event that the client causes once it has its answer must find it among those who have come.
+	// The lock orders the response before the next event: a client that has its response receives all later events.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, err := unix.Write(fd, response); err != nil {
@@ -136,12 +136,12 @@ func (c *clients) welcome(fd int, request []byte) error {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return err
 	}
-	c.come = append(c.come, fd)
+	c.added = append(c.added, fd)
 	return nil
 }
 
-// respond returns the answer to a handshake (RFC 6455 §4.2.2).
-func respond(request []byte) ([]byte, error) {
+// handshakeResponse returns the response to a handshake (RFC 6455 §4.2.2).
+func handshakeResponse(request []byte) ([]byte, error) {
 	for line := range bytes.Lines(request) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		if bytes.EqualFold(name, []byte("Sec-WebSocket-Key")) {
@@ -153,10 +153,10 @@ func respond(request []byte) ([]byte, error) {
 	return nil, errors.New("no Sec-WebSocket-Key")
 }
 
-// relay sends file's content whenever it is notified and the content is whole and new.
+// relay sends the file's content after each notification, if the content is complete and has changed.
 func (c *clients) relay(notify int, file string) error {
 	notifications := make([]byte, 64<<10)
-	content := make([]byte, largest)
+	content := make([]byte, maxFileSize)
 	var last, frame []byte
 	for {
 		if _, err := unix.Read(notify, notifications); err != nil && !errors.Is(err, unix.EINTR) {
@@ -172,7 +172,7 @@ func (c *clients) relay(notify int, file string) error {
 	}
 }
 
-// readFile reads as much of file as fits into p; a regular file comes in one piece.
+// readFile reads the file into p, as far as it fits. One read returns all of a regular file.
 func readFile(file string, p []byte) (int, error) {
 	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -195,11 +195,11 @@ func appendHeader(p []byte, n int) []byte {
 	}
 }
 
-// send writes frame to all clients and forgets those to whom it cannot.
+// send writes frame to all clients and closes the clients whose write fails.
 func (c *clients) send(frame []byte) {
 	c.mu.Lock()
-	c.fds = append(c.fds, c.come...)
-	c.come = c.come[:0]
+	c.fds = append(c.fds, c.added...)
+	c.added = c.added[:0]
 	c.mu.Unlock()
 	kept := c.fds[:0]
 	for _, fd := range c.fds {
@@ -212,7 +212,7 @@ func (c *clients) send(frame []byte) {
 	c.fds = kept
 }
 
-// write writes all of p, and waits where the kernel does not take it.
+// write writes all of p. It waits while the send buffer is full.
 func write(fd int, p []byte) error {
 	for {
 		n, err := unix.Write(fd, p)
@@ -223,7 +223,8 @@ func write(fd int, p []byte) error {
 			return err
 		}
 		p = p[max(n, 0):]
-		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1); err != nil && !errors.Is(err, unix.EINTR) {
+		_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1)
+		if err != nil && !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}

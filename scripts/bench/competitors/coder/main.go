@@ -1,5 +1,5 @@
 // Coder sends a file's content to WebSocket clients with github.com/coder/websocket: coder PORT FILE. It is a hub
-// as in the library's chat example: a queue and a writing goroutine for each client.
+// like that of the library's chat example: each client has a queue and a goroutine that writes.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	queueLength  = 16 // as in the example; a client that is further behind is closed
+	queueLength  = 16 // as in the example; a client whose queue is full is closed
 	writeTimeout = 5 * time.Second
 )
 
@@ -34,7 +34,7 @@ type client struct {
 	queue chan []byte
 }
 
-// ServeHTTP serves one client until it goes.
+// ServeHTTP serves one client until it disconnects.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *server) remove(c *client) {
 	delete(s.clients, c)
 }
 
-// write writes what is queued, until ctx ends or the client fails.
+// write writes the queued events until ctx ends or a write fails.
 func (c *client) write(ctx context.Context) {
 	for {
 		select {
@@ -79,7 +79,7 @@ func (c *client) writeOne(ctx context.Context, event []byte) error {
 	return c.conn.Write(ctx, websocket.MessageText, event)
 }
 
-// Send queues event for every client, and closes those whose queue is full.
+// Send queues event for every client. It closes a client whose queue is full.
 func (s *server) Send(event []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

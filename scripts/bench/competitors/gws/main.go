@@ -1,5 +1,5 @@
-// Gws sends a file's content to WebSocket clients with github.com/lxzan/gws: gws PORT FILE. Each event becomes one
-// prepared message for all, as the library's documentation recommends.
+// Gws sends a file's content to WebSocket clients with github.com/lxzan/gws: gws PORT FILE. It prepares one message
+// per event for all clients, as the library's documentation recommends.
 package main
 
 import (
@@ -24,7 +24,8 @@ type server struct {
 	clients  *gws.ConcurrentMap[*gws.Conn, struct{}]
 }
 
-// ServeHTTP takes a client in. It returns before that has gone, so that the request's memory can be collected.
+// ServeHTTP accepts a client. It returns while the client is connected, so that the request's memory can be
+// collected.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	socket, err := s.upgrader.Upgrade(w, r)
 	if err != nil {
@@ -43,7 +44,7 @@ func (s *server) Send(event []byte) {
 	b := gws.NewBroadcaster(gws.OpcodeText, event)
 	defer b.Close()
 	s.clients.Range(func(socket *gws.Conn, _ struct{}) bool {
-		b.Broadcast(socket) // OnClose learns of errors
+		b.Broadcast(socket) // the library calls OnClose after an error
 		return true
 	})
 }

@@ -1,5 +1,5 @@
-// Package hub is what the Go peers have in common: how they are called, and how they watch. What a client costs is
-// theirs alone.
+// Package hub is shared by the competitors in Go: it parses their arguments and watches the file. It does nothing for
+// a single client, whose cost is that of the competitor.
 package hub
 
 import (
@@ -15,16 +15,16 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Hub takes in clients by HTTP and sends to all of them.
+// Hub accepts clients over HTTP and sends events to all of them.
 type Hub interface {
 	http.Handler
 
-	// Send sends event to every client. It may keep event, but not change it.
+	// Send sends event to every client. It may keep event, but must not modify it.
 	Send(event []byte)
 }
 
-// Run does what PROGRAM PORT FILE stands for: it serves h on that port of this machine, and has h send each new
-// content of the file. It returns on failure only; args are the program's.
+// Run runs a competitor with the program's arguments, PROGRAM PORT FILE: it serves h on the port and calls Send with
+// each new content of the file. It returns only with an error.
 func Run(h Hub, args []string) error {
 	if len(args) != 3 {
 		return errors.New("usage: PROGRAM PORT FILE")
@@ -48,7 +48,7 @@ func Run(h Hub, args []string) error {
 	return <-failed
 }
 
-// follow hands over file's content whenever that is JSON and differs from the one before.
+// follow calls send with the file's content after each change, if the content is valid JSON and has changed.
 func follow(w *fsnotify.Watcher, file string, send func([]byte)) error {
 	var last []byte
 	for {
@@ -62,7 +62,7 @@ func follow(w *fsnotify.Watcher, file string, send func([]byte)) error {
 			}
 			content, err := os.ReadFile(file)
 			if err != nil || !json.Valid(content) || bytes.Equal(content, last) {
-				continue // an empty file is no valid JSON either
+				continue // an empty file is also not valid JSON
 			}
 			last = content
 			send(content)

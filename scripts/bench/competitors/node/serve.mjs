@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { WebSocket, WebSocketServer } from 'ws';
 
-/** Serves clients. Returns what to call when the file may have changed: it sends its content to all, if that is new. */
+/** Serves clients. Returns the function to call when the file may have changed; it sends new content to all clients. */
 export function serve(port, file) {
 	const server = new WebSocketServer({ host: '127.0.0.1', port: Number(port), perMessageDeflate: false });
 	let last;
@@ -15,7 +15,7 @@ export function serve(port, file) {
 	};
 }
 
-/** Returns the file's content, undefined if it is not JSON: empty, half-written or gone. */
+/** Returns the file's content, or undefined if it is not JSON: empty, half-written or deleted. */
 function read(file) {
 	try {
 		const content = readFileSync(file, 'utf8');
