@@ -3,7 +3,7 @@ package check
 import "context"
 
 // checkDrafts checks whether the relay sends events of unpublished posts to the public. Without an event file it
-// checks nothing, because the settings may not be those of the relay.
+// checks nothing, because the settings may belong to another relay.
 func checkDrafts(_ context.Context, opts Options) []Finding {
 	const check = "drafts"
 	if opts.File == "" {

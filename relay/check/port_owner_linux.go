@@ -10,7 +10,7 @@ import (
 )
 
 // findPortOwner returns the program that listens on the address. It takes the inode of the socket from /proc/net
-// (proc_net(5)) and searches the descriptors of all processes for it. Only root can see those of other users.
+// (proc_net(5)) and searches the descriptors of all processes for it. Only root can see the descriptors of other users.
 func findPortOwner(address string) portOwner {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {

@@ -22,8 +22,8 @@ var (
 	firstP99     = column{"first client p99", func(r *result) *float64 { return r.First.p99() }, formatDuration, false}
 	lastP50      = column{"last client p50", func(r *result) *float64 { return r.Last.p50() }, formatDuration, false}
 	lastP99      = column{"last client p99", func(r *result) *float64 { return r.Last.p99() }, formatDuration, false}
-	idleMemory   = column{"idle memory per client", func(r *result) *float64 { return r.PerClient.Idle }, formatSize, false}
-	peakMemory   = column{"peak memory per client", func(r *result) *float64 { return r.PerClient.Peak }, formatSize, false}
+	idleMemory   = column{"idle memory per client", (*result).idlePerClient, formatSize, false}
+	peakMemory   = column{"peak memory per client", (*result).peakPerClient, formatSize, false}
 	peakRSS      = column{"peak memory", func(r *result) *float64 { return r.RSS.Peak }, formatSize, false}
 	kernelMemory = column{"kernel's memory for TCP", (*result).kernelGrowth, formatSize, true}
 	captured     = column{"captured", (*result).capturedShare, formatPercent, false}
@@ -43,6 +43,10 @@ func (q *quantiles) p99() *float64 {
 	}
 	return &q.P99
 }
+
+func (r *result) idlePerClient() *float64 { return r.PerClient.Idle }
+
+func (r *result) peakPerClient() *float64 { return r.PerClient.Peak }
 
 func (r *result) capturedShare() *float64 { return ratio(float64(r.Captured), float64(r.Events)) }
 

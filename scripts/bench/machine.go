@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// describeMachine returns the number of cores and the versions of the software. It leaves out what is not installed.
+// describeMachine returns the number of cores and the versions of the software. It leaves out missing software.
 func describeMachine(bin string) string {
 	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
 	add := func(name, version string) {

@@ -41,6 +41,7 @@ install_missing() {
 	if ((${#packages[@]} == 0 || EUID != 0)) || ! command -v apt-get >/dev/null; then
 		return 0
 	fi
+	mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
 	echo "installing ${packages[*]}"
 	(
 		# A package must not start its service: the scripts run their own instances.
@@ -55,7 +56,7 @@ install_missing() {
 	)
 }
 
-# require WHAT NAME... installs what is missing for the check WHAT. If something is still missing, it ends the script:
+# require WHAT NAME... installs missing programs for the check WHAT. If a program is still missing, it ends the script:
 # with status 1 if CI=true, else with status 0 and the reason.
 require() {
 	local what=$1 name missing=()

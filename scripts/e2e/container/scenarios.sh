@@ -128,8 +128,8 @@ compose() {
 # in_wordpress UID ARGUMENT... runs PHP in WordPress's container.
 in_wordpress() { podman exec --user "$1:$1" wpre_wordpress_1 "$php" -n "${@:2}"; }
 
-# stand_in_images tags images in place of those that compose.yaml names, which do nothing, and of the one that it
-# builds.
+# stand_in_images tags an idle PHP image with each name in compose.yaml, and the image under test with the name of the
+# image that compose.yaml builds.
 stand_in_images() {
 	local image
 	for image in $(grep -o 'image: .*' compose.yaml | cut -d ' ' -f 2); do

@@ -135,7 +135,7 @@ async function testCompanion() {
 	await tokenRelay.stop('SIGTERM');
 }
 
-/** Checks the new lines of PHP's log, except those that match known and deprecations of WordPress 6.1 in PHP 8.2. */
+/** Checks the new lines of PHP's log. It ignores lines that match known, and deprecations of WordPress 6.1 in PHP 8.2. */
 function checkPhpLog(what, known = /^$/) {
 	const deprecated = /PHP Deprecated(?!.*(companion|realtime))/;
 	const entries = phpLog.newLines().filter((line) => /\] PHP [A-Z]/.test(line));
