@@ -1,26 +1,26 @@
 <?php
 /**
  * Plugin Name: wpre-relay companion
- * Description: Lets wpre-relay have every event of "WP Realtime Events": keeps them in a file that grows beside the plugin's one slot, and loads what the plugin forgets. Needs no settings.
+ * Description: Stores every event of "WP Realtime Events" for wpre-relay and fixes saves through the block editor.
  * Version:     1.0.0
  * Requires PHP: 7.4
  *
- * To install it, copy this file into wp-content/mu-plugins; to remove it, delete that copy. The plugin stays as it is.
+ * To install it, copy this file into wp-content/mu-plugins. To remove it, delete the copy. The plugin is not changed.
  *
- * The plugin overwrites one file with each event, so that of saves at the same instant some are gone before anything
- * can read them; and it calls WP_Filesystem() without the file that defines it, which ends saves through the block
- * editor, the front end and WP-Cron. This file mends both through WordPress's own filters. Events go, one a line, into
- * the outbox, wp-content/realtime-events/events-KEY.ndjson, which wpre-relay follows by itself when it is there. The
- * key is a secret, since web servers give that folder to everybody. Whatever goes wrong here, the plugin's file is
- * written as if this one was not there, and the error log says so once a day.
+ * The plugin has two faults. It overwrites one file with each event, so that events of simultaneous saves are lost
+ * before a reader can see them. And it calls WP_Filesystem() without loading the file that defines it, so that saves
+ * through the block editor, the front end and WP-Cron fail. This file fixes both with WordPress's filters. It appends
+ * each event as a line to the outbox, wp-content/realtime-events/events-KEY.ndjson, which wpre-relay follows if it
+ * exists. KEY is a secret, because web servers serve that directory to everyone. If the outbox fails, the plugin's file
+ * is written as without the companion, and the error log gets one message per day.
  *
- * These constants in wp-config.php make it do more:
+ * Constants in wp-config.php enable more features:
  *
- *   WPRE_RELAY_FIELDS   true: events also tell post_type, permalink and site_id
- *   WPRE_RELAY_URL      where browsers find the relay: 'wss://www.example.com/ws'
- *   WPRE_RELAY_JWT_KEY  the file of the secret that the relay has as --jwt-key: who is logged in gets a token in that URL
- *   WPRE_RELAY_JWT_TTL  for how many seconds it counts; default: 12 hours, for the plugin's page cannot renew it
- *   WPRE_RELAY_CLIENT   true: pages get the relay's own client, which misses nothing, in place of the plugin's script
+ *   WPRE_RELAY_FIELDS   true: add post_type, permalink and site_id to events
+ *   WPRE_RELAY_URL      URL of the relay for browsers, for example 'wss://www.example.com/ws'
+ *   WPRE_RELAY_JWT_KEY  file of the relay's --jwt-key secret: users who are logged in get a token in that URL
+ *   WPRE_RELAY_JWT_TTL  lifetime of a token in seconds; default: 12 hours, because the plugin's page cannot renew it
+ *   WPRE_RELAY_CLIENT   true: load the relay's client, which loses no event, instead of the plugin's script
  *
  * @package wpre-relay
  */
@@ -28,28 +28,29 @@
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Loads what the plugin forgets, before it needs it, whoever saves: wp-admin, the block editor, a visitor, WP-Cron, a
- * command. Not before init as a rule, since the file has texts that are translated when it is loaded.
+ * Loads the file that defines WP_Filesystem(), before the plugin calls it and in every context: wp-admin, the block
+ * editor, a visitor, WP-Cron, a command. It usually waits for init, because loading the file translates texts.
  */
 function wpre_relay_load_filesystem() {
-	global $wp_file_descriptions, $allowed_files; // What the file sets, and wp-admin's editors need.
+	global $wp_file_descriptions, $allowed_files; // The file sets these, and the editors of wp-admin need them.
 	require_once ABSPATH . 'wp-admin/includes/file.php';
 }
 add_action( 'init', 'wpre_relay_load_filesystem', PHP_INT_MIN );
 add_action( 'save_post', 'wpre_relay_load_filesystem', PHP_INT_MIN );
 
 /**
- * Has WP_Filesystem() make a file system that is WP_Filesystem_Direct but for the event file. Others who ask for the
- * method compare it with 'direct', and are told that still.
+ * Makes WP_Filesystem() create a file system that writes the event file through the outbox and otherwise is
+ * WP_Filesystem_Direct. Other callers compare the method with 'direct', so they still get that.
  *
  * @param string $method The method that WordPress has chosen.
  * @return string The method to use.
  */
 function wpre_relay_filesystem_method( $method ) {
 	if ( 'direct' !== $method ) {
-		return $method; // PHP may not write files here.
+		return $method; // PHP cannot write files by itself here.
 	}
-	foreach ( debug_backtrace( DEBUG_BACKTRACE_IGNORE_ARGS, 8 ) as $frame ) { // phpcs:ignore WordPress.PHP.DevelopmentFunctions -- who asks decides.
+	// phpcs:ignore WordPress.PHP.DevelopmentFunctions -- the result depends on the caller.
+	foreach ( debug_backtrace( DEBUG_BACKTRACE_IGNORE_ARGS, 8 ) as $frame ) {
 		if ( 'WP_Filesystem' === $frame['function'] ) {
 			wpre_relay_declare_filesystem();
 			return 'wpre_relay';
@@ -60,7 +61,7 @@ function wpre_relay_filesystem_method( $method ) {
 add_filter( 'filesystem_method', 'wpre_relay_filesystem_method', PHP_INT_MAX );
 
 /**
- * Declares the class that WP_Filesystem() makes by its name. WordPress loads what that extends only when it is needed.
+ * Declares the class that WP_Filesystem() instantiates. WordPress loads the parent class only when it is needed.
  */
 function wpre_relay_declare_filesystem() {
 	if ( class_exists( 'WP_Filesystem_wpre_relay', false ) ) {
@@ -69,9 +70,9 @@ function wpre_relay_declare_filesystem() {
 	require_once ABSPATH . 'wp-admin/includes/class-wp-filesystem-base.php';
 	require_once ABSPATH . 'wp-admin/includes/class-wp-filesystem-direct.php';
 
-	// phpcs:disable PEAR.NamingConventions.ValidClassName -- WP_Filesystem() makes the name out of the method's.
+	// phpcs:disable PEAR.NamingConventions.ValidClassName -- WP_Filesystem() derives the name from the method's.
 	/**
-	 * WP_Filesystem_Direct, but for how it writes the event file.
+	 * WP_Filesystem_Direct that writes the event file through the outbox.
 	 */
 	class WP_Filesystem_wpre_relay extends WP_Filesystem_Direct {
 
@@ -79,9 +80,9 @@ function wpre_relay_declare_filesystem() {
 		 * Writes a file.
 		 *
 		 * @param string    $file     Path to the file.
-		 * @param string    $contents What to write.
+		 * @param string    $contents The contents.
 		 * @param int|false $mode     Optional. The file's permissions, as an octal number. Default false.
-		 * @return bool Whether that succeeded.
+		 * @return bool Whether the file was written.
 		 */
 		public function put_contents( $file, $contents, $mode = false ) {
 			if ( ! preg_match( '~[/\\\\]realtime-events[/\\\\]latest_event\.json$~', $file ) ) {
@@ -101,36 +102,37 @@ function wpre_relay_declare_filesystem() {
 }
 
 /**
- * The file that events go to, one a line. It grows, and is begun anew when it is large; the one before is kept. A line
- * is {"id":"EPOCH-NUMBER","at":TIME,"sum":CHECKSUM,"event":DOCUMENT}, as in wpre-relay's own journal: numbers grow by
- * one from line to line, the epoch is new when they begin anew, and the checksum is CRC-32C of all the rest.
+ * The outbox: an append-only file with one event per line. When it is full, it is renamed and a new file is started;
+ * the previous file is kept. A line is {"id":"EPOCH-NUMBER","at":TIME,"sum":CHECKSUM,"event":DOCUMENT}, as in the
+ * journal of wpre-relay. The numbers are consecutive, the epoch changes when they start again, and the checksum is
+ * CRC-32C of the other values.
  */
 class WPRE_Relay_Outbox {
 
 	/**
-	 * The size, in bytes, from which on it is begun anew.
+	 * The size in bytes from which a new file is started.
 	 */
-	const FULL = 4194304;
+	const MAX_SIZE = 4194304;
 
 	/**
-	 * For how long, in seconds, to wait for other processes.
+	 * The maximum time to wait for other processes, in seconds.
 	 */
-	const PATIENCE = 2.0;
+	const LOCK_TIMEOUT = 2.0;
 
 	/**
-	 * For how long, in seconds, it is not tried again when it could not be written: that may take its time.
+	 * The time without attempts after a failure, in seconds, so that not every save waits for LOCK_TIMEOUT.
 	 */
-	const PAUSE = 60;
+	const RETRY_AFTER = 60;
 
 	/**
-	 * Unix time until which it is not tried again in this process.
+	 * The end of the time without attempts in this process, in Unix time.
 	 *
 	 * @var int
 	 */
-	private static $given_up_until = 0;
+	private static $disabled_until = 0;
 
 	/**
-	 * The folder that it is in.
+	 * The directory of the file.
 	 *
 	 * @var string
 	 */
@@ -144,79 +146,82 @@ class WPRE_Relay_Outbox {
 	private $mode;
 
 	/**
-	 * Path of the file.
+	 * The path of the file.
 	 *
 	 * @var string
 	 */
 	private $path;
 
 	/**
-	 * Path of the one before it.
+	 * The path of the previous file.
 	 *
 	 * @var string
 	 */
-	private $former;
+	private $previous;
 
 	/**
-	 * The file, open and locked; null if it is not.
+	 * The open and locked file; null if the outbox is closed.
 	 *
 	 * @var resource|null
 	 */
 	private $handle = null;
 
 	/**
-	 * An outbox that is not open yet.
+	 * Creates a closed outbox.
 	 *
-	 * @param string $dir  The folder that it is in.
+	 * @param string $dir  The directory of the file.
 	 * @param int    $mode Permissions of new files.
 	 */
 	public function __construct( $dir, $mode ) {
-		$key          = substr( hash_hmac( 'sha256', 'wpre-relay outbox', wp_salt( 'auth' ) ), 0, 32 );
-		$this->dir    = $dir;
-		$this->mode   = $mode;
-		$this->path   = "$dir/events-$key.ndjson";
-		$this->former = "$dir/events-$key.1.ndjson";
+		$key            = substr( hash_hmac( 'sha256', 'wpre-relay outbox', wp_salt( 'auth' ) ), 0, 32 );
+		$this->dir      = $dir;
+		$this->mode     = $mode;
+		$this->path     = "$dir/events-$key.ndjson";
+		$this->previous = "$dir/events-$key.1.ndjson";
 	}
 
 	/**
-	 * Adds an event, and keeps others from doing so until close().
+	 * Appends an event. Other processes cannot append until close() is called.
 	 *
-	 * @param string $contents The event as the plugin has it.
-	 * @return bool Whether it is in the outbox now; what is no event never is.
+	 * @param string $contents The event as the plugin writes it.
+	 * @return bool Whether the event was appended. False if it is not a valid event.
 	 */
 	public function add( $contents ) {
 		$event = json_decode( $contents );
-		if ( time() < self::$given_up_until || ! is_object( $event ) || ! isset( $event->timestamp ) ) {
+		if ( time() < self::$disabled_until || ! is_object( $event ) || ! isset( $event->timestamp ) ) {
 			return false;
 		}
 		try {
 			$this->open();
 			$this->append( $contents );
 			return true;
-		} catch ( Throwable $trouble ) {
-			self::$given_up_until = time() + self::PAUSE;
+		} catch ( Throwable $error ) {
+			self::$disabled_until = time() + self::RETRY_AFTER;
 
-			$why = str_replace( basename( $this->path, '.ndjson' ), 'events-KEY', $trouble->getMessage() ); // Some serve the log, too.
-			wpre_relay_complain( "$why; events go into latest_event.json alone" );
+			// The web server may also serve the log, so the message must not contain the key.
+			$reason = str_replace( basename( $this->path, '.ndjson' ), 'events-KEY', $error->getMessage() );
+			wpre_relay_log_error( "$reason; events are only written to latest_event.json" );
 			return false;
 		}
 	}
 
 	/**
-	 * Puts contents in a file's place, so that nobody ever sees half of it.
+	 * Replaces a file atomically, so that no reader sees an incomplete file.
 	 *
 	 * @param string $file     Path to the file, or to a symbolic link to it.
-	 * @param string $contents What to write.
-	 * @return bool Whether that succeeded. If not, the file is as it was.
+	 * @param string $contents The new contents.
+	 * @return bool Whether the file was replaced. If not, it is unchanged.
 	 */
 	public function replace( $file, $contents ) {
 		$target = is_link( $file ) ? realpath( $file ) : $file;
 		if ( false === $target ) {
-			return false; // The link leads to nothing yet.
+			return false; // The target of the link does not exist yet.
 		}
-		$temporary = dirname( $target ) . '/' . basename( $this->path, '.ndjson' ) . '.tmp'; // Nobody else writes it now.
+		// The lock of the outbox protects the temporary file.
+		$temporary = dirname( $target ) . '/' . basename( $this->path, '.ndjson' ) . '.tmp';
 		$written   = @file_put_contents( $temporary, $contents );
-		if ( strlen( $contents ) === $written && $this->permit( $temporary ) && @rename( $temporary, $target ) ) {
+		$complete  = strlen( $contents ) === $written && $this->set_permissions( $temporary );
+		if ( $complete && @rename( $temporary, $target ) ) {
 			return true;
 		}
 		if ( false !== $written ) {
@@ -226,68 +231,71 @@ class WPRE_Relay_Outbox {
 	}
 
 	/**
-	 * Lets others add events.
+	 * Closes the outbox, so that other processes can append.
 	 */
 	public function close() {
 		if ( $this->handle ) {
-			fclose( $this->handle ); // Which also unlocks it.
+			fclose( $this->handle ); // This also releases the lock.
 			$this->handle = null;
 		}
 	}
 
 	/**
-	 * Opens and locks the file, and begins it anew if it is full.
+	 * Opens and locks the file. If it is full, it starts a new one.
 	 *
-	 * @throws RuntimeException If that cannot be done, or not in time.
+	 * @throws RuntimeException If the file cannot be opened, or not within LOCK_TIMEOUT.
 	 */
 	private function open() {
-		$deadline = microtime( true ) + self::PATIENCE;
+		$deadline = microtime( true ) + self::LOCK_TIMEOUT;
 		do {
-			$this->handle = $this->call( 'fopen', $this->path, 'a+b' );
+			$this->handle = $this->call_or_throw( 'fopen', $this->path, 'a+b' );
 			$this->lock( $deadline );
 			clearstatcache( true, $this->path );
 			$named  = @stat( $this->path );
 			$opened = fstat( $this->handle );
 			if ( ! $named || $named['ino'] !== $opened['ino'] || $named['dev'] !== $opened['dev'] ) {
-				$this->close(); // Another process has just begun it anew.
-			} elseif ( $opened['size'] >= self::FULL ) {
-				$this->call( 'rename', $this->path, $this->former );
+				$this->close(); // Another process has renamed the file before this one had the lock.
+			} elseif ( $opened['size'] >= self::MAX_SIZE ) {
+				$this->call_or_throw( 'rename', $this->path, $this->previous );
 				$this->close();
 			} else {
 				return;
 			}
 		} while ( microtime( true ) < $deadline );
-		throw new RuntimeException( "{$this->path} is begun anew all the time" );
+		throw new RuntimeException( "{$this->path} was replaced repeatedly" );
 	}
 
 	/**
-	 * Locks the file, against all who do the same.
+	 * Locks the file against other processes that append.
 	 *
-	 * @param float $deadline Unix time until which it may take.
-	 * @throws RuntimeException If that cannot be done, or not in time.
+	 * @param float $deadline The time limit, in Unix time.
+	 * @throws RuntimeException If the file cannot be locked, or not in time.
 	 */
 	private function lock( $deadline ) {
 		while ( ! flock( $this->handle, LOCK_EX | LOCK_NB, $held ) ) {
 			if ( ! $held || microtime( true ) > $deadline ) {
-				throw new RuntimeException( "{$this->path} cannot be locked" );
+				throw new RuntimeException( "cannot lock {$this->path}" );
 			}
 			usleep( 100 );
 		}
 	}
 
 	/**
-	 * Writes a line.
+	 * Appends a line.
 	 *
 	 * @param string $contents The event, which is valid JSON.
-	 * @throws RuntimeException If not all of it could be written; then nothing is.
+	 * @throws RuntimeException If the line cannot be written completely. The file is then unchanged.
 	 */
 	private function append( $contents ) {
 		$size = fstat( $this->handle )['size'];
-		if ( 0 === $size ) {
-			$this->begin();
-			$last = file_exists( $this->former ) ? $this->last( $this->call( 'fopen', $this->former, 'rb' ) ) : array( '', 0 );
+		$last = array( '', 0 );
+		if ( $size > 0 ) {
+			$last = $this->last_position( $this->handle );
 		} else {
-			$last = $this->last( $this->handle );
+			$this->initialize();
+			if ( file_exists( $this->previous ) ) {
+				$last = $this->last_position( $this->call_or_throw( 'fopen', $this->previous, 'rb' ) );
+			}
 		}
 		list( $epoch, $number ) = $last;
 		if ( '' === $epoch ) {
@@ -297,45 +305,46 @@ class WPRE_Relay_Outbox {
 
 		$id       = $epoch . '-' . ( $number + 1 );
 		$at       = gmdate( 'Y-m-d\TH:i:s', (int) $seconds ) . substr( $fraction, 1, 7 ) . 'Z';
-		$document = preg_replace( '/[\r\n]+ */', '', trim( $contents ) ); // JSON has line breaks only between its tokens.
+		$document = preg_replace( '/[\r\n]+ */', '', trim( $contents ) ); // JSON has line breaks only between tokens.
 		$sum      = hash( 'crc32c', $id . $at . $document );
 		$line     = "{\"id\":\"$id\",\"at\":\"$at\",\"sum\":\"$sum\",\"event\":$document}\n";
-		if ( $size > 0 && ! $this->ends_whole( $size ) ) {
-			$line = "\n$line"; // A process was killed when it wrote the line before.
+		if ( $size > 0 && ! $this->ends_with_newline( $size ) ) {
+			$line = "\n$line"; // A process was killed while it wrote the last line.
 		}
 		if ( strlen( $line ) !== @fwrite( $this->handle, $line ) ) {
 			ftruncate( $this->handle, $size );
-			throw new RuntimeException( "{$this->path} cannot be written; is the disk full?" );
+			throw new RuntimeException( "cannot write {$this->path}; the disk may be full" );
 		}
 	}
 
 	/**
-	 * Sees to what a new outbox needs.
+	 * Prepares a new file and its directory, and deletes old files.
 	 */
-	private function begin() {
-		$this->permit( $this->path );
-		if ( ! file_exists( "{$this->dir}/index.php" ) ) { // Against servers that list folders.
+	private function initialize() {
+		$this->set_permissions( $this->path );
+		if ( ! file_exists( "{$this->dir}/index.php" ) ) { // Keeps web servers from listing the directory.
 			@file_put_contents( "{$this->dir}/index.php", "<?php\n// Silence is golden.\n" );
-			$this->permit( "{$this->dir}/index.php" );
+			$this->set_permissions( "{$this->dir}/index.php" );
 		}
-		foreach ( (array) glob( "{$this->dir}/events-*.ndjson" ) as $file ) { // Of other salts.
-			if ( $file !== $this->path && $file !== $this->former && filemtime( $file ) < time() - WEEK_IN_SECONDS ) {
+		foreach ( (array) glob( "{$this->dir}/events-*.ndjson" ) as $file ) { // Files of other salts.
+			if ( $file !== $this->path && $file !== $this->previous && filemtime( $file ) < time() - WEEK_IN_SECONDS ) {
 				@unlink( $file );
 			}
 		}
 	}
 
 	/**
-	 * Lets those write a new file who may write the others, also if a command that root runs has made it.
+	 * Gives a new file the owner and group of the directory, so that the web server can write it even if a command of
+	 * root has created it.
 	 *
 	 * @param string $file Path to the file.
-	 * @return bool Whether it has its permissions.
+	 * @return bool Whether the file has the permissions of new files.
 	 */
-	private function permit( $file ) {
+	private function set_permissions( $file ) {
 		clearstatcache( true, $file );
 		$owner = fileowner( $this->dir );
 		$group = filegroup( $this->dir );
-		if ( fileowner( $file ) !== $owner && function_exists( 'chown' ) ) { // Some hosts have disabled it.
+		if ( fileowner( $file ) !== $owner && function_exists( 'chown' ) ) { // Some hosts disable these functions.
 			@chown( $file, $owner );
 		}
 		if ( filegroup( $file ) !== $group && function_exists( 'chgrp' ) ) {
@@ -345,23 +354,23 @@ class WPRE_Relay_Outbox {
 	}
 
 	/**
-	 * Tells whether the file ends with a whole line.
+	 * Returns whether the last line of the file is complete.
 	 *
-	 * @param int $size Its size.
+	 * @param int $size The size of the file.
 	 * @return bool
 	 */
-	private function ends_whole( $size ) {
+	private function ends_with_newline( $size ) {
 		fseek( $this->handle, $size - 1 );
 		return "\n" === fgetc( $this->handle );
 	}
 
 	/**
-	 * Finds the last line that tells its number.
+	 * Returns the position in the last line that has one.
 	 *
-	 * @param resource $handle An outbox.
-	 * @return array Its epoch and number; '' and 0 if there is none.
+	 * @param resource $handle A file of the outbox.
+	 * @return array The epoch and the number; '' and 0 if no line has a position.
 	 */
-	private function last( $handle ) {
+	private function last_position( $handle ) {
 		$size = fstat( $handle )['size'];
 		for ( $length = 8192; ; $length *= 4 ) {
 			$start = max( 0, $size - $length );
@@ -378,41 +387,42 @@ class WPRE_Relay_Outbox {
 	}
 
 	/**
-	 * Calls a function that warns and returns false if it fails.
+	 * Calls a function that returns false and raises a warning on failure.
 	 *
-	 * @param callable $name      The function.
-	 * @param mixed    ...$inputs What it gets.
-	 * @return mixed What it returns.
-	 * @throws RuntimeException If it fails.
+	 * @param callable $name         The function.
+	 * @param mixed    ...$arguments The arguments.
+	 * @return mixed The result.
+	 * @throws RuntimeException If the function returns false. The message is that of the warning.
 	 */
-	private function call( $name, ...$inputs ) {
-		$output = @$name( ...$inputs );
-		if ( false === $output ) {
-			$why = error_get_last();
-			throw new RuntimeException( $why ? $why['message'] : "$name {$this->path} fails" );
+	private function call_or_throw( $name, ...$arguments ) {
+		$result = @$name( ...$arguments );
+		if ( false === $result ) {
+			$error = error_get_last();
+			throw new RuntimeException( $error ? $error['message'] : "$name failed for {$this->path}" );
 		}
-		return $output;
+		return $result;
 	}
 }
 
 /**
- * Writes into the error log, once a day.
+ * Writes a message to the error log, at most once per day.
  *
- * @param string $trouble What is wrong.
+ * @param string $message The message.
  */
-function wpre_relay_complain( $trouble ) {
+function wpre_relay_log_error( $message ) {
 	if ( ! get_site_transient( 'wpre_relay_trouble' ) ) {
 		set_site_transient( 'wpre_relay_trouble', time(), DAY_IN_SECONDS );
-		error_log( "wpre-relay companion: $trouble" ); // phpcs:ignore WordPress.PHP.DevelopmentFunctions -- for the site's operator.
+		// phpcs:ignore WordPress.PHP.DevelopmentFunctions -- for the site's operator.
+		error_log( "wpre-relay companion: $message" );
 	}
 }
 
 /**
- * Adds to an event what its readers would have to ask the site for, if WPRE_RELAY_FIELDS says so. What the plugin wrote
- * stays as it is, to the byte.
+ * Adds fields to an event if WPRE_RELAY_FIELDS is true, so that readers need not request them from the site. The bytes
+ * that the plugin wrote do not change.
  *
- * @param string $contents The event as the plugin has it.
- * @return string The event with more fields; as it was if that cannot be done.
+ * @param string $contents The event as the plugin writes it.
+ * @return string The event with more fields; unchanged if they cannot be added.
  */
 function wpre_relay_add_fields( $contents ) {
 	if ( ! defined( 'WPRE_RELAY_FIELDS' ) || ! WPRE_RELAY_FIELDS ) {
@@ -431,10 +441,10 @@ function wpre_relay_add_fields( $contents ) {
 			) + $fields;
 		}
 		/**
-		 * Filters what is added to an event.
+		 * Filters the fields that are added to an event.
 		 *
 		 * @param array $fields Fields by name.
-		 * @param array $event  The event as the plugin has it.
+		 * @param array $event  The event as the plugin writes it.
 		 */
 		$fields = array_diff_key( apply_filters( 'wpre_relay_fields', $fields, $event ), $event );
 		$more   = $fields ? wp_json_encode( (object) $fields, JSON_PRETTY_PRINT ) : false;
@@ -442,14 +452,14 @@ function wpre_relay_add_fields( $contents ) {
 			return $contents;
 		}
 		return rtrim( substr( rtrim( $contents ), 0, -1 ) ) . ',' . substr( $more, 1 );
-	} catch ( Throwable $trouble ) {
-		wpre_relay_complain( $trouble->getMessage() . '; events go without more fields' );
+	} catch ( Throwable $error ) {
+		wpre_relay_log_error( $error->getMessage() . '; events are written without more fields' );
 		return $contents;
 	}
 }
 
 /**
- * Returns where browsers find the relay, with a token for who is logged in.
+ * Returns the relay's URL for browsers, with a token if the user is logged in.
  *
  * @return string The URL; '' if WPRE_RELAY_URL is not set.
  */
@@ -462,9 +472,9 @@ function wpre_relay_url() {
 }
 
 /**
- * Makes a JSON Web Token (RFC 7519, HS256).
+ * Creates a JSON Web Token (RFC 7519, HS256).
  *
- * @param WP_User $user Who it is for. The relay's --filter knows the roles as claims.roles.
+ * @param WP_User $user The user. In the relay's --filter, the roles are claims.roles.
  * @return string The token; '' if WPRE_RELAY_JWT_KEY is not set or cannot be read.
  */
 function wpre_relay_token( $user ) {
@@ -473,7 +483,7 @@ function wpre_relay_token( $user ) {
 	}
 	$secret = rtrim( (string) @file_get_contents( WPRE_RELAY_JWT_KEY ), "\r\n" );
 	if ( strlen( $secret ) < 32 || false !== strpos( $secret, '-----BEGIN ' ) ) {
-		wpre_relay_complain( WPRE_RELAY_JWT_KEY . ' cannot be read, or is no secret of 32 bytes or more; pages get no token' );
+		wpre_relay_log_error( WPRE_RELAY_JWT_KEY . ' has no readable secret of at least 32 bytes; pages get no token' );
 		return '';
 	}
 	$ttl    = defined( 'WPRE_RELAY_JWT_TTL' ) ? (int) WPRE_RELAY_JWT_TTL : 12 * HOUR_IN_SECONDS;
@@ -484,14 +494,15 @@ function wpre_relay_token( $user ) {
 		'exp'   => time() + $ttl,
 	);
 	$base64 = function ( $bytes ) {
-		return rtrim( strtr( base64_encode( $bytes ), '+/', '-_' ), '=' ); // phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions -- RFC 7515, section 2.
+		// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions -- RFC 7515, section 2.
+		return rtrim( strtr( base64_encode( $bytes ), '+/', '-_' ), '=' );
 	};
 	$signed = $base64( '{"alg":"HS256","typ":"JWT"}' ) . '.' . $base64( wp_json_encode( $claims ) );
 	return $signed . '.' . $base64( hash_hmac( 'sha256', $signed, $secret, true ) );
 }
 
 /**
- * Tells the plugin where the relay is, unless wp-config.php does.
+ * Sets the relay's URL in the plugin, unless wp-config.php sets it.
  */
 function wpre_relay_define_url() {
 	if ( defined( 'WPRE_RELAY_URL' ) && ! defined( 'WPRE_WS_SERVER_URL' ) ) {
@@ -501,8 +512,8 @@ function wpre_relay_define_url() {
 add_action( 'init', 'wpre_relay_define_url', PHP_INT_MIN );
 
 /**
- * Gives the plugin's script the URL with the token where its constant was set before, or puts the relay's own client in
- * the script's place.
+ * Puts the URL with the token into the data of the plugin's script, for the case that wp-config.php sets the plugin's
+ * constant. If WPRE_RELAY_CLIENT is true, it also replaces the script by the relay's client.
  */
 function wpre_relay_set_scripts() {
 	$url = wpre_relay_url();
@@ -529,15 +540,16 @@ add_action( 'wp_print_footer_scripts', 'wpre_relay_set_scripts', 5 );
 add_action( 'admin_print_footer_scripts', 'wpre_relay_set_scripts', 5 );
 
 /**
- * Tells the relay's client, where it stands in for the plugin's script, to connect and to show what that shows.
+ * Adds the attributes to the relay's client that make it connect and list saved posts like the plugin's script.
  *
- * @param string $tag    The script's element.
- * @param string $handle Its name.
- * @param string $src    Where it comes from.
+ * @param string $tag    The script element.
+ * @param string $handle The name of the script.
+ * @param string $src    The URL of the script.
  * @return string The element to print.
  */
 function wpre_relay_connect_client( $tag, $handle, $src ) {
-	if ( defined( 'WPRE_RELAY_CLIENT' ) && WPRE_RELAY_CLIENT && 'client.js' === basename( strtok( $src, '?' ) ) && wpre_relay_url() ) {
+	$enabled = defined( 'WPRE_RELAY_CLIENT' ) && WPRE_RELAY_CLIENT && wpre_relay_url();
+	if ( $enabled && 'client.js' === basename( strtok( $src, '?' ) ) ) {
 		$tag = str_replace( ' src=', ' data-connect="' . esc_attr( wpre_relay_url() ) . '" data-log src=', $tag );
 	}
 	return $tag;

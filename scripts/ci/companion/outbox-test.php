@@ -1,6 +1,6 @@
 <?php
 /**
- * Tests what of the companion needs no WordPress, but what end-to-end tests do not do to it: outbox-test.php FOLDER.
+ * Tests the companion's outbox without WordPress: outbox-test.php DIRECTORY.
  *
  * @package wpre-relay
  */
@@ -10,7 +10,7 @@ define( 'WEEK_IN_SECONDS', 604800 );
 define( 'DAY_IN_SECONDS', 86400 );
 define( 'WPRE_RELAY_FIELDS', true );
 
-// phpcs:disable Squiz.Commenting,Generic.CodeAnalysis -- what stands for WordPress.
+// phpcs:disable Squiz.Commenting,Generic.CodeAnalysis -- stand-ins for functions of WordPress.
 function add_action() {
 }
 function add_filter() {
@@ -30,20 +30,20 @@ function wp_json_encode( $value, $flags = 0 ) {
 	return json_encode( $value, $flags );
 }
 function apply_filters( $name, $fields ) {
-	return array_values( $fields ); // As by one who takes them for a list.
+	return array_values( $fields ); // Like a faulty filter that returns a list.
 }
 // phpcs:enable
 require __DIR__ . '/../../../relay/companion/wpre-relay-companion.php';
 
 /**
- * Ends the test if what it is about is not so.
+ * Ends the test if a check fails.
  *
- * @param string $what What is to be so.
- * @param bool   $is   Whether it is.
+ * @param string $what The expected behavior.
+ * @param bool   $ok   Whether the check has passed.
  */
-function check( $what, $is ) {
-	if ( ! $is ) {
-		fwrite( STDERR, "outbox-test.php: not so: $what\n" );
+function check( $what, $ok ) {
+	if ( ! $ok ) {
+		fwrite( STDERR, "FAIL outbox-test.php: $what\n" );
 		exit( 1 );
 	}
 }
@@ -52,9 +52,9 @@ $dir      = $argv[1];
 $contents = '{"timestamp": 1}';
 
 /**
- * Writes an event.
+ * Writes an event as the companion does.
  *
- * @return bool Whether it went into the outbox.
+ * @return bool Whether the event is in the outbox.
  */
 function write() {
 	global $dir, $contents;
@@ -64,24 +64,26 @@ function write() {
 	return $added;
 }
 
-@chown( $dir, 33 ); // Debian's www-data, if root runs this.
+@chown( $dir, 33 ); // Debian's www-data; works only for root.
 @chgrp( $dir, 33 );
 check( 'an event is written', write() );
 foreach ( glob( "$dir/*" ) as $file ) {
-	check( "$file has the folder's owner", fileowner( $file ) === fileowner( $dir ) && filegroup( $file ) === filegroup( $dir ) );
+	$same = fileowner( $file ) === fileowner( $dir ) && filegroup( $file ) === filegroup( $dir );
+	check( "$file has the owner and group of the directory", $same );
 }
 
 list( $file ) = glob( "$dir/events-*.ndjson" );
 $held         = fopen( $file, 'r' );
 flock( $held, LOCK_EX );
-check( 'who holds the lock is not waited for without end', ! write() );
+check( 'the wait for a lock is bounded', ! write() );
 fclose( $held );
 $start = microtime( true );
-check( 'it is not tried again at once', ! write() && microtime( true ) - $start < 1 );
-$until = new ReflectionProperty( 'WPRE_Relay_Outbox', 'given_up_until' );
+check( 'the next event does not wait again', ! write() && microtime( true ) - $start < 1 );
+$until = new ReflectionProperty( 'WPRE_Relay_Outbox', 'disabled_until' );
 $until->setAccessible( true );
-check( 'but within minutes', $until->getValue() < time() + 300 );
+check( 'the outbox is retried within minutes', $until->getValue() < time() + 300 );
 $until->setValue( null, time() );
-check( 'then it goes on', write() );
+check( 'the outbox works again', write() );
 
-check( 'a list among the fields leaves an event', is_object( json_decode( wpre_relay_add_fields( $contents ) ) ) );
+$event = json_decode( wpre_relay_add_fields( $contents ) );
+check( 'a filter that returns a list does not break the event', is_object( $event ) );

@@ -1,14 +1,14 @@
-// Wants of PHP files that PHP 7.4 can read them: node syntax.mjs FILE...
+// Checks that PHP files are valid in PHP 7.4: syntax.mjs FILE...
 import { readFileSync } from 'node:fs';
 import { Engine } from 'php-parser';
 
 const parser = new Engine({ parser: { version: '7.4' }, ast: { withPositions: true } });
 
-/** What the parser takes as PHP 7.4 though that came later. */
-function tooNew(node) {
+/** Returns a name for syntax of PHP 8 that the parser accepts as PHP 7.4, or undefined. */
+function newerSyntax(node) {
 	switch (true) {
 		case node.kind === 'uniontype' || node.kind === 'intersectiontype':
-			return 'a union of types';
+			return 'a union type';
 		case node.kind === 'parameter' && node.flags > 0:
 			return 'a promoted property';
 		case node.readonly === true || node.isReadonly === true:
@@ -19,17 +19,22 @@ function tooNew(node) {
 	return undefined;
 }
 
-function look(node, file) {
+/** Reports newer syntax in node and its children. Returns the number of places. */
+function countNewerSyntax(node, file) {
 	if (node === null || typeof node !== 'object') return 0;
-	const what = tooNew(node);
+	const what = newerSyntax(node);
 	if (what) console.error(`${file}:${node.loc?.start.line}: ${what} needs PHP 8`);
-	return Object.entries(node).reduce((sum, [key, child]) => (key === 'loc' ? sum : sum + look(child, file)), what ? 1 : 0);
+	let count = what ? 1 : 0;
+	for (const [key, child] of Object.entries(node)) {
+		if (key !== 'loc') count += countNewerSyntax(child, file);
+	}
+	return count;
 }
 
 let failed = 0;
 for (const file of process.argv.slice(2)) {
 	try {
-		failed += look(parser.parseCode(readFileSync(file, 'utf8'), file), file);
+		failed += countNewerSyntax(parser.parseCode(readFileSync(file, 'utf8'), file), file);
 	} catch (error) {
 		console.error(`${file}: ${error.message}`);
 		failed++;
