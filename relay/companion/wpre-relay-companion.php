@@ -481,7 +481,8 @@ function wpre_relay_token( $user ) {
 	if ( ! defined( 'WPRE_RELAY_JWT_KEY' ) ) {
 		return '';
 	}
-	$secret = rtrim( (string) @file_get_contents( WPRE_RELAY_JWT_KEY ), "\r\n" );
+	$secret = (string) @file_get_contents( WPRE_RELAY_JWT_KEY );
+	$secret = rtrim( (string) preg_replace( '/^\xEF\xBB\xBF/', '', $secret ), "\r\n" ); // without a byte order mark, as in the relay
 	if ( strlen( $secret ) < 32 || false !== strpos( $secret, '-----BEGIN ' ) ) {
 		wpre_relay_log_error( WPRE_RELAY_JWT_KEY . ' has no readable secret of at least 32 bytes; pages get no token' );
 		return '';

@@ -68,31 +68,36 @@ func (a *Authenticator) Reload() {
 	}
 }
 
-// byToken returns the identity that a token proves. found is false if the request has no token. It is also false for
-// an expired token in a cookie: a browser sends its cookies even if the page does not want to authenticate.
+// byToken returns the identity that a token proves, the first valid one if there are several. found is false if the
+// request has no token. It is also false if all are expired tokens in cookies: a browser sends its cookies even if the
+// page does not want to authenticate.
 func (a *Authenticator) byToken(r *http.Request) (identity Identity, found bool, err error) {
 	if a.opts.Tokens == nil {
 		return Identity{}, false, nil
 	}
-	text, from := findToken(r, a.opts.Cookie)
-	if text == "" {
-		return Identity{}, false, nil
-	}
-	claims, expires, err := a.opts.Tokens.Verify(text)
-	if err == nil {
-		identity = Identity{Viewer: filter.Viewer{Token: true, Claims: claims}, Expires: expires}
-		if from == fromSubprotocol {
-			identity.Subprotocol = Subprotocol
+	texts, from := findTokens(r, a.opts.Cookie)
+	for _, text := range texts {
+		claims, expires, invalid := a.opts.Tokens.Verify(text)
+		if invalid == nil {
+			identity = Identity{Viewer: filter.Viewer{Token: true, Claims: claims}, Expires: expires}
+			if from == fromSubprotocol {
+				identity.Subprotocol = Subprotocol
+			}
+			return identity, true, nil
 		}
-		return identity, true, nil
+		if err == nil && !(from == fromCookie && errors.Is(invalid, token.ErrExpired)) {
+			err = tokenRejection(invalid)
+		}
 	}
-	if from == fromCookie && errors.Is(err, token.ErrExpired) {
-		return Identity{}, false, nil
-	}
+	return Identity{}, false, err
+}
+
+// tokenRejection returns the rejection of a token for the error of its verification.
+func tokenRejection(err error) *Rejection {
 	if invalid, ok := errors.AsType[*token.InvalidError](err); ok {
-		return Identity{}, false, &Rejection{InvalidToken, invalid.Error()}
+		return &Rejection{InvalidToken, invalid.Error()}
 	}
-	return Identity{}, false, &Rejection{Unavailable, "the token cannot be verified; retry"}
+	return &Rejection{Unavailable, "the token cannot be verified; retry"}
 }
 
 // bySite returns the identity that the site confirms. found is false if the site was not asked, or if it does not

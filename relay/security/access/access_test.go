@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,35 @@ func TestTokensAreFoundInRequests(t *testing.T) {
 	} {
 		got := [3]string{result(required, tc.r), result(optional, tc.r), result(open, tc.r)}
 		if want := [3]string{tc.required, tc.optional, tc.open}; got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestAnyValidCookieAuthenticates sends several cookies with one name, as browsers do after the domain or path of a
+// cookie has changed.
+func TestAnyValidCookieAuthenticates(t *testing.T) {
+	required := access.New(access.Options{Tokens: tokens(t), Cookie: "wpre_token"})
+	optional := access.New(access.Options{Tokens: tokens(t), Cookie: "wpre_token", Anonymous: true})
+	good, other, old := mint(t, "ann", time.Hour), mint(t, "bob", time.Hour), mint(t, "eve", -time.Hour)
+	forged := other[:len(other)-4] + "AAAA"
+	for name, tc := range map[string]struct {
+		cookies            []string
+		required, optional string
+	}{
+		"valid first":        {[]string{good, old}, "ann", "ann"},
+		"valid last":         {[]string{old, good}, "ann", "ann"},
+		"valid after empty":  {[]string{"", good}, "ann", "ann"},
+		"valid after forged": {[]string{forged, "x", old, good}, "ann", "ann"},
+		"two valid":          {[]string{good, other}, "ann", "ann"},
+		"all expired":        {[]string{old, old}, "token", "public"},
+		"forged and expired": {[]string{forged, old}, "token", "token"},
+		"expired and forged": {[]string{old, forged}, "token", "token"},
+		"too many":           {append(slices.Repeat([]string{old}, 8), good), "token", "public"},
+	} {
+		one := "wpre_token=" + strings.Join(tc.cookies, "; wpre_token=")
+		got := [2]string{result(required, request("/", "Cookie: "+one)), result(optional, request("/", "Cookie: "+one))}
+		if want := [2]string{tc.required, tc.optional}; got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}

@@ -12,6 +12,10 @@ const (
 
 	// Parameter is the query parameter that holds a token (RFC 6750 §2.3).
 	Parameter = "access_token"
+
+	// maxCookies limits the cookies whose tokens are verified, since each costs the verification of a signature.
+	// Browsers send few: one for each parent domain and path of the page.
+	maxCookies = 8
 )
 
 // tokenSource is the place of a token in a request.
@@ -24,24 +28,31 @@ const (
 	fromCookie
 )
 
-// findToken returns the token of a request, or "". A place that a script must fill on purpose takes precedence over
-// the cookie with the given name.
-func findToken(r *http.Request, cookie string) (text string, from tokenSource) {
+// findTokens returns the tokens of a request, which come from one place. A place that a script must fill on purpose
+// takes precedence over the cookies with the given name. Only cookies can hold several tokens: a browser sends one
+// for each domain and path that has the name, the one for the longest path first (RFC 6265 §5.4).
+func findTokens(r *http.Request, cookie string) (texts []string, from tokenSource) {
 	if scheme, text, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(text), fromHeader
+		if text = strings.TrimSpace(text); text != "" {
+			return []string{text}, fromHeader
+		}
+		return nil, fromHeader
 	}
 	if text := tokenInSubprotocols(r.Header.Values("Sec-WebSocket-Protocol")); text != "" {
-		return text, fromSubprotocol
+		return []string{text}, fromSubprotocol
 	}
 	if text := r.URL.Query().Get(Parameter); text != "" {
-		return text, fromQuery
+		return []string{text}, fromQuery
 	}
-	if cookie != "" {
-		if c, err := r.Cookie(cookie); err == nil {
-			return c.Value, fromCookie
+	if cookie == "" {
+		return nil, fromHeader
+	}
+	for _, c := range r.CookiesNamed(cookie) {
+		if c.Value != "" && len(texts) < maxCookies {
+			texts = append(texts, c.Value)
 		}
 	}
-	return "", fromHeader
+	return texts, fromCookie
 }
 
 // tokenInSubprotocols returns the subprotocol that a client offers next after Subprotocol, or "".

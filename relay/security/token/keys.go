@@ -37,8 +37,10 @@ type Key struct {
 func (k Key) Algorithm() string { return k.method.Alg() }
 
 // ParseKeys returns the keys in a file, at least one. The PEM blocks of public keys, private keys and certificates
-// are for RS256, ES256 or EdDSA. A file without PEM blocks is a secret for HS256, except for line ends at its end.
+// are for RS256, ES256 or EdDSA. A file without PEM blocks is a secret for HS256, except for line ends at its end. A
+// byte order mark, which some Windows editors write, is not a part of the file.
 func ParseKeys(file []byte) ([]Key, error) {
+	file = bytes.TrimPrefix(file, []byte("\ufeff"))
 	if !bytes.Contains(file, []byte("-----BEGIN ")) {
 		secret := bytes.TrimRight(file, "\r\n")
 		if len(secret) < minSecret {

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -127,7 +128,17 @@ func TestVerifyChecksClaims(t *testing.T) {
 		"no exp":            {token.Claims{"exp": nil}, "lacks a required claim"},
 		"exp in the past":   {token.Claims{"exp": in(-11 * time.Second)}, "expired"},
 		"exp within leeway": {token.Claims{"exp": in(-5 * time.Second)}, ""},
-		"exp is a text":     {token.Claims{"exp": "tomorrow"}, "wrong type"},
+		"exp is a string":   {token.Claims{"exp": "9999999999"}, "exp must be a number, not a string"},
+		"exp is a boolean":  {token.Claims{"exp": false}, "exp must be a number, not a boolean"},
+		"nbf is a string":   {token.Claims{"nbf": "1"}, "nbf must be a number, not a string"},
+		"aud is a number":   {token.Claims{"aud": 7}, "aud must be a string"},
+		"aud has a number":  {token.Claims{"aud": []any{"relay", 7}}, "aud must be a string"},
+		"iss is an array":   {token.Claims{"iss": []any{"https://site.test"}}, "iss must be a string, not an array"},
+		"greatest exp":      {token.Claims{"exp": 1<<53 - 1}, ""},
+		"exp PHP_INT_MAX":   {token.Claims{"exp": math.MaxInt64}, "exp is out of range"},
+		"exp 1e19":          {token.Claims{"exp": 1e19}, "exp is out of range"},
+		"exp -1e300":        {token.Claims{"exp": -1e300}, "exp is out of range"},
+		"nbf PHP_INT_MAX":   {token.Claims{"nbf": math.MaxInt64}, "nbf is out of range"},
 		"nbf in the future": {token.Claims{"nbf": in(time.Minute)}, "not valid yet"},
 		"nbf within leeway": {token.Claims{"nbf": in(5 * time.Second)}, ""},
 		"nbf in the past":   {token.Claims{"nbf": in(-time.Minute)}, ""},
