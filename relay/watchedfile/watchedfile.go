@@ -1,13 +1,13 @@
 // Package watchedfile keeps a value that is parsed from files up to date, because certificates and keys are renewed
-// while the relay runs. It compares the files' metadata at most once a second, when the value is used; it starts no
-// goroutine and needs no notifications. It is a separate package because the listener and the token verifier use
-// it.
+// while the relay runs. It reads the files at most once a second, when the value is used, and compares their contents;
+// it starts no goroutine and needs no notifications. It does not rely on metadata: files in the Nix store all have the
+// same modification time, restored backups keep theirs, and inode numbers are reused. It is a separate package because
+// the listener and the token verifier use it.
 package watchedfile
 
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -26,16 +26,9 @@ type Value[T any] struct {
 	logger *slog.Logger
 
 	mu      sync.Mutex
-	value   T         // of the last successful read; guarded by mu
-	stamps  []stamp   // of the files at the last read, whether it succeeded or not; guarded by mu
-	checked time.Time // when stamps was last compared with the files; guarded by mu
-}
-
-// stamp is the metadata that changes with a file's content.
-type stamp struct {
-	size    int64
-	changed time.Time
-	mode    fs.FileMode
+	value   T         // of the last read that succeeded; guarded by mu
+	files   []file    // as of the last read, whether it succeeded or not; guarded by mu
+	checked time.Time // when the files were last read; guarded by mu
 }
 
 // Open reads the files and returns the value that parse returns for their contents, which are in the order of
@@ -46,8 +39,8 @@ func Open[T any](
 	v := &Value[T]{paths: paths, parse: parse, logger: logger}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.checked, v.stamps = time.Now(), v.stampAll()
-	return v, v.read()
+	v.checked, v.files = time.Now(), v.read()
+	return v, v.update()
 }
 
 // Get returns the value. If the files have changed, it reads them again. If that fails, for example because a renewed
@@ -68,29 +61,42 @@ func (v *Value[T]) Reload() {
 	v.refresh(true)
 }
 
-// refresh reads the files if they have changed or force is set. The caller holds v.mu.
+// refresh reads the files, and parses them if they have changed or force is set. The caller holds v.mu.
 func (v *Value[T]) refresh(force bool) {
 	v.checked = time.Now()
-	stamps := v.stampAll()
-	if slices.Equal(stamps, v.stamps) && !force {
+	files := v.read()
+	if slices.EqualFunc(files, v.files, file.equal) && !force {
 		return
 	}
-	v.stamps = stamps // taken before the read, so that the next check detects a change during the read
-	if err := v.read(); err != nil {
+	v.files = files
+	if err := v.update(); err != nil {
 		v.logger.Error("reload failed, keeping the previous value", "error", err)
 		return
 	}
 	v.logger.Info("files reloaded", "files", strings.Join(v.paths, " "))
 }
 
-// read reads and parses the files. The caller holds v.mu.
-func (v *Value[T]) read() error {
-	contents := make([][]byte, len(v.paths))
+// read reads the files. The caller holds v.mu.
+func (v *Value[T]) read() []file {
+	files := make([]file, len(v.paths))
 	for i, path := range v.paths {
-		var err error
-		if contents[i], err = os.ReadFile(path); err != nil {
-			return err
+		if v.files != nil && isPipe(path) {
+			files[i] = v.files[i]
+			continue
 		}
+		files[i].content, files[i].err = os.ReadFile(path)
+	}
+	return files
+}
+
+// update parses the files and sets the value. The caller holds v.mu.
+func (v *Value[T]) update() error {
+	contents := make([][]byte, len(v.files))
+	for i, f := range v.files {
+		if f.err != nil {
+			return f.err
+		}
+		contents[i] = f.content
 	}
 	value, err := v.parse(contents)
 	var inFile *Error
@@ -102,18 +108,6 @@ func (v *Value[T]) read() error {
 	}
 	v.value = value
 	return nil
-}
-
-// stampAll returns the stamps of all files. A missing file has the zero stamp. It follows symbolic links, because
-// Kubernetes and certbot renew a file by changing a link.
-func (v *Value[T]) stampAll() []stamp {
-	stamps := make([]stamp, len(v.paths))
-	for i, path := range v.paths {
-		if info, err := os.Stat(path); err == nil {
-			stamps[i] = stamp{info.Size(), info.ModTime(), info.Mode()}
-		}
-	}
-	return stamps
 }
 
 // Error is an error in one of the files. The parse function of Open may return it.
