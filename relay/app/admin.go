@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"wpre-relay/relay"
 	"wpre-relay/relay/admin"
 	"wpre-relay/relay/listener"
 )
@@ -57,8 +58,17 @@ func (c *components) publishing() *admin.Publishing {
 	return &admin.Publishing{
 		Token:   string(s.PublishToken),
 		MaxSize: int(s.MaxEventSize),
-		Publish: c.capture.relay.Publish,
+		Publish: c.publish,
 	}
+}
+
+// publish appends an event. The publisher learns that it is in the journal, so the journal is kept from then on.
+func (c *components) publish(ctx context.Context, document []byte) (relay.Decision, error) {
+	decision, err := c.capture.relay.Publish(ctx, document)
+	if err == nil {
+		c.capture.log.Confirm()
+	}
+	return decision, err
 }
 
 // loopbackPort returns the port of a listener at addr if only this machine can reach it, and otherwise 0.

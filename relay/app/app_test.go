@@ -26,13 +26,17 @@ type watcher struct {
 	rel      *relay.Relay
 	ready    chan struct{}
 	failures <-chan error
+
+	neverReady bool
 }
 
 func (w *watcher) Run(ctx context.Context) error {
 	if err := w.rel.Ingest(ctx, []byte(`{"timestamp":1}`), time.Now()); err != nil {
 		return err
 	}
-	close(w.ready)
+	if !w.neverReady {
+		close(w.ready)
+	}
 	select {
 	case err := <-w.failures:
 		return err

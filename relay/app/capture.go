@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"wpre-relay/relay"
@@ -35,12 +34,14 @@ type capture struct {
 func (c *components) openCapture(file string) (*capture, error) {
 	s := c.settings
 	if !s.Ingests() {
-		if s.ResumeCookie { // its sessions are stored in the state directory, without a log
-			return new(capture), os.MkdirAll(c.stateDir, 0o700)
-		}
 		return new(capture), nil
 	}
-	log, err := eventlog.Open(c.stateDir, eventlog.Options{Records: s.History, Age: s.HistoryAge, Logger: c.logger})
+	log, err := eventlog.Open(c.stateDir, eventlog.Options{
+		Records:     s.History,
+		Age:         s.HistoryAge,
+		Provisional: true, // until keepState
+		Logger:      c.logger,
+	})
 	if err != nil {
 		return nil, err
 	}

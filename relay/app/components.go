@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 
 	"wpre-relay/relay/admin"
 	"wpre-relay/relay/config"
@@ -75,6 +76,18 @@ func (c *components) close() error {
 		errs = append(errs, c.capture.close())
 	}
 	return errors.Join(errs...)
+}
+
+// keepState keeps the state of a first start. Until then, a start that fails leaves no trace: the next one is a first
+// start, too, and does not take the events that exist for events that happened while no relay was running.
+func (c *components) keepState() error {
+	switch {
+	case c.capture.log != nil:
+		c.capture.log.Confirm()
+	case c.settings.ResumeCookie: // the sessions are stored in the state directory, without a log
+		return os.MkdirAll(c.stateDir, 0o700)
+	}
+	return nil
 }
 
 // locate sets the state directory, and returns the file to watch, or "" if there is none.

@@ -30,6 +30,10 @@ func (c *components) run(ctx context.Context, fail context.CancelCauseFunc) erro
 	if !c.capture.waitReady(ctx) {
 		return failure(ctx)
 	}
+	if err := c.keepState(); err != nil {
+		fail(err)
+		return failure(ctx)
+	}
 	history, err := c.openHistory(ctx, fail)
 	if err != nil {
 		fail(err) // has no effect if ctx has ended already

@@ -25,6 +25,10 @@ type checkpoint struct {
 
 	// Unwritten is set if records were published that could not be written to the journal.
 	Unwritten bool `json:"unwritten,omitempty"`
+
+	// Provisional is set until Log.Confirm is called, if Options.Provisional is set and the log is new. Nobody
+	// outside the process knows its records, and the next Open discards them.
+	Provisional bool `json:"provisional,omitempty"`
 }
 
 // uncertain reports whether sequence numbers beyond both the journal and Next may have been assigned.

@@ -31,8 +31,10 @@ type journal struct {
 	logger  *slog.Logger
 	lock    *flock.Flock
 	created bool // dir held no log before
+	before  traces
 
 	mu         sync.Mutex  // held during writes to the disk
+	discard    bool        // close deletes the log, as it is provisional; guarded by mu
 	checkpoint checkpoint  // the content on disk; guarded by mu
 	buffer     writeBuffer // guarded by mu
 	rotated    []*segment  // renamed and not yet synced; guarded by mu
@@ -51,10 +53,11 @@ type journal struct {
 
 // openJournal opens the journal in dir and locks it for this process. It returns the position of the next record.
 func openJournal(dir string, opts Options) (j *journal, next schema.Position, err error) {
+	j = &journal{dir: dir, opts: opts, logger: opts.Logger.With("journal", filepath.Join(dir, journalName))}
+	j.before = findTraces(dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, next, fmt.Errorf("create state directory: %w; set --state-dir to a writable directory", err)
 	}
-	j = &journal{dir: dir, opts: opts, logger: opts.Logger.With("journal", filepath.Join(dir, journalName))}
 	if err := j.acquireLock(); err != nil {
 		return nil, next, err
 	}
@@ -92,6 +95,12 @@ func (j *journal) load() (next schema.Position, err error) {
 	if err != nil {
 		return next, fmt.Errorf("read checkpoint: %w", err)
 	}
+	if saved.Provisional {
+		if err := j.deleteLog(); err != nil {
+			return next, fmt.Errorf("discard log of a failed start: %w", err)
+		}
+		saved = checkpoint{}
+	}
 	previous, last, _, err := j.openSegment(previousName, os.O_RDONLY, schema.Position{})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return next, err
@@ -120,14 +129,14 @@ func (j *journal) firstPosition(saved checkpoint, last schema.Position, damaged 
 	}
 	switch {
 	case next.Epoch == "":
-		j.created = true
+		j.created, j.discard = true, j.opts.Provisional
 		next.Epoch = NewEpoch()
 	case damaged || saved.uncertain():
 		next.Seq += skippedSeqs
 		j.logger.Warn("newest events may be missing from the journal, resuming clients get a gap notice",
 			"until", last, "next", next)
 	}
-	j.writeCheckpoint(checkpoint{Next: next, Boot: bootID()})
+	j.writeCheckpoint(checkpoint{Next: next, Boot: bootID(), Provisional: j.discard})
 	return next
 }
 
@@ -176,18 +185,21 @@ func (j *journal) err() error {
 }
 
 // close writes and syncs the buffered records, writes a checkpoint with the position of the next record, and
-// releases the lock.
+// releases the lock. It deletes a provisional log.
 func (j *journal) close(next schema.Position) error {
 	j.sync()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	err := j.writeErr
-	if err == nil {
+	if err == nil && !j.discard {
 		j.writeCheckpoint(checkpoint{Next: next}) // without Boot, since the system may go down now
 	}
 	err = errors.Join(err, j.current.closeFile())
 	if j.previous != nil {
 		err = errors.Join(err, j.previous.closeFile())
+	}
+	if j.discard {
+		j.deleteTraces()
 	}
 	return errors.Join(err, j.lock.Unlock())
 }

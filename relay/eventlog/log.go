@@ -32,6 +32,10 @@ type Options struct {
 	// records, but not more than Records, and 64 MiB.
 	MemoryRecords, MemoryBytes int
 
+	// Provisional discards a log that Open creates, unless Confirm is called: Close deletes it, and after a kill the
+	// next Open does. Default: Open keeps the log at once.
+	Provisional bool
+
 	// Logger reports damaged journal lines that Open drops, and write errors. Default: slog.Default().
 	Logger *slog.Logger
 }
@@ -123,6 +127,10 @@ func (l *Log) Append(events ...schema.Event) []*Record {
 // Created reports whether Open created the log because dir held none.
 func (l *Log) Created() bool { return l.journal.created }
 
+// Confirm keeps a log that was opened with Options.Provisional. It must be called before anybody outside this process
+// learns of a record.
+func (l *Log) Confirm() { l.journal.confirm() }
+
 // Dir returns the directory of the journal.
 func (l *Log) Dir() string { return l.journal.dir }
 
@@ -147,7 +155,7 @@ func (l *Log) KeepSynced(ctx context.Context) {
 	}
 }
 
-// Close syncs the journal to disk and releases its lock. The records in memory stay readable. Append must not be
+// Close syncs the journal to disk and releases its lock. It deletes a provisional log that was not confirmed. The records in memory stay readable. Append must not be
 // called after Close.
 func (l *Log) Close() error {
 	l.appendMu.Lock()

@@ -17,6 +17,9 @@ func (j *journal) sync() {
 	} else {
 		j.deleteExpired()
 	}
+	if !j.discard {
+		j.keep()
+	}
 	current, rotated, deleted, dirty := j.current, j.rotated, j.deleted, j.dirty
 	j.rotated, j.deleted, j.dirty = nil, nil, false
 	j.mu.Unlock()

@@ -74,7 +74,9 @@ func (j *journal) write() {
 	if j.writeErr != nil {
 		j.logger.Info("journal write recovered", "records_lost", j.lost)
 		j.writeErr, j.lost = nil, 0
-		j.writeCheckpoint(checkpoint{Next: j.checkpoint.Next, Boot: j.checkpoint.Boot})
+		saved := j.checkpoint
+		saved.Unwritten = false
+		j.writeCheckpoint(saved)
 	}
 }
 
@@ -149,5 +151,7 @@ func (j *journal) writeFailed(err error) {
 			"error", err, "unwritten_bytes", len(j.buffer.text), "records_lost", j.lost)
 	}
 	j.writeErr = err
-	j.writeCheckpoint(checkpoint{Next: j.checkpoint.Next, Boot: j.checkpoint.Boot, Unwritten: true})
+	saved := j.checkpoint
+	saved.Unwritten = true
+	j.writeCheckpoint(saved)
 }

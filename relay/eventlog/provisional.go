@@ -1,0 +1,72 @@
+package eventlog
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// traces describes the state directory before Open, so that a failed first start can restore it.
+type traces struct {
+	missing []string // directories that did not exist, the deepest first
+	names   []string // files that existed
+}
+
+// findTraces returns what exists of dir now.
+func findTraces(dir string) (t traces) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		t.names = append(t.names, entry.Name())
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			return t
+		}
+		t.missing = append(t.missing, dir)
+	}
+}
+
+// confirm keeps a provisional log.
+func (j *journal) confirm() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.discard = false
+	j.keep()
+}
+
+// keep writes that the log is not provisional. If that fails, the next sync tries again. The caller holds j.mu.
+func (j *journal) keep() {
+	saved := j.checkpoint
+	saved.Provisional = false
+	j.writeCheckpoint(saved)
+}
+
+// deleteLog deletes the segments and the checkpoint of a log that nobody outside its process knew.
+func (j *journal) deleteLog() (err error) {
+	for _, name := range []string{previousName, journalName, checkpointName} { // the checkpoint says so until the end
+		if e := os.Remove(filepath.Join(j.dir, name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// deleteTraces deletes the files and directories that did not exist before Open, also those that other packages have
+// created beside the journal. The caller holds the lock; on Windows, the lock file and its directory remain, because it
+// deletes no open file.
+func (j *journal) deleteTraces() {
+	entries, err := os.ReadDir(j.dir)
+	for _, entry := range entries {
+		if name := entry.Name(); entry.Type().IsRegular() && !slices.Contains(j.before.names, name) {
+			err = errors.Join(err, os.Remove(filepath.Join(j.dir, name)))
+		}
+	}
+	for _, dir := range j.before.missing {
+		err = errors.Join(err, os.Remove(dir))
+	}
+	if err != nil {
+		j.logger.Debug("state of the failed start not deleted", "error", err)
+	}
+}
