@@ -18,6 +18,8 @@ type dedup struct {
 	next int
 	size int // maximum length of ring
 
+	started time.Time // when the relay started
+
 	// newestLine has, by the epoch of an outbox, the position of the line that was added last, and the latest time
 	// of all its lines. The two can belong to different lines: clocks are set back, and the clocks of hosts differ.
 	newestLine map[string]schema.Stamp
@@ -31,8 +33,8 @@ type seenEvent struct {
 	inOutbox bool // a line of the outbox had this event
 }
 
-func newDedup(size int) dedup {
-	return dedup{size: size, seen: make(map[schema.ID]seenEvent), newestLine: make(map[string]schema.Stamp)}
+func newDedup(size int, started time.Time) dedup {
+	return dedup{size: size, started: started, seen: make(map[schema.ID]seenEvent), newestLine: make(map[string]schema.Stamp)}
 }
 
 // isDuplicate reports whether ev was relayed: it equals the newest event, or an earlier one and its timestamp is
@@ -68,12 +70,13 @@ func (d *dedup) lineSeen(line schema.Stamp) bool {
 	return ok && line.Position.Seq <= newest.Position.Seq && !line.Time.After(newest.Time)
 }
 
-// lineOutdated reports whether a line is older than the newest event and belongs to an unknown outbox. Its event
-// was relayed then, from the event file or from another outbox. If the clocks of the hosts differ, it can be wrong;
-// see adoptSkipped.
+// lineOutdated reports whether a line is older than the newest event and than the relay's start, and belongs to an
+// unknown outbox. Its event was relayed then, from the event file or from another outbox. A line from after the start
+// may be older than the newest event: after a deployment, two outboxes grow at the same time. If the clocks of the hosts
+// differ, it can be wrong; see adoptSkipped.
 func (d *dedup) lineOutdated(line schema.Stamp) bool {
 	_, known := d.newestLine[line.Position.Epoch]
-	return !known && !line.Time.After(d.newestTime)
+	return !known && !line.Time.After(d.newestTime) && line.Time.Before(d.started)
 }
 
 // adoptSkipped returns the stamp of the skipped line if the event file now holds the same event. The line's outbox

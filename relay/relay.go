@@ -61,7 +61,7 @@ func New(log *eventlog.Log, opts Options) *Relay {
 	r := &Relay{log: log, opts: opts.withDefaults(), queue: make(chan queued, maxQueued), started: time.Now()}
 	r.views = filter.NewViews(r.opts.Filter, false, r.opts.Logger)
 	recs := log.Records()
-	r.dedup = newDedup(max(len(recs), log.Capacity()))
+	r.dedup = newDedup(max(len(recs), log.Capacity()), r.started)
 	for _, rec := range recs {
 		r.dedup.add(rec.Event, rec.Time)
 		if rec.Event.From != (schema.Stamp{}) {

@@ -8,10 +8,12 @@ import (
 // maxLineOverhead is the maximum size of an outbox line without its event, in bytes.
 const maxLineOverhead = 512
 
-// refreshOutbox finds the files of the outbox, and reports when the outbox appears or disappears.
+// refreshOutbox finds the files of the outbox and of the former ones. It reports when the outbox appears or disappears.
 func (l *loop) refreshOutbox() {
 	before := len(l.outbox.files)
-	l.outbox.refresh(l.w.file)
+	l.switchFolder()
+	l.refreshFormer()
+	l.outbox.refresh(l.resolvedFile())
 	present := len(l.outbox.files) > 0
 	if present == (before > 0) {
 		return
@@ -25,10 +27,13 @@ func (l *loop) refreshOutbox() {
 }
 
 // readOutbox hands over the new lines of the outbox. held is true while a damaged line waits to be read again. Nothing
-// that was written after that line may be handed over before it.
+// that was written after that line may be handed over before it. The lines of former outboxes come first.
 func (l *loop) readOutbox(ctx context.Context) (held bool, err error) {
+	if err := l.readFormer(ctx); err != nil {
+		return false, err
+	}
 	var failed error
-	for line, err := range l.outbox.lines(l.w.file, l.w.opts.Debounce) {
+	for line, err := range l.outbox.lines(l.resolvedFile(), l.w.opts.Debounce) {
 		if err != nil {
 			failed = err
 			break
@@ -51,7 +56,7 @@ func (l *loop) outboxBehind() bool { return l.outboxErr != "" || len(l.outbox.fi
 // readNewestLine hands over the newest line of the outbox, if there is one, and marks all lines as read.
 func (l *loop) readNewestLine(ctx context.Context) error {
 	var newest []byte
-	for line, err := range l.outbox.lines(l.w.file, 0) {
+	for line, err := range l.outbox.lines(l.resolvedFile(), 0) {
 		if err == nil {
 			newest = append(newest[:0], line...)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -37,7 +38,7 @@ type outboxFile struct {
 func newOutboxFile(path string, found fileVersion, before []*outboxFile) *outboxFile {
 	for _, f := range before {
 		if f.offset > 0 && f.matches(path) {
-			return &outboxFile{path: path, found: found, offset: f.offset, last: f.last, damaged: f.damaged}
+			return &outboxFile{path: path, found: found, offset: f.offset, last: slices.Clone(f.last), damaged: f.damaged}
 		}
 	}
 	return &outboxFile{path: path, found: found}

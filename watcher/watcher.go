@@ -120,7 +120,9 @@ func (w *Watcher) updateStatus(change func(*Status)) {
 //
 // A content of the file is new if its bytes differ from the previous ones, or if the same bytes were written again. If
 // there is an outbox beside the file, Run hands over its lines too, and it hands over a line before the content of the
-// file that was written after it. Run may repeat lines after a start, and when the outbox is replaced. Call Run once.
+// file that was written after it. Run may repeat lines after a start, and when the outbox is replaced. If the path
+// leads to another folder, Run follows the outboxes of the previous 5 folders too, and of others for 10 minutes after
+// their last line. Call Run once.
 func (w *Watcher) Run(ctx context.Context, handle Handler) error {
 	l := newLoop(w, handle)
 	defer l.close()

@@ -67,9 +67,9 @@ func readWPConfig(path, dir string) (config wpConfig) {
 	return config
 }
 
-// doubt returns why dir, which findWPContent would choose, may not be the wp-content that WordPress uses, or "". A value
-// of another machine, as in a container, is trusted if it has the same name as dir. A configuration that cannot be read
-// is only doubted while dir has no events: the relay often lacks the permission for it.
+// doubt returns why dir, which findWPContent would choose, may not be the wp-content that WordPress uses, or "". A
+// value of another machine, as in a container, is trusted if it has the same name as dir. A configuration that cannot
+// be read is only doubted while dir has no events: the relay often lacks the permission for it.
 func (c wpConfig) doubt(dir string) string {
 	sameName := func(content string) bool { return filepath.Base(content) == filepath.Base(dir) }
 	switch {

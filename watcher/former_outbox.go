@@ -1,0 +1,153 @@
+package watcher
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// formerFolders is how many previous folders are followed without a limit of time, while they exist. Deployment
+	// tools keep about 5 releases.
+	formerFolders = 5
+
+	// formerFollowed is how long a previous folder is followed at least after the switch and after its last new line.
+	// PHP finishes running requests in the previous release, and resolves paths again after 120 s (realpath_cache_ttl).
+	formerFollowed = 10 * time.Minute
+
+	// maxFormerFolders bounds the work per second if the folder is switched all the time.
+	maxFormerFolders = 20
+)
+
+// formerOutbox is the outbox in a folder that the event file's path led to before. A deployment switches a symbolic
+// link on the path, and PHP processes that began before still write to the previous folder.
+type formerOutbox struct {
+	outbox
+	file    string    // path of the event file in the folder
+	until   time.Time // end of formerFollowed
+	failure string    // error of the last read, "" if it succeeded
+}
+
+// switchFolder makes the outbox of a folder that the path no longer leads to a former one, and takes a former one back
+// if the path leads to it again.
+func (l *loop) switchFolder() {
+	folder, err := filepath.EvalSymlinks(filepath.Dir(l.w.file))
+	if err != nil || folder == l.folder {
+		return // without a folder, the last one decides
+	}
+	old := l.folder
+	l.folder = folder
+	if old == "" || !isDir(old) {
+		return
+	}
+	next := outbox{limit: l.outbox.limit, validLine: l.outbox.validLine, previous: l.outbox.files}
+	for i, f := range l.former {
+		if filepath.Dir(f.file) == folder {
+			next = f.outbox
+			l.former = append(l.former[:i:i], l.former[i+1:]...)
+			break
+		}
+	}
+	l.former = append(l.former, &formerOutbox{
+		outbox: l.outbox,
+		file:   filepath.Join(old, filepath.Base(l.w.file)),
+		until:  time.Now().Add(formerFollowed),
+	})
+	l.outbox = next
+	l.watch.follow(old)
+	l.logger.Info("event folder switched, following the outbox of the previous one too", "folder", folder,
+		"previous", old, "at_least", formerFollowed.String())
+}
+
+// resolvedFile returns the path of the event file in the folder that the outbox belongs to. The path that is watched may
+// lead to another folder at any time, and only switchFolder may find that.
+func (l *loop) resolvedFile() string {
+	if l.folder == "" {
+		return l.w.file
+	}
+	return filepath.Join(l.folder, filepath.Base(l.w.file))
+}
+
+// refreshFormer finds the files of the former outboxes, and drops those that need not be followed any more.
+func (l *loop) refreshFormer() {
+	kept := l.former[:0]
+	for i, f := range l.former {
+		newer := len(l.former) - i - 1
+		switch {
+		case !isDir(filepath.Dir(f.file)):
+			l.logger.Info("previous event folder removed", "previous", filepath.Dir(f.file))
+		case newer >= maxFormerFolders || newer >= formerFolders && time.Now().After(f.until):
+			l.logger.Warn("no longer following the outbox of a previous event folder, later lines are lost", "previous",
+				filepath.Dir(f.file))
+		default:
+			f.refresh(f.file)
+			kept = append(kept, f)
+		}
+	}
+	clear(l.former[len(kept):])
+	l.former = kept
+}
+
+// notifyFormer refreshes the former outbox that ev is about. It returns false if there is none.
+func (l *loop) notifyFormer(ev fsnotify.Event) bool {
+	for _, f := range l.former {
+		if f.contains(filepath.Clean(ev.Name)) {
+			if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
+				f.refresh(f.file)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// readFormer hands over the new lines of the former outboxes, the oldest folder first. A damaged line does not hold up
+// the other folders.
+func (l *loop) readFormer(ctx context.Context) error {
+	for _, f := range l.former {
+		var failed error
+		lines := 0
+		for line, err := range f.lines(f.file, l.w.opts.Debounce) {
+			if err != nil {
+				failed = err
+				break
+			}
+			if err := l.handle(ctx, Content{Bytes: line, Outbox: true}); err != nil {
+				return err
+			}
+			lines++
+		}
+		if lines > 0 {
+			f.until = time.Now().Add(formerFollowed)
+			l.logger.Info("lines read from a previous event folder", "lines", lines, "previous", filepath.Dir(f.file))
+		}
+		if errors.Is(failed, errDamagedLine) {
+			l.retry.Reset(l.w.opts.Debounce)
+			continue
+		}
+		l.reportFormer(f, failed)
+	}
+	return nil
+}
+
+// reportFormer logs a former outbox that becomes unreadable.
+func (l *loop) reportFormer(f *formerOutbox, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != f.failure && err != nil {
+		l.logger.Warn("outbox of a previous event folder not readable, its lines may be lost", "error", err)
+	}
+	f.failure = text
+}
+
+// follow announces changes in dir too, where notifications are available. The recheck finds them elsewhere.
+func (w *watch) follow(dir string) {
+	if w != nil && w.notifier != nil {
+		_ = w.notifier.Add(dir)
+	}
+}

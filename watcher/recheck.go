@@ -1,0 +1,60 @@
+package watcher
+
+import (
+	"context"
+	"time"
+)
+
+// handleTick polls, or checks whether a change was not announced.
+func (l *loop) handleTick(ctx context.Context) error {
+	l.refreshOutbox()
+	if l.watch.mode == Polling {
+		return l.poll(ctx)
+	}
+	return l.recheck(ctx)
+}
+
+// poll reads the file. Once per recheckInterval it also tries to get notifications: a limit may have been raised, a
+// remote file system unmounted, or the directory created.
+func (l *loop) poll(ctx context.Context) error {
+	if time.Since(l.checkedAt) >= recheckInterval {
+		l.notified, l.checkedAt = false, time.Now()
+		l.arm(l.watch)
+	}
+	return l.readEvent(ctx, false)
+}
+
+// recheck finds a watch that no longer covers the file's path, and changes that were not announced.
+func (l *loop) recheck(ctx context.Context) error {
+	quiet := !l.notified
+	l.notified, l.checkedAt = false, time.Now()
+	switch {
+	case l.watch.stale(l.w.file):
+		l.arm(nil)
+		return l.readEvent(ctx, false)
+	case l.suspect && quiet:
+		return l.handleUnannounced(ctx)
+	case quiet && !l.debouncing:
+		l.overwrites.reset()
+		l.watch.unwatchFile()
+	}
+	if v, _ := versionOf(l.w.file); v == l.seen {
+		_, err := l.readOutbox(ctx)
+		return err
+	}
+	l.suspect = true // the notification may still be on its way; the next recheck decides
+	return l.readEvent(ctx, false)
+}
+
+// handleUnannounced handles a change without a notification. Either the watch has stopped working, or the kernel does
+// not announce this kind of change: by another host, below an overlay, or through a memory mapping.
+func (l *loop) handleUnannounced(ctx context.Context) error {
+	l.suspect = false
+	l.unannounced++
+	l.watch.keepDoubled = true
+	if l.unannounced >= maxUnannounced {
+		l.watch.markUnreliable()
+	}
+	l.arm(nil)
+	return l.readEvent(ctx, false)
+}
