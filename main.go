@@ -24,19 +24,21 @@ var version string // set by the linker in releases
 func main() {
 	command, err := parse()
 	if err != nil {
-		fail(err)
+		os.Exit(cli.PrintError(os.Stderr, err))
 	}
 	level := new(slog.LevelVar)
 	level.Set(command.LogLevel)
-	logger := command.Logger(os.Stderr, level)
+	logger, sink := command.Logger(os.Stderr, level)
 	slog.SetDefault(logger)
 	options := app.Options{
-		Version: cli.DescribeVersion(version),
-		Locate:  watcher.Locate,
-		Watch:   newWatch,
-		Logger:  logger,
+		Version:    cli.DescribeVersion(version),
+		Locate:     watcher.Locate,
+		Watch:      newWatch,
+		Logger:     logger,
+		LogDropped: sink.Dropped,
 	}
 	if command.Name() == "serve" {
+		signal.Ignore(syscall.SIGPIPE) // by default, Go dies of it if nobody reads the log
 		options.Reload = reloadOnHangup(level, logger)
 	}
 	err = command.Run(untilSignal(context.Background()), cli.Env{
@@ -47,16 +49,17 @@ func main() {
 		Locate: watcher.Locate,
 		Probe:  watcher.Probe,
 	})
+	status := 0
 	if err != nil {
-		fail(err)
+		status = cli.PrintError(sink, err)
 	}
+	sink.Flush()
+	os.Exit(status)
 }
 
 func parse() (*cli.CLI, error) {
 	return cli.Parse(os.Args[1:], cli.DescribeVersion(version), os.Stdout, os.Exit)
 }
-
-func fail(err error) { os.Exit(cli.PrintError(os.Stderr, err)) }
 
 // untilSignal returns a context that ends on the first SIGINT or SIGTERM; the second one kills the process. SIGTERM
 // counts as a restart, since service managers mostly send it to restart a service; SIGINT is a person's Ctrl-C.

@@ -42,13 +42,14 @@ func newFixture(t *testing.T, opts admin.Options) *fixture {
 	t.Cleanup(func() { cancel(); <-ended })
 	served := server.New(log.Reader, 0, server.Options{Logger: quiet})
 	health := admin.Health{
-		Version:  "v1",
-		Started:  time.Now(),
-		Relay:    f.rel,
-		Server:   func() *server.Server { return served },
-		Forward:  func() (sent, dropped, failed uint64) { return 3, 2, 1 },
-		Watch:    func() admin.Watch { return f.watch },
-		Stopping: f.stopping,
+		Version:    "v1",
+		Started:    time.Now(),
+		Relay:      f.rel,
+		Server:     func() *server.Server { return served },
+		Forward:    func() (sent, dropped, failed uint64) { return 3, 2, 1 },
+		Watch:      func() admin.Watch { return f.watch },
+		LogDropped: func() uint64 { return 4 },
+		Stopping:   f.stopping,
 	}
 	server := httptest.NewServer(admin.New(health, f.monitor, opts))
 	t.Cleanup(server.Close)

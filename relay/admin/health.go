@@ -42,6 +42,8 @@ type Health struct {
 	Forward func() (sent, dropped, failed uint64) // counts of forwarded messages
 	Broker  func() sharedlog.Status               // nil without a broker
 
+	LogDropped func() uint64 // number of log lines that the log did not accept
+
 	// Stopping is closed when the relay begins to stop.
 	Stopping <-chan struct{}
 }

@@ -38,6 +38,7 @@ var (
 	ready            = metric("ready", "1 if /readyz returns 200, else 0.")
 	journalOK        = metric("journal_ok", "1 if the journal holds all events, else 0.")
 	eventsKept       = metric("events_kept", "Maximum number of events that clients can resume over.")
+	logDropped       = metric("log_lines_dropped_total", "Log lines that the log did not accept.")
 	buildInfo        = metric("build_info", "1, labeled with the version.", "version", "goversion")
 )
 
@@ -101,6 +102,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	m.gauge(ready, boolValue(report.NotReady == ""))
 	m.gauge(journalOK, boolValue(report.JournalError == ""))
 	m.gauge(eventsKept, float64(report.Kept))
+	m.counter(logDropped, c.health.LogDropped())
 	m.gauge(buildInfo, 1, report.Version, runtime.Version())
 }
 

@@ -34,6 +34,7 @@ func TestMetricsHaveAllCounts(t *testing.T) {
 		`wpre_relay_forwarded_messages_total{result="dropped"} 2`,
 		`wpre_relay_delivery_seconds_bucket{le="0.001"} 0`,
 		`wpre_relay_delivery_seconds_bucket{le="0.0025"} 1`,
+		`wpre_relay_log_lines_dropped_total 4`,
 		`wpre_relay_ready 1`,
 		`wpre_relay_build_info{goversion="go1.`,
 		`process_open_fds`,

@@ -33,12 +33,13 @@ func (c *components) startAdmin(stopping <-chan struct{}, fail context.CancelCau
 // health returns the sources of the status that operators see.
 func (c *components) health(stopping <-chan struct{}) admin.Health {
 	health := admin.Health{
-		Version:  c.opts.Version,
-		Started:  time.Now(),
-		Relay:    c.capture.relay,
-		Server:   c.public.handler.Server,
-		Forward:  c.forward.Counts,
-		Stopping: stopping,
+		Version:    c.opts.Version,
+		Started:    time.Now(),
+		Relay:      c.capture.relay,
+		Server:     c.public.handler.Server,
+		Forward:    c.forward.Counts,
+		LogDropped: c.opts.LogDropped,
+		Stopping:   stopping,
 	}
 	if c.capture.watcher != nil {
 		health.Watch = c.capture.watcher.Status

@@ -43,6 +43,9 @@ type Options struct {
 
 	// Logger is used by all components. Default: slog.Default().
 	Logger *slog.Logger
+
+	// LogDropped returns the number of log lines that were dropped. Default: none.
+	LogDropped func() uint64
 }
 
 func (o Options) withDefaults() Options {
@@ -51,6 +54,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.LogDropped == nil {
+		o.LogDropped = func() uint64 { return 0 }
 	}
 	return o
 }

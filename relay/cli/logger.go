@@ -5,13 +5,21 @@ import (
 	"os"
 )
 
-// Logger returns a logger in the format of --log-format that writes records of at least this level to f.
-func (c *CLI) Logger(f *os.File, level slog.Leveler) *slog.Logger {
+// Logger returns a logger in the format of --log-format that writes records of at least this level to f, through the
+// sink. The logger never blocks.
+func (c *CLI) Logger(f *os.File, level slog.Leveler) (*slog.Logger, *LogSink) {
+	sink := newLogSink(f)
 	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler = slog.NewTextHandler(sink, options)
 	if c.LogFormat == "json" || c.LogFormat == "auto" && !isTerminal(f) {
-		return slog.New(slog.NewJSONHandler(f, options))
+		handler = slog.NewJSONHandler(sink, options)
 	}
-	return slog.New(slog.NewTextHandler(f, options))
+	logger := slog.New(handler)
+	sink.resumed = func(dropped uint64) {
+		logger.Warn("log lines dropped, the log accepted no lines", "lines", dropped)
+	}
+	go sink.run()
+	return logger, sink
 }
 
 // isTerminal reports whether f is a character device, such as a terminal. It is also true for /dev/null.
