@@ -6,8 +6,8 @@ import (
 	"wpre-relay/relay/eventlog"
 )
 
-// span is a range of the log: the records after number from, up to number upTo. Numbers in the range that have no
-// record are lost.
+// span is the records of the log after number from, up to number upTo. The log no longer keeps the numbers in
+// between that have no record.
 type span struct {
 	recs []*eventlog.Record
 	from uint64
@@ -17,53 +17,57 @@ type span struct {
 // empty reports whether the span covers no numbers.
 func (s span) empty() bool { return len(s.recs) == 0 && s.upTo == s.from }
 
-// batch is a sequence of whole frames for the clients of one audience. Its memory is reused by the next fill, so nothing
-// may refer to joined after that; see rest.
+// missing reports whether the span has numbers without a record.
+func (s span) missing() bool { return s.upTo-s.from > uint64(len(s.recs)) }
+
+// batch is a sequence of frames for the clients of one audience. The next fill reuses its memory, so a client must
+// not keep a part of joined: see rest.
 type batch struct {
 	joined []byte // all frames
 	frames []frameEnd
 	recs   []*eventlog.Record // memory for reading the log
 }
 
-// frameEnd is the end of one frame of a batch, and what a client that has got it has received.
+// frameEnd is the end of one frame of a batch.
 type frameEnd struct {
-	end    int    // in joined
-	upTo   uint64 // number of the newest record that the client has received, or has been told is lost
+	end    int    // index in joined
+	upTo   uint64 // a client that has the frame has everything up to this number
 	events int    // number of the batch's events up to here
-	copy   []byte // made by rest; nil until then
+	copy   []byte // made by rest; nil before that
 }
 
-// set makes b the batch of one frame, which leaves clients at number upTo.
+// set makes b a batch of one frame that has no event, for clients that have everything up to number upTo.
 func (b *batch) set(frame []byte, upTo uint64) {
 	b.joined = append(b.joined[:0], frame...)
 	b.frames = append(b.frames[:0], frameEnd{end: len(frame), upTo: upTo})
 }
 
-// fill makes b the batch that sends the span to clients of an audience.
-func (b *batch) fill(k kind, epoch string, s span) {
+// fill makes b the batch of a span: the events that the audience sees, gap notices, and a ping for the
+// acknowledgment, each if the format has it.
+func (b *batch) fill(a audience, epoch string, s span) {
 	b.joined, b.frames = b.joined[:0], b.frames[:0]
 	at, events := s.from, 0
 	for _, rec := range s.recs {
 		seq := rec.Position.Seq
 		if seq > at+1 {
-			b.add(k.format.appendGap(b.joined, k.gap(epoch, at, seq-1)), seq-1, events)
+			b.add(a.format.appendGap(b.joined, a.gap(epoch, at, seq-1)), seq-1, events)
 		}
-		if at = seq; !k.sees(rec) {
+		if at = seq; !a.sees(rec) {
 			continue
 		}
 		events++
-		b.add(k.format.appendRecord(b.joined, rec), seq, events)
+		b.add(a.format.appendRecord(b.joined, rec), seq, events)
 	}
 	if s.upTo > at {
-		b.add(k.format.appendGap(b.joined, k.gap(epoch, at, s.upTo)), s.upTo, events)
+		b.add(a.format.appendGap(b.joined, a.gap(epoch, at, s.upTo)), s.upTo, events)
 	}
 	if events > 0 {
-		b.add(k.format.appendMark(b.joined, s.upTo), s.upTo, events)
+		b.add(a.format.appendAckPing(b.joined, s.upTo), s.upTo, events)
 	}
 }
 
-// add makes joined, which is b.joined with one more frame, the batch's bytes. A format that has no frame for something
-// leaves them as they are.
+// add sets joined to the frames so far and one more. It adds no frame if joined is not longer, because the format
+// has none.
 func (b *batch) add(joined []byte, upTo uint64, events int) {
 	if len(joined) > len(b.joined) {
 		b.frames = append(b.frames, frameEnd{end: len(joined), upTo: upTo, events: events})
@@ -79,7 +83,7 @@ func (b *batch) events() int {
 	return b.frames[len(b.frames)-1].events
 }
 
-// begun returns how many frames the first n bytes begin.
+// begun returns the number of frames of which the batch's first n bytes have at least a part.
 func (b *batch) begun(n int) int {
 	start := 0
 	for i := range b.frames {
@@ -91,8 +95,9 @@ func (b *batch) begun(n int) int {
 	return len(b.frames)
 }
 
-// rest returns the bytes of frame i that are not among the batch's first n bytes. They are a copy, which all clients
-// share whose socket was full within that frame.
+// rest returns the part of frame i that is not in the batch's first n bytes. It is a part of a copy of the frame,
+// which all clients share whose socket was full within the frame. So many clients that stall at once cost one frame
+// of memory.
 func (b *batch) rest(i, n int) []byte {
 	start, f := 0, &b.frames[i]
 	if i > 0 {

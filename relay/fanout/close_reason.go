@@ -2,15 +2,14 @@ package fanout
 
 import "github.com/coder/websocket"
 
-// CloseReason is why the relay closes a connection: the code and the text of a WebSocket close frame (RFC 6455 §7.1.5,
-// §7.1.6). Text has at most 123 bytes of UTF-8. An SSE client is not told the reason.
+// CloseReason is why a connection is closed: the code and the text of a WebSocket close frame (RFC 6455 §7.1.5,
+// §7.1.6). Text has at most 123 bytes. SSE clients do not get it.
 type CloseReason struct {
 	Code websocket.StatusCode
 	Text string
 }
 
-// Reasons for which the relay closes a client's connection. A violation of the protocol has others, with the codes 1002,
-// 1007 and 1009.
+// Reasons for which the relay closes a client. There are others with code 1002, for violations of the protocol.
 var (
 	CloseStop            = CloseReason{websocket.StatusGoingAway, "the relay stops"}
 	CloseRestart         = CloseReason{websocket.StatusServiceRestart, "the relay restarts"}
@@ -21,13 +20,13 @@ var (
 	CloseInvalidUTF8     = CloseReason{websocket.StatusInvalidFramePayloadData, "text must be UTF-8"}
 )
 
-// closeAbnormal is the reason of a connection that ended without a close frame (RFC 6455 §7.1.5). No frame carries it.
+// closeAbnormal is the reason of a WebSocket that ended without a close frame. It is never sent (RFC 6455 §7.1.5).
 var closeAbnormal = CloseReason{Code: websocket.StatusAbnormalClosure}
 
-// protocolError returns the reason for closing the connection of a client that violates the protocol.
+// protocolError returns the reason for closing a client that violates the protocol.
 func protocolError(text string) CloseReason {
 	return CloseReason{websocket.StatusProtocolError, text}
 }
 
-// Error implements error.
+// Error implements error, so that the frame reader can return the reason for closing the client.
 func (r CloseReason) Error() string { return r.Text }

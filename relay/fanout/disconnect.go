@@ -1,31 +1,33 @@
 package fanout
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/coder/websocket"
 )
 
-// Transport is the protocol that a client is connected with. Its values label metrics.
+// Transport is the protocol of a client's connection. Its values are metric labels.
 type Transport string
 
+// The transports.
 const (
 	WebSocketTransport Transport = "websocket"
 	SSETransport       Transport = "sse"
 )
 
-// EndedBy is the party that ended a client's connection.
+// EndedBy is the party that ended a connection.
 type EndedBy string
 
 const (
-	// EndedByClient is for a close frame that the client sent first.
+	// EndedByClient: the client sent a close frame first.
 	EndedByClient EndedBy = "client"
 
-	// EndedByRelay is for a close frame of the relay, answered or not, and for the end of an SSE stream.
+	// EndedByRelay: the relay sent a close frame, ended an SSE stream, or cut the client off at its stop.
 	EndedByRelay EndedBy = "relay"
 
-	// ConnectionLost is for an end without a close frame: the connection failed, the client vanished, or it left an SSE
-	// stream, which is told apart from neither.
+	// ConnectionLost: the connection ended without a close frame. It failed, the client stopped answering, or the
+	// client left an SSE stream. The relay cannot tell these apart.
 	ConnectionLost EndedBy = "network"
 )
 
@@ -34,18 +36,18 @@ type Disconnect struct {
 	Transport Transport
 	EndedBy   EndedBy
 
-	// Reason is that of the close frame, CloseReason{} without one in an SSE stream, and code 1006 without one in
-	// WebSocket.
+	// Reason is the one in the close frame. If there was none, its code is 1006. An SSE client has the relay's
+	// reason, or the zero value.
 	Reason CloseReason
 
-	// LastDelivered is the sequence number up to which a client of format Acked has received everything, as far as is
-	// known. It is 0 for other formats.
+	// LastDelivered is the sequence number up to which a client of format Acked has received all its events, as far
+	// as the relay knows. It is 0 in other formats.
 	LastDelivered uint64
 }
 
-// CodeLabel returns the metric label for the close code: "none" for SSE, which has no close codes, and "other" for codes
-// outside 1000 to 1015, the range of the protocol (RFC 6455 §7.4.2). Clients choose any code from 3000 to 4999, and each
-// label is a time series that is never deleted.
+// CodeLabel returns the metric label for the close code: "none" for SSE, which has no close codes, and "other" for
+// codes outside 1000 to 1015, the range of the protocol (RFC 6455 §7.4.2). Clients choose any code from 3000 to
+// 4999, and each label is a time series that is never deleted.
 func (d Disconnect) CodeLabel() string {
 	switch code := d.Reason.Code; {
 	case d.Transport == SSETransport:
@@ -57,12 +59,27 @@ func (d Disconnect) CodeLabel() string {
 	}
 }
 
-// endedBy returns the party that ended a connection with this error.
+// The errors that end a connection, besides those of the network.
+var (
+	errClosedByClient = errors.New("closed by the client")
+	errClosedByRelay  = errors.New("closed by the relay")
+	errClosesCrossed  = errors.New("closed by the relay and the client at once")
+	errPingTimeout    = errors.New("no answer to a ping")
+	errCloseTimeout   = errors.New("no answer to a close frame")
+	errStopped        = errors.New("the relay stops")
+)
+
+// closeCompleted reports whether both sides have closed a connection that ended with err.
+func closeCompleted(err error) bool {
+	return err == errClosedByClient || err == errClosedByRelay || err == errClosesCrossed
+}
+
+// endedBy returns the party that ended a connection with err.
 func endedBy(err error) EndedBy {
 	switch err {
-	case errClosed:
+	case errClosedByClient:
 		return EndedByClient
-	case errToldOff, errUnclosed, errStopped:
+	case errClosedByRelay, errClosesCrossed, errCloseTimeout, errStopped:
 		return EndedByRelay
 	default:
 		return ConnectionLost

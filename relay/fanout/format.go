@@ -7,34 +7,37 @@ import (
 	"wpre-relay/schema"
 )
 
-// Format is how a client is spoken to.
+// Format is the encoding of what a client gets.
 type Format uint8
 
 const (
-	// Plain is bare documents, as WebSocket text messages, and nothing else: of what is lost it is told nothing.
+	// Plain is WebSocket. Each text message is a bare event document. A client gets no gap notice.
 	Plain Format = iota
 
-	// Confirmed is Plain to the page's script. The browser is pinged behind the events, and its pong tells which have
-	// come to it (RFC 6455 §5.5.3), so that it is known at the connection's end.
+	// Acked is Plain, with a ping after the events. The browser's pong (RFC 6455 §5.5.3) acknowledges them, unseen
+	// by the page's script. So the relay knows at the end of the connection which events have arrived.
 	Acked
 
-	// Enveloped is the WebSocket subprotocol Subprotocol: {"id":POSITION,"event":DOCUMENT} and {"gap":GAP}.
+	// Enveloped is the WebSocket subprotocol Subprotocol. A text message is {"id":POSITION,"event":DOCUMENT} or
+	// {"gap":GAP}.
 	Enveloped
 
-	// EventStream is Server-Sent Events, as in the HTML standard, with positions as ids, of which the first comes before
-	// any event. A gap is an event of type "gap"; who asks to be told where it is gets one of type "position".
+	// SSE is Server-Sent Events, as in the HTML standard. The ids are positions, and the first id comes before any
+	// event. A gap notice is an event of type "gap", and a position alone is one of type "position".
 	SSE
 
 	formats = iota
 )
 
-// Subprotocol is the name of Enveloped (RFC 6455 §1.9).
+// Subprotocol is the name of the subprotocol of Enveloped (RFC 6455 §1.9).
 const Subprotocol = "wpre.v1"
 
-// positions reports whether clients learn where they are.
+// positions reports whether clients get positions and gap notices.
 func (f Format) positions() bool { return f == Enveloped || f == SSE }
 
-// transport returns the transport of clients of this format.
+// answersPings reports whether clients answer a ping.
+func (f Format) answersPings() bool { return f != SSE }
+
 func (f Format) transport() Transport {
 	if f == SSE {
 		return SSETransport
@@ -42,35 +45,32 @@ func (f Format) transport() Transport {
 	return WebSocketTransport
 }
 
-// pongs reports whether clients answer a ping.
-func (f Format) pongs() bool { return f != SSE }
-
-// appendRecord appends what a client is told of rec.
+// appendRecord appends the event of rec.
 func (f Format) appendRecord(dst []byte, rec *eventlog.Record) []byte {
 	switch f {
 	case Enveloped:
-		const before, between, behind = `{"id":"`, `","event":`, `}`
-		var id [48]byte
-		at := rec.Position.Append(id[:0])
-		dst = appendHeader(dst, opText, len(before)+len(at)+len(between)+len(rec.Event.Document)+len(behind))
-		dst = append(append(dst, before...), at...)
+		const before, between, after = `{"id":"`, `","event":`, `}`
+		var buf [48]byte
+		id := rec.Position.Append(buf[:0])
+		dst = appendHeader(dst, opText, len(before)+len(id)+len(between)+len(rec.Event.Document)+len(after))
+		dst = append(append(dst, before...), id...)
 		dst = append(append(dst, between...), rec.Event.Document...)
-		return append(dst, behind...)
+		return append(dst, after...)
 	case SSE:
 		dst = rec.Position.Append(append(dst, "id: "...))
-		dst = append(append(dst, "\ndata: "...), rec.Event.Document...) // JSON without white space has no line ends
+		dst = append(dst, "\ndata: "...)
+		dst = append(dst, rec.Event.Document...) // compact JSON has no newline
 		return append(dst, "\n\n"...)
 	default:
 		return appendTextFrame(dst, rec.Event.Document)
 	}
 }
 
-// appendGap appends what a client is told of gap.
+// appendGap appends a gap notice, if the format has one.
 func (f Format) appendGap(dst []byte, gap eventlog.Gap) []byte {
 	switch f {
 	case Enveloped:
-		text := append(gap.AppendJSON([]byte(`{"gap":`)), '}')
-		return append(appendHeader(dst, opText, len(text)), text...)
+		return appendTextFrame(dst, append(gap.AppendJSON([]byte(`{"gap":`)), '}'))
 	case SSE:
 		dst = gap.Until.Append(append(dst, "id: "...))
 		dst = gap.AppendJSON(append(dst, "\nevent: gap\ndata: "...))
@@ -80,13 +80,12 @@ func (f Format) appendGap(dst []byte, gap eventlog.Gap) []byte {
 	}
 }
 
-// appendPosition appends what tells a client where it is, without an event.
+// appendPosition appends a position without an event, if the format has positions.
 func (f Format) appendPosition(dst []byte, at schema.Position) []byte {
 	switch f {
 	case Enveloped:
-		text := append(at.Append([]byte(`{"id":"`)), `"}`...)
-		return append(appendHeader(dst, opText, len(text)), text...)
-	case SSE: // scripts see an id only with data
+		return appendTextFrame(dst, append(at.Append([]byte(`{"id":"`)), `"}`...))
+	case SSE: // the position is in the data too, because a script gets no id without data
 		dst = at.Append(append(dst, "id: "...))
 		dst = at.Append(append(dst, "\nevent: position\ndata: {\"id\":\""...))
 		return append(dst, "\"}\n\n"...)
@@ -95,8 +94,9 @@ func (f Format) appendPosition(dst []byte, at schema.Position) []byte {
 	}
 }
 
-// appendMark appends what a client answers when it has got everything up to number seq.
-func (f Format) appendMark(dst []byte, seq uint64) []byte {
+// appendAckPing appends the ping that the client answers once it has received everything up to number seq, if the
+// format has acknowledgments.
+func (f Format) appendAckPing(dst []byte, seq uint64) []byte {
 	if f != Acked {
 		return dst
 	}
@@ -108,7 +108,7 @@ var (
 	pingComment = []byte(":\n\n")
 )
 
-// ping returns what keeps the connection alive.
+// ping returns the bytes that keep the connection alive.
 func (f Format) ping() []byte {
 	if f == SSE {
 		return pingComment
@@ -116,10 +116,10 @@ func (f Format) ping() []byte {
 	return pingFrame
 }
 
-// goodbye returns how a client is told that the connection ends. An event stream just ends.
-func (f Format) goodbye(reason CloseReason) goodbye {
+// closeMessage returns the message that closes a client. An SSE stream just ends.
+func (f Format) closeMessage(reason CloseReason) closeMessage {
 	if f == SSE {
-		return goodbye{reason: reason, end: errToldOff}
+		return closeMessage{reason: reason, end: errClosedByRelay}
 	}
-	return goodbye{reason: reason, frame: closeFrame(reason)}
+	return closeMessage{reason: reason, frame: closeFrame(reason)}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// opcode says what a frame is (RFC 6455 §5.2).
+// opcode is the type of a frame (RFC 6455 §5.2).
 type opcode byte
 
 const (
@@ -28,20 +28,21 @@ const (
 	maskedBit    = 0x80
 	lengthBits   = 0x7f
 
-	// maxControlPayload is from RFC 6455 §5.5.
+	// maxControlPayload is the limit of RFC 6455 §5.5.
 	maxControlPayload = 125
 )
 
-// frame is one frame of a client, unmasked.
+// frame is one frame of a client.
 type frame struct {
 	final   bool
 	op      opcode
-	payload []byte
+	payload []byte // unmasked
 }
 
-// parseFrame takes the first frame from p and unmasks it there. It returns how many bytes the frame takes; 0 if it is
-// not whole yet, which is not an error. The error is the CloseReason to fail the connection with, as soon as
-// the beginning of the frame shows it; a payload of more than limit bytes is one (RFC 6455 §5.2, §7.1.7).
+// parseFrame parses the first frame of p and unmasks it in place. It returns the number of bytes of the frame, or 0
+// if p does not hold all of it. The error is the CloseReason for closing the client (RFC 6455 §5.2, §7.1.7).
+// parseFrame returns it as soon as p holds the part of the header that shows it. It is CloseMessageTooBig for a
+// payload over limit bytes.
 func parseFrame(p []byte, limit int) (f frame, n int, err error) {
 	if len(p) < 2 {
 		return f, 0, nil
@@ -50,13 +51,13 @@ func parseFrame(p []byte, limit int) (f frame, n int, err error) {
 	short := p[1] & lengthBits
 	switch {
 	case p[0]&reservedBits != 0:
-		return f, 0, protocolError("reserved bits are set")
+		return f, 0, protocolError("reserved bits set")
 	case f.op > opBinary && f.op < opClose, f.op > opPong:
 		return f, 0, protocolError("unknown opcode")
 	case p[1]&maskedBit == 0:
-		return f, 0, protocolError("a client must mask its frames")
+		return f, 0, protocolError("frame not masked")
 	case f.op.control() && (!f.final || short > maxControlPayload):
-		return f, 0, protocolError("a control frame must be whole and short")
+		return f, 0, protocolError("control frame fragmented or too long")
 	}
 	length, header, ok := payloadLength(p, short)
 	switch {
@@ -76,8 +77,8 @@ func parseFrame(p []byte, limit int) (f frame, n int, err error) {
 	return f, end, nil
 }
 
-// payloadLength returns how long a frame's payload is and where in p its mask begins; ok is false if that much of the
-// header is not there yet (RFC 6455 §5.2).
+// payloadLength returns the payload length of a frame, and the index of its masking key in p (RFC 6455 §5.2). ok is
+// false if p does not hold that part of the header.
 func payloadLength(p []byte, short byte) (length uint64, at int, ok bool) {
 	switch {
 	case short < 126:
@@ -90,21 +91,18 @@ func payloadLength(p []byte, short byte) (length uint64, at int, ok bool) {
 	return 0, 0, false
 }
 
-// closeCode returns the code of a close frame with this payload, StatusNoStatusRcvd if it has none (RFC 6455 §5.5.1,
-// §7.4). The error is a CloseReason.
+// closeCode returns the code in the payload of a close frame, or StatusNoStatusRcvd if there is none (RFC 6455
+// §5.5.1, §7.4). The error is the CloseReason for closing the client.
 func closeCode(payload []byte) (websocket.StatusCode, error) {
 	if len(payload) == 0 {
 		return websocket.StatusNoStatusRcvd, nil
 	}
 	if len(payload) == 1 {
-		return 0, protocolError("a close code has two bytes")
+		return 0, protocolError("close code of one byte")
 	}
 	code := websocket.StatusCode(binary.BigEndian.Uint16(payload))
-	switch {
-	case code >= 3000 && code <= 4999:
-	case code >= 1000 && code <= 1014 && code != 1004 && code != websocket.StatusNoStatusRcvd && code != websocket.StatusAbnormalClosure:
-	default:
-		return 0, protocolError("no such close code")
+	if !sendable(code) {
+		return 0, protocolError("invalid close code")
 	}
 	if !utf8.Valid(payload[2:]) {
 		return 0, CloseInvalidUTF8
@@ -112,8 +110,16 @@ func closeCode(payload []byte) (websocket.StatusCode, error) {
 	return code, nil
 }
 
-// closeFrame returns a server's close frame (RFC 6455 §5.5.1), without a code for StatusNoStatusRcvd. The reason must
-// have at most 123 bytes.
+// sendable reports whether a close frame may carry the code: not if it is reserved or undefined (RFC 6455 §7.4).
+func sendable(code websocket.StatusCode) bool {
+	switch code {
+	case 1004, websocket.StatusNoStatusRcvd, websocket.StatusAbnormalClosure:
+		return false
+	}
+	return code >= 1000 && code <= 1014 || code >= 3000 && code <= 4999
+}
+
+// closeFrame returns the relay's close frame (RFC 6455 §5.5.1). It has no code for StatusNoStatusRcvd.
 func closeFrame(reason CloseReason) []byte {
 	if reason.Code == websocket.StatusNoStatusRcvd {
 		return controlFrame(opClose, nil)
@@ -121,7 +127,8 @@ func closeFrame(reason CloseReason) []byte {
 	return controlFrame(opClose, append(binary.BigEndian.AppendUint16(nil, uint16(reason.Code)), reason.Text...))
 }
 
-// appendHeader appends the header of a server's frame that is a whole message of n bytes (RFC 6455 §5.2).
+// appendHeader appends the header of a frame that is a whole message of n bytes (RFC 6455 §5.2). Frames of a server
+// are not masked.
 func appendHeader(dst []byte, op opcode, n int) []byte {
 	switch {
 	case n < 126:
@@ -133,12 +140,12 @@ func appendHeader(dst []byte, op opcode, n int) []byte {
 	}
 }
 
-// appendTextFrame appends text as one whole text message from a server.
+// appendTextFrame appends a frame that is a whole text message.
 func appendTextFrame(dst, text []byte) []byte {
 	return append(appendHeader(dst, opText, len(text)), text...)
 }
 
-// controlFrame returns a server's control frame. The payload must have at most 125 bytes (RFC 6455 §5.5).
+// controlFrame returns a control frame. The payload has at most 125 bytes (RFC 6455 §5.5).
 func controlFrame(op opcode, payload []byte) []byte {
 	return append([]byte{finalBit | byte(op), byte(len(payload))}, payload...)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Offers reports whether the client of a WebSocket handshake offers a subprotocol (RFC 6455 §4.1).
+// OffersSubprotocol reports whether the client of a WebSocket handshake offers the subprotocol (RFC 6455 §4.1).
 func OffersSubprotocol(r *http.Request, subprotocol string) bool {
 	for _, value := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for token := range strings.SplitSeq(value, ",") {
@@ -22,39 +22,38 @@ func OffersSubprotocol(r *http.Request, subprotocol string) bool {
 	return false
 }
 
-// AcceptWebSocket upgrades the request and adds the client. It returns after the handshake. An error means that the client
-// was never connected: the request has been answered, and OnDisconnect is not called. The caller must have admitted the
-// client.
-func (c *Clients) AcceptWebSocket(w http.ResponseWriter, r *http.Request, entry ClientConfig) error {
+// AcceptWebSocket upgrades the request and adds the client. If it returns an error, the client was never connected:
+// AcceptWebSocket has answered the request, and OnDisconnect is not called. The caller decides before who may
+// connect, and checks the origin.
+func (c *Clients) AcceptWebSocket(w http.ResponseWriter, r *http.Request, cfg ClientConfig) error {
 	options := &websocket.AcceptOptions{
-		InsecureSkipVerify: true, // the origin was checked
+		InsecureSkipVerify: true, // the caller has checked the origin
 		CompressionMode:    websocket.CompressionDisabled,
 	}
 	switch {
-	case entry.Format == Enveloped:
+	case cfg.Format == Enveloped:
 		options.Subprotocols = []string{Subprotocol}
-	case entry.Subprotocol != "":
-		options.Subprotocols = []string{entry.Subprotocol}
+	case cfg.Subprotocol != "":
+		options.Subprotocols = []string{cfg.Subprotocol}
 	}
 	hijacker := &hijacker{ResponseWriter: w}
-	shaken, err := websocket.Accept(hijacker, r, options)
+	conn, err := websocket.Accept(hijacker, r, options)
 	if err != nil {
 		return err
 	}
-	shaken.CloseNow() // it is not needed any more, and its finalizer would keep it, and 8 KiB of buffers, for ever
-	c.begin(hijacker, entry, entry.initial(nil))
+	conn.CloseNow() // else its finalizer keeps it, and 8 KiB of buffers, for ever
+	c.connect(hijacker, cfg, cfg.initial(nil))
 	return nil
 }
 
-// hijacker lets the WebSocket library make the handshake and takes the connection for itself: the library gets a
-// stand-in, in which it puts its own to rest.
+// hijacker lets the WebSocket library make the handshake, and keeps the connection from it.
 type hijacker struct {
 	http.ResponseWriter
-	conn  net.Conn // set by Hijack
-	early []byte   // what the client sent behind the handshake; set by Hijack
+	conn  net.Conn // the hijacked connection; set by Hijack
+	early []byte   // bytes that the client sent right after its request; set by Hijack
 }
 
-// Hijack implements http.Hijacker.
+// Hijack implements http.Hijacker. It returns a placeholder instead of the connection.
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := http.NewResponseController(h.ResponseWriter).Hijack()
 	if err != nil {
@@ -65,11 +64,11 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		h.early = slices.Clone(early)
 	}
 	h.conn = conn
-	return takenConn{}, buffered, nil
+	return placeholderConn{}, buffered, nil
 }
 
-// takenConn stands for a connection that another has taken.
-type takenConn struct{ net.Conn }
+// placeholderConn is a connection that can only be closed. Closing it has no effect.
+type placeholderConn struct{ net.Conn }
 
 // Close implements io.Closer.
-func (takenConn) Close() error { return nil }
+func (placeholderConn) Close() error { return nil }

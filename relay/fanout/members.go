@@ -2,95 +2,111 @@ package fanout
 
 import "io"
 
-// join adds c, which is greeted with hello.
-func (s *shard) join(c *client, hello []byte) {
+// join adds c to the shard. The client gets initial before anything from the log.
+func (s *shard) join(c *client, initial []byte) {
 	switch {
-	case c.ended.Load():
-		return
 	case s.stopping:
 		c.end(errStopped)
 		return
 	case len(s.members) == 0:
 		s.pos = s.set.log.Head().Seq
-		s.set.finish.reach(s.number, nil, s.pos, false)
+		s.set.latency.delivered(s.number, nil, s.pos, false)
 	}
 	c.index = int32(len(s.members))
 	s.members = append(s.members, c)
-	s.seat(c)
-	if s.closing.ticker != nil {
-		s.closing.next = len(s.members) // c came in while a drain is on: begin anew, with c
+	s.addToGroup(c)
+	s.drain.restart(len(s.members))
+	if !c.inputClosed {
+		s.startReading(c)
 	}
-	if len(hello) > 0 {
-		s.demote(c, c.pos, hello)
+	if len(initial) > 0 {
+		s.lag(c, c.pos, initial)
 		return
 	}
-	s.settle(c)
+	s.makeLive(c)
 }
 
-// seat adds c to the audience of its kind.
-func (s *shard) seat(c *client) {
-	a := s.kinds[c.kind]
-	if a == nil {
-		a = &audience{kind: c.kind}
-		s.kinds[c.kind] = a
+// startReading reads from c until its connection ends: by the poller if it can, else on a goroutine.
+func (s *shard) startReading(c *client) {
+	if c.conn.direct.ok() && s.poller == nil {
+		if s.poller = newPoller(); s.poller != nil {
+			s.pollers.Go(s.poller.run)
+		}
 	}
-	c.peers, c.seat = a, int32(len(a.members))
-	a.members = append(a.members, c)
-}
-
-// unseat takes c from its audience.
-func (s *shard) unseat(c *client) {
-	a := c.peers
-	last := len(a.members) - 1
-	a.members[c.seat] = a.members[last]
-	a.members[c.seat].seat = c.seat
-	a.members[last] = nil
-	if a.members = a.members[:last]; last == 0 {
-		delete(s.kinds, c.kind)
+	if !s.poller.add(c) {
+		s.set.tasks.Go(c.readLoop)
 	}
-	c.peers = nil
 }
 
-// settle takes c back if it is where the caught-up clients are, and has it catch up if it is behind.
-func (s *shard) settle(c *client) {
+// makeLive makes c live if it has everything that the live clients have. Otherwise the client lags.
+func (s *shard) makeLive(c *client) {
 	if c.ended.Load() {
 		return
 	}
 	if c.pos > s.pos {
 		s.deliverAll()
-		c.pos = min(c.pos, s.pos) // no position beyond the head is one of this log
+		c.pos = min(c.pos, s.pos) // the log has no record beyond the head
 	}
-	if c.pos < s.pos || c.goodbye.Load() != nil || c.answer.Load() != nil {
-		s.demote(c, c.pos, nil)
+	if c.pos < s.pos || c.closing.Load() != nil || c.pong.Load() != nil {
+		s.lag(c, c.pos, nil)
 		return
 	}
-	c.lagging, c.begun = false, true
+	c.lagging, c.started = false, true
 }
 
-// remove takes c out and closes its socket, for which nothing else may be writing: it is done here alone. What was
-// written last is still sent if the end is in good order.
-func (s *shard) remove(c *client, why error) {
-	all := why == io.EOF && c.socket.delivered()
+// remove removes c, whose connection ended with err, and closes the connection. If both sides have closed it, the
+// kernel still sends what it has. Otherwise it drops that.
+func (s *shard) remove(c *client, err error) {
+	s.poller.remove(c)
+	allAcked := err == io.EOF && c.conn.allAcked()
 	switch {
-	case why != errClosed && why != errToldOff:
-		c.socket.abort()
-	case c.socket.waits():
-		s.set.parts.Go(func() { c.socket.Close() })
+	case !closeCompleted(err):
+		c.conn.abort()
+	case c.conn.closeBlocks():
+		s.set.tasks.Go(func() { c.conn.Close() })
 	default:
-		c.socket.Close()
+		c.conn.Close()
 	}
-	c.gone(why, all)
-	if c.index < 0 {
-		return // it never came
+	c.disconnected(err, allAcked)
+	if c.index >= 0 {
+		s.removeMember(c)
 	}
+}
+
+// removeMember removes c from the members and from its group.
+func (s *shard) removeMember(c *client) {
 	last := len(s.members) - 1
 	s.members[c.index] = s.members[last]
 	s.members[c.index].index = c.index
 	s.members[last] = nil
 	s.members = s.members[:last]
 	c.index, c.lagging = -1, true
-	s.unseat(c)
+	s.removeFromGroup(c)
 	if last == 0 {
-		s.set.finish.rest(s.number)
+		s.set.latency.idle(s.number)
 	}
+}
+
+// addToGroup adds c to the group of its audience.
+func (s *shard) addToGroup(c *client) {
+	group := s.groups[c.audience]
+	if group == nil {
+		group = &audienceGroup{audience: c.audience}
+		s.groups[c.audience] = group
+	}
+	c.group, c.groupIndex = group, int32(len(group.members))
+	group.members = append(group.members, c)
+}
+
+// removeFromGroup removes c from the group of its audience.
+func (s *shard) removeFromGroup(c *client) {
+	group := c.group
+	last := len(group.members) - 1
+	group.members[c.groupIndex] = group.members[last]
+	group.members[c.groupIndex].groupIndex = c.groupIndex
+	group.members[last] = nil
+	if group.members = group.members[:last]; last == 0 {
+		delete(s.groups, c.audience)
+	}
+	c.group = nil
 }

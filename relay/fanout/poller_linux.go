@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"os"
 	"sync"
 	"syscall"
@@ -10,112 +11,119 @@ import (
 )
 
 const (
-	// pollBatch is how many sockets are looked after in one turn.
+	// pollBatch is the number of clients read after one wait.
 	pollBatch = 64
 
-	// pollWork is how long that may take without a rest, and restPerPoll how long that is for each moment of work: a
-	// flood of messages must not hold up what is sent.
-	pollWork    = 200 * time.Microsecond
-	restPerPoll = 2
+	// pollWork is how long a batch may take without a pause after it. pollPause is the length of the pause, in
+	// units of the time of the batch. So a flood of messages leaves two thirds of a CPU for sending.
+	pollWork  = 200 * time.Microsecond
+	pollPause = 2
 
-	// readBuffer is how much is read of one client in a turn, in bytes.
+	// readBuffer is the number of bytes read from a client in a batch.
 	readBuffer = 4 << 10
 )
 
-// poller reads from the clients that say something, on one goroutine for all, so that a silent client costs none. It
-// is an epoll(7) instance, for which Go's runtime waits as for a socket.
+// poller reads from the clients that have sent something. It is one goroutine for all clients, so a silent client
+// has none. It is an epoll(7) instance, and Go's runtime waits for it like for a socket. The nil poller reads from
+// no client.
 type poller struct {
-	epoll *os.File
-	conn  syscall.RawConn // epoll's
+	epoll  *os.File
+	conn   syscall.RawConn // of epoll
+	reader *transfer       // used by run
 
-	mu      sync.Mutex        // held while a descriptor is used: remove comes before its closing
-	clients map[int32]*client // by descriptor; guarded by mu
+	mu      sync.Mutex
+	clients map[int32]*client // by pollID; guarded by mu
+	lastID  int32             // guarded by mu
 }
 
-// newPoller returns nil if there cannot be one; it then takes no clients.
+// newPoller returns nil if the system refuses an epoll instance.
 func newPoller() *poller {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil
 	}
-	if err := unix.SetNonblock(fd, true); err != nil { // tells os to have the runtime wait
+	if err := unix.SetNonblock(fd, true); err != nil { // else os.NewFile does not let the runtime wait for it
 		unix.Close(fd)
 		return nil
 	}
-	p := &poller{epoll: os.NewFile(uintptr(fd), "epoll"), clients: make(map[int32]*client)}
+	p := &poller{epoll: os.NewFile(uintptr(fd), "epoll"), reader: newReader(), clients: make(map[int32]*client)}
 	p.conn, _ = p.epoll.SyscallConn()
 	return p
 }
 
-// add has c read from now on. It reports false if that is for another to do.
+// add starts reading from c. It reports false if it cannot.
 func (p *poller) add(c *client) bool {
-	if p == nil || c.socket.fd < 0 {
+	if p == nil || !c.conn.direct.ok() {
 		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fd := int32(c.socket.fd)
-	if p.control(unix.EPOLL_CTL_ADD, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: fd}) != nil {
+	id := p.lastID + 1
+	for id <= 0 || p.clients[id] != nil { // after an overflow
+		id = max(1, id+1)
+	}
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: id} // epoll returns Fd with each event
+	if p.control(c, unix.EPOLL_CTL_ADD, &event) != nil {
 		return false
 	}
-	p.clients[fd] = c
+	p.lastID, c.pollID = id, id
+	p.clients[id] = c
 	return true
 }
 
-// remove has c no longer read. It must be called before its socket is closed.
+// remove stops reading from c. It must be called before the connection is closed.
 func (p *poller) remove(c *client) {
-	if p == nil || c.socket.fd < 0 {
+	if p == nil {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if fd := int32(c.socket.fd); p.clients[fd] == c {
-		delete(p.clients, fd)
-		p.control(unix.EPOLL_CTL_DEL, &unix.EpollEvent{Fd: fd})
+	if p.clients[c.pollID] == c {
+		delete(p.clients, c.pollID)
+		p.control(c, unix.EPOLL_CTL_DEL, nil)
 	}
 }
 
-func (p *poller) control(op int, event *unix.EpollEvent) (err error) {
-	if e := p.conn.Control(func(fd uintptr) { err = unix.EpollCtl(int(fd), op, int(event.Fd), event) }); e != nil {
-		return e
-	}
-	return err
+// control changes what epoll reports of c's connection. It fails if the connection is closed.
+func (p *poller) control(c *client, op int, event *unix.EpollEvent) error {
+	var err, closed error
+	stopped := p.conn.Control(func(epoll uintptr) {
+		closed = c.conn.direct.raw.Control(func(fd uintptr) { err = unix.EpollCtl(int(epoll), op, int(fd), event) })
+	})
+	return cmp.Or(stopped, closed, err)
 }
 
-// run reads until close.
+// run reads from the clients until close is called.
 func (p *poller) run() {
-	if p == nil {
-		return
-	}
 	events, buf := make([]unix.EpollEvent, pollBatch), make([]byte, readBuffer)
 	n := 0
 	wait := func(fd uintptr) (done bool) {
 		n, _ = unix.EpollWait(int(fd), events, 0)
-		return n != 0 // an interrupt is tried again
+		return n != 0 // after an error too: run then waits again
 	}
 	for p.conn.Read(wait) == nil {
-		began := time.Now()
+		start := time.Now()
 		for _, event := range events[:max(n, 0)] {
-			c, n, err := p.read(event.Fd, buf)
-			if c != nil && !c.heard(buf[:n], err) {
-				p.remove(c)
-			}
+			p.read(event.Fd, buf)
 		}
-		if work := time.Since(began); work > pollWork {
-			time.Sleep(restPerPoll * work)
+		if work := time.Since(start); work > pollWork {
+			time.Sleep(pollPause * work)
 		}
 	}
 }
 
-// read reads from the client that has the descriptor. That may be another than the one that was waited for: then
-// there is nothing to read, or it is read a little sooner.
-func (p *poller) read(fd int32, buf []byte) (c *client, n int, err error) {
+// read reads once from the client with this ID, if it has not been removed since epoll reported it.
+func (p *poller) read(id int32, buf []byte) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if c = p.clients[fd]; c != nil {
-		n, err = readNonblocking(int(fd), buf)
+	c := p.clients[id]
+	p.mu.Unlock()
+	if c == nil {
+		return
 	}
-	return c, n, err
+	n, err := p.reader.do(c.conn.direct, buf)
+	if !c.received(buf[:n], err) {
+		p.remove(c)
+	}
 }
 
 // close ends run.

@@ -2,7 +2,7 @@
 
 package fanout
 
-// poller is for systems with epoll. Elsewhere it takes no client, and each is read by a goroutine of its own.
+// poller is for Linux, which has epoll. Here it takes no client, so a goroutine reads from each.
 type poller struct{}
 
 func newPoller() *poller           { return nil }

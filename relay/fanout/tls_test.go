@@ -17,7 +17,7 @@ import (
 // TestTLSClientIsPinged has a client to whose connection the shard cannot write by itself.
 func TestTLSClientIsPinged(t *testing.T) {
 	log := openLog(t, eventlog.Options{})
-	clients := fanout.New(log.Reader, fanout.Options{PingInterval: time.Second, Logger: quiet})
+	clients := fanout.New(log.Reader, fanout.Options{PingInterval: time.Second, Logger: discard})
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		clients.AcceptWebSocket(w, r, fanout.ClientConfig{Position: log.Head()})
 	}))
@@ -32,7 +32,7 @@ func TestTLSClientIsPinged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(hangTimeout))
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
 	r := bufio.NewReader(conn)

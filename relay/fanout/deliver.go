@@ -1,0 +1,128 @@
+package fanout
+
+import (
+	"slices"
+	"time"
+)
+
+// batchBytes is about how many bytes of events a client gets in one write.
+const batchBytes = 64 << 10
+
+// deliver writes the new records to the live clients, about batchBytes of them. It returns a channel that is closed
+// once there are more.
+func (s *shard) deliver() (grown <-chan struct{}) {
+	recs, upTo, grown, err := s.set.log.ReadMemory(s.recs, s.pos, batchBytes)
+	s.recs = recs
+	if err != nil {
+		s.lagAll()
+		return s.deliver()
+	}
+	if next := (span{recs, s.pos, upTo}); !next.empty() {
+		s.sendAll(next)
+		s.pos = upTo
+	}
+	clear(recs) // the log alone decides which records stay in memory
+	return grown
+}
+
+// deliverAll delivers until the live clients have everything.
+func (s *shard) deliverAll() {
+	for pos := s.pos - 1; pos != s.pos; {
+		pos = s.pos
+		s.deliver()
+	}
+}
+
+// lagAll makes all live clients lag, because the log has dropped records from memory that the shard has not
+// delivered. They read them from the journal, or learn that they are lost.
+func (s *shard) lagAll() {
+	for _, c := range s.members {
+		if c.live() {
+			s.lag(c, s.pos, nil)
+		}
+	}
+	s.pos = s.set.log.Head().Seq
+	s.set.latency.delivered(s.number, nil, s.pos, false)
+}
+
+// sendAll writes the span to all live clients that see any of it.
+func (s *shard) sendAll(next span) {
+	now, sent := time.Now(), 0
+	for _, group := range s.groups {
+		if slices.ContainsFunc(group.members, (*client).live) {
+			s.batch.fill(group.audience, s.set.log.Epoch(), next)
+			sent += s.sendGroup(group, next.from, now)
+		}
+	}
+	s.sent.Add(uint64(sent))
+	s.set.latency.delivered(s.number, next.recs, next.upTo, sent > 0)
+}
+
+// sendGroup writes s.batch to the live clients of a group, which have everything up to number from. It returns the
+// number of events sent.
+func (s *shard) sendGroup(group *audienceGroup, from uint64, now time.Time) (sent int) {
+	if len(s.batch.frames) == 0 {
+		return 0
+	}
+	for _, c := range group.members {
+		if c.lagging {
+			continue
+		}
+		begun, ok := s.write(c)
+		upTo := from
+		if begun > 0 {
+			last := &s.batch.frames[begun-1]
+			upTo = last.upTo
+			sent += last.events
+		}
+		if c.acks != nil {
+			c.acks.sent(upTo, now)
+		}
+		if !ok {
+			s.lag(c, upTo, nil)
+		}
+	}
+	return sent
+}
+
+// sendPeerMessage writes the message to all other live clients of plain WebSocket.
+func (s *shard) sendPeerMessage(message peerMessage) {
+	s.batch.set(message.frame, s.pos)
+	for _, c := range s.members {
+		if c.lagging || c == message.from || c.format.positions() {
+			continue
+		}
+		s.writeFrame(c)
+	}
+}
+
+// writeFrame writes s.batch, which has one frame, to a live client. If the socket does not take all of it now, the
+// client lags, and gets the rest before anything else. Under TLS that is always so.
+func (s *shard) writeFrame(c *client) {
+	switch begun, ok := s.write(c); {
+	case ok:
+	case begun > 0:
+		s.lag(c, s.pos, nil)
+	default:
+		s.lag(c, s.pos, s.batch.rest(0, 0))
+	}
+}
+
+// write writes s.batch to c without blocking. It returns how many frames it has begun. If ok is false, the client
+// must lag: catchUp then writes the rest of the last frame. If the connection has failed, the client is on its way
+// out, and ok is true.
+func (s *shard) write(c *client) (begun int, ok bool) {
+	begun, whole, err := c.conn.tryWrite(&s.batch, s.writer)
+	if err != nil {
+		c.lagging = true
+		c.end(err)
+		return 0, true
+	}
+	return begun, whole
+}
+
+// lag makes c, which has everything up to number pos, a lagging client. It gets first before anything from the log.
+func (s *shard) lag(c *client, pos uint64, first []byte) {
+	c.lagging, c.pos = true, pos
+	s.set.tasks.Go(func() { c.catchUp(first) })
+}

@@ -1,0 +1,100 @@
+package fanout
+
+import (
+	"io"
+	"net"
+	"syscall"
+	"unsafe"
+)
+
+// descriptor is the file descriptor of a TCP connection, for system calls past net.Conn. The connection owns it:
+// descriptor never stores its number, and makes each call inside syscall.RawConn.Control, which holds a reference.
+// A concurrent Close frees the number only after the call, and later calls return net.ErrClosed. So no call can hit
+// another connection that got the same number. The zero value has no descriptor.
+type descriptor struct{ raw syscall.RawConn }
+
+// newDescriptor returns the descriptor of conn. It has none unless conn is a TCP connection itself: bytes written
+// below TLS would break that.
+func newDescriptor(conn net.Conn) descriptor {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			return descriptor{raw}
+		}
+	}
+	return descriptor{}
+}
+
+// ok reports whether there is a descriptor.
+func (d descriptor) ok() bool { return d.raw != nil }
+
+// writeSome waits until the socket takes some of p, and returns how many bytes. It holds a slot of the limiter
+// during each attempt.
+func (d descriptor) writeSome(p []byte, limiter catchUpLimiter) (n int, err error) {
+	closed := d.raw.Write(func(fd uintptr) (done bool) {
+		slot := limiter.acquire()
+		defer limiter.release(slot)
+		n, err = ignoreEAGAIN(transferRaw(syscall.SYS_WRITE, fd, p))
+		return n > 0 || err != nil
+	})
+	if err == nil {
+		err = closed
+	}
+	return n, err
+}
+
+// transfer reads or writes without blocking. It exists to be reused: passing a new closure to Control for each
+// delivery would be an allocation for each. One goroutine at a time may use it.
+type transfer struct {
+	call uintptr // SYS_READ or SYS_WRITE
+	p    []byte
+	n    int
+	err  error
+	run  func(fd uintptr) // calls call; made once
+}
+
+func newTransfer(call uintptr) *transfer {
+	t := &transfer{call: call}
+	t.run = func(fd uintptr) { t.n, t.err = transferRaw(t.call, fd, t.p) }
+	return t
+}
+
+func newReader() *transfer { return newTransfer(syscall.SYS_READ) }
+func newWriter() *transfer { return newTransfer(syscall.SYS_WRITE) }
+
+// do reads into p, or writes from it, as much as is possible without blocking: possibly nothing. A reader returns
+// io.EOF at the end.
+func (t *transfer) do(d descriptor, p []byte) (int, error) {
+	t.p = p
+	err := d.raw.Control(t.run)
+	t.p = nil
+	if err != nil {
+		return 0, err
+	}
+	if t.call == syscall.SYS_READ && t.n == 0 && t.err == nil {
+		return 0, io.EOF
+	}
+	return ignoreEAGAIN(t.n, t.err)
+}
+
+// transferRaw calls read(2) or write(2), again if a signal interrupts it. Go's sockets do not block, so the
+// scheduler is not involved: that would cost about a tenth of a delivery.
+func transferRaw(call, fd uintptr, p []byte) (int, error) {
+	for {
+		n, _, errno := syscall.RawSyscall(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case syscall.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
+// ignoreEAGAIN drops the error of a call that could do nothing without blocking.
+func ignoreEAGAIN(n int, err error) (int, error) {
+	if err == syscall.EAGAIN {
+		return 0, nil
+	}
+	return n, err
+}

@@ -1,0 +1,94 @@
+package fanout
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// tcpPair returns both ends of a TCP connection.
+func tcpPair(t *testing.T, listener net.Listener) (ours, theirs net.Conn) {
+	t.Helper()
+	theirs, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err = listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ours, theirs
+}
+
+// TestCloseUnderAWriterIsSafe closes a connection while a goroutine writes to its descriptor, and opens another
+// one, which gets the same number. The writer must fail, and must not write to the other connection.
+func TestCloseUnderAWriterIsSafe(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for range 200 {
+		ours, theirs := tcpPair(t, listener)
+		started := make(chan struct{})
+		var closed atomic.Bool
+		var writing sync.WaitGroup
+		writing.Go(func() { writeUntilClosed(t, newDescriptor(ours), started, &closed) })
+		<-started
+		ours.Close()
+		next, nextTheirs := tcpPair(t, listener)
+		closed.Store(true)
+		writing.Wait()
+		io.WriteString(next, "right")
+		next.Close()
+		if got, err := io.ReadAll(nextTheirs); string(got) != "right" || err != nil {
+			t.Fatalf("the other connection got %.40q, %v", got, err)
+		}
+		theirs.Close()
+		nextTheirs.Close()
+	}
+}
+
+// writeUntilClosed writes to d until that fails. It closes started after the first write. A write that begins after
+// closed is set must fail.
+func writeUntilClosed(t *testing.T, d descriptor, started chan struct{}, closed *atomic.Bool) {
+	w := newWriter()
+	for first := true; ; first = false {
+		mustFail := closed.Load()
+		_, err := w.do(d, []byte("stray"))
+		if first {
+			close(started)
+		}
+		switch {
+		case errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+			return
+		case err != nil || mustFail:
+			t.Errorf("a write after the close: %v", err)
+			return
+		}
+	}
+}
+
+func TestClosedDescriptorRefusesReadsAndWrites(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ours, theirs := tcpPair(t, listener)
+	defer theirs.Close()
+	d := newDescriptor(ours)
+	ours.Close()
+	for _, transfer := range []*transfer{newReader(), newWriter()} {
+		if n, err := transfer.do(d, make([]byte, 1)); n != 0 || !errors.Is(err, net.ErrClosed) {
+			t.Errorf("got %d, %v, want net.ErrClosed", n, err)
+		}
+	}
+	if !unacked(ours.(*net.TCPConn)) {
+		t.Error("the bytes of a closed connection count as acknowledged")
+	}
+}

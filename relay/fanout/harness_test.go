@@ -1,0 +1,190 @@
+package fanout_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fanout"
+	"wpre-relay/schema"
+)
+
+// hangTimeout ends a test that would otherwise hang.
+const hangTimeout = 30 * time.Second
+
+// bigEvents events of bigPadding bytes are 20 MB, more than the kernel's socket buffers hold.
+const bigEvents, bigPadding = 400, 50_000
+
+var discard = slog.New(slog.DiscardHandler)
+
+// event returns event number n, with some padding.
+func event(t testing.TB, n int, padding int) schema.Event {
+	t.Helper()
+	ev, _, err := schema.Decode(fmt.Appendf(nil, `{"timestamp":%d,"x":"%s"}`, n, strings.Repeat("x", padding)), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+// openLog opens a log and closes it at the end of the test.
+func openLog(t testing.TB, opts eventlog.Options) *eventlog.Log {
+	t.Helper()
+	opts.Logger = discard
+	log, err := eventlog.Open(t.TempDir(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { log.Close() })
+	return log
+}
+
+// server is a log and its clients, behind an HTTP listener.
+type server struct {
+	log         *eventlog.Log
+	clients     *fanout.Clients
+	addr        string
+	accepted    chan error                 // the result of each Accept
+	disconnects chan fanout.Disconnect     // of each client
+	configure   func(*fanout.ClientConfig) // may change the config of clients; set before any connects
+	stop        func()                     // ends the listener and Run; idempotent
+}
+
+// serve starts a server that the test's end stops.
+func serve(t testing.TB, logOpts eventlog.Options, opts fanout.Options) *server {
+	t.Helper()
+	opts.Logger = discard
+	log := openLog(t, logOpts)
+	s := &server{
+		log:         log,
+		clients:     fanout.New(log.Reader, opts),
+		accepted:    make(chan error, 1<<10),
+		disconnects: make(chan fanout.Disconnect, 1<<10),
+		configure:   func(*fanout.ClientConfig) {},
+	}
+	web := httptest.NewServer(s)
+	s.addr = web.Listener.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); s.clients.Run(ctx) }()
+	s.stop = func() {
+		web.Close()
+		cancel()
+		<-done
+	}
+	t.Cleanup(func() {
+		s.stop()
+		if n := s.clients.Len(); n != 0 {
+			t.Errorf("%d clients are left after Run", n)
+		}
+	})
+	return s
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	cfg := fanout.ClientConfig{Position: s.log.Head(), OnDisconnect: func(d fanout.Disconnect) { s.disconnects <- d }}
+	s.configure(&cfg)
+	if cfg.Format == fanout.SSE {
+		s.accepted <- s.clients.AcceptSSE(w, r, cfg)
+	} else {
+		s.accepted <- s.clients.AcceptWebSocket(w, r, cfg)
+	}
+}
+
+// append appends the events n to m.
+func (s *server) append(t testing.TB, n, m, padding int) {
+	t.Helper()
+	for ; n <= m; n++ {
+		s.log.Append(event(t, n, padding))
+	}
+}
+
+// connect connects a client by the WebSocket library.
+func (s *server) connect(t testing.TB, subprotocols ...string) *websocket.Conn {
+	t.Helper()
+	conn, _, err := websocket.Dial(t.Context(), "ws://"+s.addr, &websocket.DialOptions{Subprotocols: subprotocols})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.CloseNow() })
+	conn.SetReadLimit(-1)
+	if err := <-s.accepted; err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// dial connects a WebSocket client without a library. It sends early in one segment with the handshake.
+func (s *server) dial(t testing.TB, early string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(hangTimeout))
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"+early)
+	r := bufio.NewReader(conn)
+	if _, err := http.ReadResponse(r, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-s.accepted; err != nil {
+		t.Fatal(err)
+	}
+	return conn, r
+}
+
+// readText reads a text message.
+func readText(t testing.TB, conn *websocket.Conn) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
+	defer cancel()
+	typ, message, err := conn.Read(ctx)
+	if err != nil || typ != websocket.MessageText {
+		t.Fatalf("got a message of type %v, %v", typ, err)
+	}
+	return string(message)
+}
+
+// expectEvents reads the events n to m, in order.
+func expectEvents(t testing.TB, conn *websocket.Conn, n, m, padding int) {
+	t.Helper()
+	for ; n <= m; n++ {
+		if got, want := readText(t, conn), string(event(t, n, padding).Document); got != want {
+			t.Fatalf("got %.60s, want %.60s", got, want)
+		}
+	}
+}
+
+// closeStatus reads until the connection ends and returns its close code.
+func closeStatus(t testing.TB, conn *websocket.Conn) websocket.StatusCode {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
+	defer cancel()
+	for {
+		if _, _, err := conn.Read(ctx); err != nil {
+			return websocket.CloseStatus(err)
+		}
+	}
+}
+
+// expectFrames reads exactly these bytes.
+func expectFrames(t testing.TB, r io.Reader, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(r, got); string(got) != want {
+		t.Fatalf("got % x, %v, want % x", got[:n], err, want)
+	}
+}

@@ -1,0 +1,83 @@
+package fanout
+
+import (
+	"errors"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// readLoop reads until the connection ends. It runs on a goroutine of the client where the poller cannot read.
+func (c *client) readLoop() {
+	buf := make([]byte, 512)
+	for {
+		n, err := c.conn.Read(buf)
+		if !c.received(buf[:n], err) {
+			return
+		}
+	}
+}
+
+// received handles the result of one read. It reports whether the client is read further.
+func (c *client) received(p []byte, err error) (more bool) {
+	if len(p) > 0 && !c.receive(p) {
+		return false
+	}
+	if err != nil {
+		c.end(err)
+	}
+	return err == nil
+}
+
+// receive handles bytes from the client. It reports whether the client is read further: not after a close frame.
+func (c *client) receive(p []byte) (more bool) {
+	c.alive.Store(true)
+	if c.failed || c.format == SSE { // an SSE client sends nothing after its request
+		return true
+	}
+	opts := &c.set.opts
+	err := c.frames.feed(p, opts.MaxMessage, c)
+	if err == nil && !c.inputClosed &&
+		c.rate.exceeds(c.frames.count, uint64(opts.MessageRate), len(p), messagesPerSecond*opts.MaxMessage) {
+		c.inputClosed = true
+		err = CloseTooManyMessages
+	}
+	if reason, ok := errors.AsType[CloseReason](err); ok {
+		c.failed, c.frames = true, frameReader{}
+		message := closeMessage{reason: reason, frame: closeFrame(reason), urgent: true}
+		c.shard.post(func() { c.shard.sendClose(c, message) })
+	}
+	return !c.inputClosed
+}
+
+// onPing implements frameHandler. Only the newest ping needs an answer (RFC 6455 §5.5.3), so a flood of pings costs
+// one pong.
+func (c *client) onPing(payload []byte) {
+	pong := controlFrame(opPong, payload)
+	if c.pong.Swap(&pong) == nil {
+		c.shard.post(func() { c.shard.sendPong(c) })
+	}
+}
+
+// onPong implements frameHandler.
+func (c *client) onPong(payload []byte) {
+	if c.acks != nil {
+		c.acks.receive(payload, time.Now())
+	}
+}
+
+// onText implements frameHandler.
+func (c *client) onText(text []byte) {
+	if c.set.opts.PeerMessages {
+		c.set.sendPeers(text, c)
+	}
+	if c.onMessage != nil {
+		c.onMessage(text)
+	}
+}
+
+// onClose implements frameHandler.
+func (c *client) onClose(code websocket.StatusCode) {
+	c.inputClosed = true
+	c.shard.post(func() { c.shard.answerClose(c, code) })
+}
