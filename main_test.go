@@ -66,7 +66,7 @@ const flow = `
 	relay/security/clientaddr
 	relay/security/origin
 	relay/security/token: relay/watchedfile
-	relay/security/access: relay/security/filter relay/security/token relay/throttle
+	relay/security/access: relay/security/clientaddr relay/security/filter relay/security/token relay/throttle
 	relay/listener: relay/security/clientaddr relay/throttle relay/watchedfile
 	relay/client
 	relay/server: relay/client relay/eventlog relay/fanout relay/listener relay/security/access

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"golang.org/x/time/rate"
+
+	"wpre-relay/relay/security/clientaddr"
 )
 
 const (
@@ -34,7 +36,7 @@ func (a *admission) isRateLimited(address netip.Addr) bool {
 	if a.maxRate <= 0 {
 		return false
 	}
-	network := networkOf(address)
+	network := clientaddr.NetworkOf(address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	limiter := a.limiters[network]
@@ -51,7 +53,7 @@ func (a *admission) isRateLimited(address netip.Addr) bool {
 // reserve reserves a slot for a client at the address. Unless it rejects the client, the caller must call release
 // once.
 func (a *admission) reserve(address netip.Addr) (release func(), rejected *rejection) {
-	network := networkOf(address)
+	network := clientaddr.NetworkOf(address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.maxClients > 0 && a.clients >= a.maxClients {
@@ -85,15 +87,4 @@ func (a *admission) releaseFrom(network netip.Prefix) {
 	if a.perIP[network]--; a.perIP[network] == 0 {
 		delete(a.perIP, network)
 	}
-}
-
-// networkOf returns the range of addresses that one subscriber typically has: an IPv4 address, or an IPv6 /64 (RFC
-// 6177 §2). Clients with unknown addresses share one network.
-func networkOf(address netip.Addr) netip.Prefix {
-	bits := address.BitLen()
-	if address.Is6() {
-		bits = 64
-	}
-	network, _ := address.Prefix(bits)
-	return network
 }

@@ -3,7 +3,6 @@ package access
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,16 +19,6 @@ const (
 	// siteTimeout limits the time for the site's answer, and thus a client's wait for it.
 	siteTimeout = 5 * time.Second
 
-	// maxSiteRequests limits the concurrent requests to the site, so that a flood of handshakes does not become a
-	// flood on the site.
-	maxSiteRequests = 16
-
-	// answerTTL is how long an answer is reused for requests with the same credentials.
-	answerTTL = 10 * time.Second
-
-	// defaultLifetime is how long a client may stay connected if the site's answer has no exp.
-	defaultLifetime = time.Hour
-
 	// maxCachedAnswers limits the cached answers.
 	maxCachedAnswers = 10_000
 
@@ -37,8 +26,8 @@ const (
 	maxAnswerSize = 64 << 10
 )
 
-// errUnavailable is the rejection of a client that the site could not be asked about.
-var errUnavailable = &Rejection{Unavailable, "the site cannot be reached for authorization; retry"}
+// errUnavailable is the rejection of a client that the site could not be asked about, or without a readable answer.
+var errUnavailable = &Rejection{Unavailable, "authorization by the site failed; retry"}
 
 // forwardedHeaders are the client's headers that the site receives.
 var forwardedHeaders = []string{"Cookie", "Authorization", "Origin", "User-Agent"}
@@ -49,25 +38,16 @@ type Site struct {
 	client   *http.Client
 	logger   *slog.Logger
 	throttle throttle.Throttle // for the log message about failed requests
-	requests chan struct{}     // holds one element for each request in progress
+	limit    *requestLimit
 
 	mu    sync.Mutex
 	cache map[[sha256.Size]byte]*answer // by credentials; guarded by mu
 }
 
-// answer is the site's answer for one client. Its fields are set once done is closed.
-type answer struct {
-	done    chan struct{}
-	asked   time.Time
-	claims  map[string]any
-	expires time.Time
-	err     *Rejection // nil if the client is admitted
-}
-
 // NewSite returns a Site that sends requests to the given URL, with the client's Cookie, Authorization, Origin and
 // User-Agent headers. A 2xx status admits the client. A body with a JSON object has the client's claims; its exp is
-// the Unix time until which the client may stay connected, by default one hour. Answers are reused for 10 seconds for
-// requests with the same headers and address.
+// the Unix time until which the client may stay connected, by default one hour. A body that looks like JSON but cannot
+// be read admits nobody. Answers are reused for 10 seconds for requests with the same headers and address.
 func NewSite(authURL *url.URL, logger *slog.Logger) *Site {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = maxSiteRequests
@@ -80,9 +60,9 @@ func NewSite(authURL *url.URL, logger *slog.Logger) *Site {
 				return http.ErrUseLastResponse // a redirect to the login form means that the client is unknown
 			},
 		},
-		logger:   logger,
-		requests: make(chan struct{}, maxSiteRequests),
-		cache:    make(map[[sha256.Size]byte]*answer),
+		logger: logger,
+		limit:  newRequestLimit(),
+		cache:  make(map[[sha256.Size]byte]*answer),
 	}
 }
 
@@ -130,7 +110,7 @@ func (s *Site) cached(key [sha256.Size]byte) (a *answer, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if a := s.cache[key]; a != nil && now.Sub(a.asked) < answerTTL {
+	if a := s.cache[key]; a != nil && a.isFresh(now) {
 		return a, false
 	}
 	if len(s.cache) >= maxCachedAnswers {
@@ -152,16 +132,19 @@ func (s *Site) forget(key [sha256.Size]byte, a *answer) {
 
 // ask sends a request to the site and completes a with the result.
 func (s *Site) ask(ctx context.Context, a *answer, r *http.Request, address string) {
-	select {
-	case s.requests <- struct{}{}:
-		defer func() { <-s.requests }()
-	case <-ctx.Done():
+	release, err := s.limit.acquire(ctx, address)
+	if err != nil {
 		a.err = errUnavailable
 		return
 	}
+	defer release()
 	response, body, err := s.get(ctx, r, address)
-	if err == nil && (response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests) {
+	switch {
+	case err != nil:
+	case response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests:
 		err = errors.New(response.Status)
+	case response.StatusCode >= 200 && response.StatusCode <= 299:
+		err = a.admit(response.Header, body)
 	}
 	switch {
 	case err != nil:
@@ -173,8 +156,6 @@ func (s *Site) ask(ctx context.Context, a *answer, r *http.Request, address stri
 		a.err = &Rejection{Forbidden, "the site does not admit this client"}
 	case response.StatusCode < 200 || response.StatusCode > 299:
 		a.err = &Rejection{UnknownClient, "the site does not know this client"}
-	default:
-		a.admit(body)
 	}
 }
 
@@ -199,19 +180,4 @@ func (s *Site) get(ctx context.Context, r *http.Request, address string) (*http.
 		err = fmt.Errorf("the answer is longer than %d bytes", maxAnswerSize)
 	}
 	return response, body, err
-}
-
-// admit completes the answer for a client that the site admits. A body that is not a JSON object, such as a page for
-// people, has no claims.
-func (a *answer) admit(body []byte) {
-	a.expires = a.asked.Add(defaultLifetime)
-	if json.Unmarshal(body, &a.claims) != nil {
-		a.claims = nil
-	}
-	if exp, ok := a.claims["exp"].(float64); ok {
-		a.expires = time.Unix(int64(exp), 0)
-		if !a.expires.After(time.Now()) {
-			a.err = &Rejection{UnknownClient, "the site's authorization of this client has expired"}
-		}
-	}
 }
