@@ -42,7 +42,9 @@ func (l *loop) readEvent(ctx context.Context, debounced bool) error {
 	l.stopDebounce()
 	l.content = append(l.content[:0], content...)
 	l.version = seen
-	l.overwrites.accounted++
+	if seen != l.watch.found {
+		l.overwrites.accounted++
+	}
 	l.reportOverwrites()
 	return l.handle(ctx, Content{Bytes: content, Ahead: l.outboxBehind(), Written: l.writeTime(seen)})
 }

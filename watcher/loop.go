@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -51,6 +52,7 @@ type loop struct {
 	incomplete fileVersion // the version that debounce runs for
 	retry      *time.Timer // runs while a damaged line of the outbox waits
 	ticker     *time.Ticker
+	closing    sync.WaitGroup // watches that were replaced
 
 	notified    bool      // a notification came since the last recheck
 	suspect     bool      // the last recheck found a change without a notification
@@ -81,6 +83,7 @@ func (l *loop) close() {
 	l.retry.Stop()
 	l.ticker.Stop()
 	l.watch.close()
+	l.closing.Wait()
 }
 
 // run starts the watch, hands over the existing contents, and then handles notifications and timers until ctx ends.
@@ -193,13 +196,29 @@ func (l *loop) arm(present *watch) {
 	if l.watch != nil {
 		l.w.updateStatus(func(s *Status) { s.Rearmed++ })
 	}
+	retired := l.watch
 	l.watch = next
+	l.watch.found, _ = versionOf(l.w.file)
+	l.endBurst(retired)
 	l.remote = remoteFilesystem(filepath.Dir(l.w.file)) != ""
 	for _, f := range l.former {
 		next.follow(filepath.Dir(f.file))
 	}
 	l.refreshOutbox()
-	l.overwrites.reset()
 	l.w.updateStatus(func(s *Status) { s.Mode, s.Reason = next.mode, next.reason })
 	l.ticker.Reset(cmp.Or(next.interval, recheckInterval)) // the interval is 0 unless the watch polls
+}
+
+// endBurst closes the watch that was replaced, if there is one, and reports the overwrites of its burst. The contents
+// that it announced were read by now, or are gone with their folder.
+func (l *loop) endBurst(retired *watch) {
+	if retired == nil {
+		return
+	}
+	l.closing.Go(retired.close)
+	if l.version == l.watch.found && retired.replacedBy(l.watch) {
+		l.overwrites.unaccount() // the old watch did not announce it
+	}
+	l.reportOverwrites()
+	l.overwrites.reset()
 }

@@ -30,7 +30,9 @@ const (
 // The estimate is exact for one process that writes as the plugin does. It is too low
 //   - if a writer does not set the file's mode, or leaves a content incomplete for longer than the debounce;
 //   - if the kernel merged Chmods before the file itself was watched;
-//   - if a burst is cut short: by lost notifications, a new watch, or a damaged line of the outbox.
+//   - if a burst is cut short: by lost notifications, or a damaged line of the outbox;
+//   - if the folder is deleted, and written twice after it was created again, before it is watched again. That takes
+//     less than a millisecond on an idle machine, and a save by the plugin takes longer.
 //
 // It is too high if another program changes the mode, the owner or the times of the file within the burst.
 type overwriteEstimate struct {
@@ -96,6 +98,13 @@ func (e *overwriteEstimate) take() uint64 {
 	n := ended - e.accounted
 	e.accounted = ended
 	return n
+}
+
+// unaccount removes a content that was handed over, because its Chmod was not announced.
+func (e *overwriteEstimate) unaccount() {
+	if e.accounted > 0 {
+		e.accounted--
+	}
 }
 
 // reset starts a new burst.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -33,11 +34,12 @@ type watch struct {
 	keepDoubled bool        // it must stay doubled, because the directory does not announce all changes
 	unreliable  os.FileInfo // the directory that has not announced changes, if there is one
 	dirGone     bool        // a watched directory was deleted or moved
+	found       fileVersion // the file when it was armed: notifications about this version may be missing
 }
 
-// armWatch returns a watch of file that replaces old, and closes old. The watch polls if no notifications are
-// available. If keep is not nil and has the same mode and reason as the new watch, armWatch returns keep and does not
-// close it.
+// armWatch returns a watch of file that replaces old. The watch polls if no notifications are available. If keep is not
+// nil and has the same mode and reason as the new watch, armWatch returns keep. The caller closes old, unless it is
+// returned. That takes 10 ms and more, in which a folder that was just created would not be watched.
 func armWatch(file string, opts Options, old, keep *watch) *watch {
 	w := &watch{mode: Polling, interval: opts.PollInterval}
 	if old != nil {
@@ -47,10 +49,11 @@ func armWatch(file string, opts Options, old, keep *watch) *watch {
 		w.reason = "poll interval is set"
 	} else {
 		w.interval = defaultPollInterval
-		if keep == nil {
-			old.close() // before the new one is opened, because the number of inotify instances is limited
-		}
 		w.reason = w.arm(file)
+		if w.reason != "" && keep == nil && old != nil {
+			old.close() // the number of inotify instances is limited
+			w.reason = w.arm(file)
+		}
 	}
 	if w.reason == "" {
 		w.mode, w.interval = notifyMode, 0
@@ -58,9 +61,6 @@ func armWatch(file string, opts Options, old, keep *watch) *watch {
 	if keep != nil && keep.mode == w.mode && keep.reason == w.reason {
 		w.close()
 		return keep
-	}
-	if keep != nil {
-		keep.close()
 	}
 	return w
 }
@@ -162,6 +162,15 @@ func (w *watch) stale(file string) bool {
 		}
 	}
 	return false
+}
+
+// replacedBy reports whether next watches another folder than w, perhaps with the same name.
+func (w *watch) replacedBy(next *watch) bool {
+	i, j := slices.Index(w.path.dirs, w.path.parent), slices.Index(next.path.dirs, next.path.parent)
+	if w.dirGone || w.path.parent != next.path.parent || i < 0 || j < 0 || i >= len(w.dirs) || j >= len(next.dirs) {
+		return true
+	}
+	return w.dirs[i] == nil || next.dirs[j] == nil || !os.SameFile(w.dirs[i], next.dirs[j])
 }
 
 // concerns reports whether ev may change the file's content. It records the loss of a watched directory, because a new
