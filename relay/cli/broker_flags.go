@@ -17,10 +17,11 @@ var integrationHelp = helpTexts{
 	"--broker": "Share the history with other relays through this broker: redis:// or rediss:// (Redis), nats:// " +
 		"(JetStream), kafka:// or amqp:// (RabbitMQ); ?stream=NAME selects a stream other than wpre-relay. With " +
 		"--watch, the relay adds the events that it captures; without, it only serves (default: none, the history " +
-		"is its own).",
-	"--forward-url": "Forward clients' messages to this URL of the site, each as JSON by POST, for example " +
-		"https://USER:APPLICATION-PASSWORD@HOST/wp-json/…: with --peer-messages from all clients, otherwise from " +
-		"clients whose token contains 'forward': true (default: none).",
+		"is its own). WPRE_RELAY_BROKER_FILE hides a password.",
+	"--forward-url": "Forward clients' messages to this URL of the site, each as JSON by POST: with --peer-messages " +
+		"from all clients, otherwise from clients whose token contains 'forward': true (default: none). Other users " +
+		"of this machine can see it here; WPRE_RELAY_FORWARD_URL_FILE hides it. A URL with a password is of the form " +
+		"https://USER:APPLICATION-PASSWORD@HOST/wp-json/….",
 	"--publish-token": "Accept events at POST /publish of --admin-listen from clients with this secret of 16 " +
 		"bytes or more ('Authorization: Bearer SECRET'). Other users of this machine can see it here; " +
 		"WPRE_RELAY_PUBLISH_TOKEN_FILE hides it.",

@@ -148,13 +148,15 @@ func runDocumented(t *testing.T, command string, environment []string) {
 	t.Helper()
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "secret"), strings.Repeat("0123456789abcdef", 4))
+	writeFile(t, filepath.Join(dir, "forward-url"), "https://user:password@www.example.test/wp-json/site/v1/message\n")
 	writeFile(t, filepath.Join(dir, "wpre-relay"), "")
 	writeFile(t, filepath.Join(dir, "wpre-relay.old"), "")
 	command = strings.NewReplacer("/usr/local/bin/", dir+"/", "/etc/systemd/system/", dir+"/").Replace(command)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*testwait.Limit)
 	defer cancel()
+	variable, command := cutVariable(command)
 	cmd := exec.CommandContext(ctx, "bash", "-c", "exec "+command)
-	cmd.Dir, cmd.Env = dir, append(environment, "WPRE_RELAY_STATE_DIR="+dir)
+	cmd.Dir, cmd.Env = dir, append(environment, "WPRE_RELAY_STATE_DIR="+dir, variable)
 	if !strings.Contains(command, "--listen") {
 		cmd.Env = append(cmd.Env, "WPRE_RELAY_LISTEN=127.0.0.1:0")
 	}
@@ -167,6 +169,14 @@ func runDocumented(t *testing.T, command string, environment []string) {
 	if status != 0 && (status != 1 || !strings.Contains(command, " check ")) {
 		t.Errorf("%v\n%s", err, text)
 	}
+}
+
+// cutVariable splits a command into the variable that it begins with, if there is one, and the rest.
+func cutVariable(command string) (variable, rest string) {
+	if first, rest, _ := strings.Cut(command, " "); strings.HasPrefix(first, "WPRE_RELAY_") {
+		return first, rest
+	}
+	return "X=", command
 }
 
 // interruptWhenReady runs a command, interrupts it when its log shows that it serves or is connected, and expects

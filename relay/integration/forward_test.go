@@ -3,9 +3,12 @@
 package integration_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +68,29 @@ func TestForwardsMessagesOfAllClients(t *testing.T) {
 	r := newSite(t).start("--peer-messages", "--forward-url", wordpress.url)
 	say(r, "", "Hello from WordPress frontend!")
 	wordpress.expect(`{"text":"Hello from WordPress frontend!"}`)
+}
+
+// TestForwardURLFromFileIsHidden gives the URL in a file, and looks for its password where other users and operators
+// could see it.
+func TestForwardURLFromFileIsHidden(t *testing.T) {
+	t.Parallel()
+	wordpress, s := newForwardSite(t), newSite(t)
+	file := filepath.Join(s.root, "forward-url")
+	writeFile(t, file, wordpress.url+"\n")
+	cmd := relayCommand(t, "--watch", s.root, "--state-dir", s.state, "--peer-messages", "--log-level", "debug")
+	cmd.Env = append(cmd.Env, "WPRE_RELAY_FORWARD_URL_FILE="+file)
+	r := start(t, cmd)
+	say(r, "", "hello")
+	wordpress.expect(`{"text":"hello"}`)
+	for _, name := range []string{"cmdline", "environ"} {
+		content, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", cmd.Process.Pid, name))
+		if err != nil || strings.Contains(string(content), "abcd") {
+			t.Errorf("%s: %q, %v", name, content, err)
+		}
+	}
+	if strings.Contains(r.log.String(), "abcd") {
+		t.Errorf("the log contains the password:\n%s", r.log.String())
+	}
 }
 
 func TestForwardsMessagesOfPermittedClientsOnly(t *testing.T) {
