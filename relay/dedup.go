@@ -34,7 +34,12 @@ type seenEvent struct {
 }
 
 func newDedup(size int, started time.Time) dedup {
-	return dedup{size: size, started: started, seen: make(map[schema.ID]seenEvent), newestLine: make(map[string]schema.Stamp)}
+	return dedup{
+		size:       size,
+		started:    started,
+		seen:       make(map[schema.ID]seenEvent),
+		newestLine: make(map[string]schema.Stamp),
+	}
 }
 
 // isDuplicate reports whether ev was relayed: it equals the newest event, or an earlier one and its timestamp is
@@ -72,8 +77,8 @@ func (d *dedup) lineSeen(line schema.Stamp) bool {
 
 // lineOutdated reports whether a line is older than the newest event and than the relay's start, and belongs to an
 // unknown outbox. Its event was relayed then, from the event file or from another outbox. A line from after the start
-// may be older than the newest event: after a deployment, two outboxes grow at the same time. If the clocks of the hosts
-// differ, it can be wrong; see adoptSkipped.
+// may be older than the newest event: after a deployment, two outboxes grow at the same time. If the clocks of the
+// hosts differ, it can be wrong; see adoptSkipped.
 func (d *dedup) lineOutdated(line schema.Stamp) bool {
 	_, known := d.newestLine[line.Position.Epoch]
 	return !known && !line.Time.After(d.newestTime) && line.Time.Before(d.started)

@@ -56,7 +56,10 @@ var outboxCases = []struct {
 	{"the companion is installed again", "a1@1:1A 2B a2@2:3C 3C", "A B C", 0},
 	{"the file is read before the outbox", "a1@1:1A 2B a2@2:2B a3@3:2B 2B", "A B B", 0},
 	{"a new outbox starts at 1", "a1@1:1A a2@2:2B b1@3:3C restart b1@3:3C b2@4:4D", "A B C D", 0},
-	{"lines of an older outbox are no events", "b1@-7203:3C restart a1@-7205:1A a2@-7204:2B b1@-7203:3C b2@4:4D", "C D", 0},
+	{
+		"lines of an older outbox are no events",
+		"b1@-7203:3C restart a1@-7205:1A a2@-7204:2B b1@-7203:3C b2@4:4D", "C D", 0,
+	},
 	{
 		"after a deployment, both outboxes grow and the newer one is read late",
 		"a1@1:1A 1A b1@4:2B 2B a2@2:3C b2@5:4D a3@6:5E c1@3:6F restart b2@5:4D a3@6:5E c1@3:6F a4@7:7G", "A B C D E F G", 0,

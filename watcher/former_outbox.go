@@ -62,8 +62,8 @@ func (l *loop) switchFolder() {
 		"previous", old, "at_least", formerFollowed.String())
 }
 
-// resolvedFile returns the path of the event file in the folder that the outbox belongs to. The path that is watched may
-// lead to another folder at any time, and only switchFolder may find that.
+// resolvedFile returns the path of the event file in the folder that the outbox belongs to. The path that is watched
+// may lead to another folder at any time, and only switchFolder may find that.
 func (l *loop) resolvedFile() string {
 	if l.folder == "" {
 		return l.w.file

@@ -216,9 +216,18 @@ func (l *loop) endBurst(retired *watch) {
 		return
 	}
 	l.closing.Go(retired.close)
-	if l.version == l.watch.found && retired.replacedBy(l.watch) {
-		l.overwrites.unaccount() // the old watch did not announce it
+	unwatched := uint64(0)
+	if retired.replacedBy(l.watch) {
+		if l.version == l.watch.found {
+			l.overwrites.unaccount() // the old watch did not announce it
+		}
+		folder, _ := versionOf(filepath.Dir(l.w.file))
+		unwatched = writtenUnwatched(folder, l.watch.found, l.readAt)
 	}
 	l.reportOverwrites()
 	l.overwrites.reset()
+	if unwatched > 0 {
+		l.w.opts.OnOverwrites(unwatched)
+		l.logger.Debug("change decided", "decision", "overwritten", "writes", unwatched)
+	}
 }

@@ -32,7 +32,7 @@ const (
 //   - if the kernel merged Chmods before the file itself was watched;
 //   - if a burst is cut short: by lost notifications, or a damaged line of the outbox;
 //   - if the folder is deleted, and written twice after it was created again, before it is watched again. That takes
-//     less than a millisecond on an idle machine, and a save by the plugin takes longer.
+//     less than a millisecond on an idle machine, and a save by the plugin takes longer. See writtenUnwatched.
 //
 // It is too high if another program changes the mode, the owner or the times of the file within the burst.
 type overwriteEstimate struct {
@@ -105,6 +105,18 @@ func (e *overwriteEstimate) unaccount() {
 	if e.accounted > 0 {
 		e.accounted--
 	}
+}
+
+// writtenUnwatched returns how many writes of a folder that was created again were surely overwritten before it was
+// watched: 1 or 0. folder and file are their versions when the watch began, and readAt is the end of the last read. The
+// folder's time is the creation of the file by the first write, so a later time of the file is another write. It is
+// wrong if a process pauses for clockTick between creating the file and writing it.
+func writtenUnwatched(folder, file fileVersion, readAt time.Time) uint64 {
+	created, written := time.Unix(0, folder.modified), time.Unix(0, file.modified)
+	if file == (fileVersion{}) || created.Before(readAt) || written.Sub(created) <= clockTick {
+		return 0
+	}
+	return 1
 }
 
 // reset starts a new burst.

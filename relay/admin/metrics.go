@@ -27,7 +27,7 @@ var (
 	messagesTotal    = metric("messages_sent_total", "Events written to clients' sockets.")
 	watcherMode      = metric("watcher_mode", "1 for the current watch mode.", "mode")
 	watcherOutbox    = metric("watcher_outbox", "1 if the companion keeps every event in its outbox, else 0.")
-	outboxBypassed   = metric("outbox_bypassed_total", "Events relayed without their lines, since the outbox was unreadable.")
+	outboxBypassed   = metric("outbox_bypassed_total", "Events relayed without their lines, by an unreadable outbox.")
 	watcherOverflows = metric("watcher_overflows_total", "Times the kernel dropped notifications.")
 	watcherRearmed   = metric("watcher_rearmed_total", "Times the watch was set up again.")
 	forwarded        = metric("forwarded_messages_total", "Clients' messages for the site, by result.", "result")

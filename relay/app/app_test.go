@@ -148,7 +148,8 @@ func TestDoubtAboutTheEventFileIsLogged(t *testing.T) {
 	if err := app.Run(ctx, settings(t), opts); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(log.String(), `level=WARN msg="the event file may be another one" reason="cannot be determined"`) {
+	const want = `level=WARN msg="the event file may be another one" reason="cannot be determined"`
+	if !strings.Contains(log.String(), want) {
 		t.Errorf("no warning in the log:\n%s", &log)
 	}
 }

@@ -50,7 +50,8 @@ func newReleases(t *testing.T, n int) (s *site, releases []*release) {
 func (s *site) deploy(n int) {
 	s.t.Helper()
 	link := s.root + ".new"
-	if err := errors.Join(os.Symlink(filepath.Join("releases", fmt.Sprint(n)), link), os.Rename(link, s.root)); err != nil {
+	target := filepath.Join("releases", fmt.Sprint(n))
+	if err := errors.Join(os.Symlink(target, link), os.Rename(link, s.root)); err != nil {
 		s.t.Fatal(err)
 	}
 }
