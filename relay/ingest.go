@@ -61,6 +61,9 @@ func (r *Relay) IngestLine(ctx context.Context, text []byte) error {
 	ev, _, err := schema.Decode(line.Document, r.opts.MaxEventSize)
 	ev.From = line.Stamp
 	if r.dedup.lineOutdated(line.Stamp) {
+		if line.Position.Epoch != r.dedup.skipped.From.Position.Epoch {
+			r.opts.Logger.Info("outbox is older than the newest event, skipping its old lines", "line", line.Position)
+		}
 		r.dedup.skipped = ev
 		return nil
 	}

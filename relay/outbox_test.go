@@ -1,7 +1,9 @@
 package relay_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strconv"
 	"strings"
@@ -155,6 +157,25 @@ func TestFirstLineIsRelayedIfTheFileIsReadLate(t *testing.T) {
 	ingestLine(t, r, line("a", 1, -24*3600, post(2, "B")))
 	if got := titles(log); got != "A B" {
 		t.Errorf("relayed %q, want A and B", got)
+	}
+}
+
+// TestSkippedOutboxIsLoggedOnce reads old lines of an outbox that the relay does not know.
+func TestSkippedOutboxIsLoggedOnce(t *testing.T) {
+	eventLog, err := eventlog.Open(t.TempDir(), eventlog.Options{Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer eventLog.Close()
+	var text bytes.Buffer
+	r := relay.New(eventLog, relay.Options{Logger: slog.New(slog.NewTextHandler(&text, nil))})
+	stop := run(t, r)
+	ingestLine(t, r, line("b", 1, -7200, post(3, "C")))
+	ingestLine(t, r, line("a", 1, -7300, post(1, "A")))
+	ingestLine(t, r, line("a", 2, -7299, post(2, "B")))
+	stop()
+	if n := strings.Count(text.String(), "outbox is older than the newest event"); n != 1 {
+		t.Errorf("logged %d times, want once:\n%s", n, &text)
 	}
 }
 
