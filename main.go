@@ -38,7 +38,7 @@ func main() {
 		LogDropped: sink.Dropped,
 	}
 	if command.Name() == "serve" {
-		signal.Ignore(syscall.SIGPIPE) // by default, Go dies of it if nobody reads the log
+		signal.Ignore(syscall.SIGPIPE) // otherwise a log without a reader ends the process
 		options.Reload = reloadOnHangup(level, logger)
 	}
 	err = command.Run(untilSignal(context.Background()), cli.Env{

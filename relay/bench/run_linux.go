@@ -121,7 +121,7 @@ func resolve(ctx context.Context, server *url.URL) (*net.TCPAddr, error) {
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(server.Hostname(), port))
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w; set --url to the server's own address, such as ws://localhost:8080/",
-			server, err)
+			&url.URL{Scheme: server.Scheme, Host: server.Host, Path: server.Path}, err)
 	}
 	defer conn.Close()
 	return conn.RemoteAddr().(*net.TCPAddr), nil // network "tcp" always has this type

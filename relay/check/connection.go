@@ -33,7 +33,7 @@ func checkConnection(ctx context.Context, opts Options) []Finding {
 		return append([]Finding{finding}, checkOrigin(opts, page)...)
 	}
 	defer conn.CloseNow()
-	findings := []Finding{ok(check, fmt.Sprintf("%s upgrades to a WebSocket", opts.URL))}
+	findings := []Finding{ok(check, fmt.Sprintf("%s upgrades to a WebSocket", withoutSecrets(opts.URL)))}
 	if page != "" {
 		findings = append(findings, ok("origin", "pages of "+page+" are accepted"))
 	}

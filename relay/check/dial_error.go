@@ -15,7 +15,7 @@ import (
 // none.
 func explainDialError(opts Options, page string, response *http.Response, err error) Finding {
 	const check = "connection"
-	address := opts.URL.String()
+	address := withoutSecrets(opts.URL)
 	if response == nil {
 		return explainNoResponse(address, err)
 	}
@@ -44,6 +44,11 @@ func explainDialError(opts Options, page string, response *http.Response, err er
 	default:
 		return fail(check, fmt.Sprintf("%s rejects the connection: %s %s", address, response.Status, body), "")
 	}
+}
+
+// withoutSecrets returns an address without its password and its query, which can hold a token.
+func withoutSecrets(address *url.URL) string {
+	return (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}).String()
 }
 
 // readBody returns the start of the response's body, without the prefix of the relay's messages.

@@ -43,13 +43,14 @@ func checkEventFile(ctx context.Context, root *url.URL) Finding {
 	case err != nil:
 		return unreachable(check, err)
 	case status == http.StatusOK && (notAnEvent == nil || len(body) == maxBody):
-		text := fmt.Sprintf("%s is public: everyone can read the last event, even of a draft or a private post", file)
+		text := fmt.Sprintf("%s is public: everyone can read the last event, even of a draft or a private post",
+			withoutSecrets(file))
 		return fail(check, text, "Block the directory in the web server. The relay reads the file from the disk:",
 			denyAccess(dir.EscapedPath())...)
 	case status == http.StatusOK:
-		return ok(check, fmt.Sprintf("%s responds with 200, but not with an event", file))
+		return ok(check, fmt.Sprintf("%s responds with 200, but not with an event", withoutSecrets(file)))
 	default:
-		return ok(check, fmt.Sprintf("%s is not public: it responds with %d", file, status))
+		return ok(check, fmt.Sprintf("%s is not public: it responds with %d", withoutSecrets(file), status))
 	}
 }
 
@@ -67,9 +68,9 @@ func checkPage(ctx context.Context, root, relay *url.URL) Finding {
 	case err != nil:
 		return unreachable(check, err)
 	case status != http.StatusOK:
-		return skip(check, fmt.Sprintf("not checked: %s responds with %d", root, status))
+		return skip(check, fmt.Sprintf("not checked: %s responds with %d", withoutSecrets(root), status))
 	case !pageScript.Match(body):
-		return warn(check, fmt.Sprintf("%s does not load the plugin's script, websocket-client.js", root),
+		return warn(check, fmt.Sprintf("%s does not load the plugin's script, websocket-client.js", withoutSecrets(root)),
 			"Activate WP Realtime Events on the Plugins page of WordPress. If it is active, empty the page cache.")
 	}
 	text := strings.ReplaceAll(string(pageURL.Find(body)), `\/`, "/")
@@ -83,18 +84,18 @@ func checkPage(ctx context.Context, root, relay *url.URL) Finding {
 // checkPageURL checks used, the address that the pages of root connect to.
 func checkPageURL(root, used, relay *url.URL) Finding {
 	const check = "page"
-	setURL := setServerURL(root, relay)
+	site, setURL := withoutSecrets(root), setServerURL(root, relay)
 	switch {
 	case root.Scheme == "https" && used.Scheme == "ws" && !isLoopback(used.Hostname()):
 		text := fmt.Sprintf("mixed content: pages of %s connect to %s, and browsers block ws:// on pages that were "+
-			"loaded over HTTPS", root, used)
+			"loaded over HTTPS", site, used)
 		return fail(check, text,
 			"Enable TLS in the relay (--tls-cert, --acme-domain) or in a proxy, and set the wss:// address:", setURL)
 	case isLoopback(used.Hostname()) && !isLoopback(root.Hostname()):
-		return fail(check, fmt.Sprintf("pages of %s connect to %s, which is the visitor's own computer", root, used),
+		return fail(check, fmt.Sprintf("pages of %s connect to %s, which is the visitor's own computer", site, used),
 			"Set the relay's public address:", setURL)
 	case relay != nil && (used.Scheme != relay.Scheme || used.Host != relay.Host):
-		return warn(check, fmt.Sprintf("pages of %s connect to %s instead of %s", root, used, relay),
+		return warn(check, fmt.Sprintf("pages of %s connect to %s instead of %s", site, used, withoutSecrets(relay)),
 			"Ignore this if both addresses lead to the same relay. Otherwise set the relay's address:", setURL)
 	}
 	return ok(check, fmt.Sprintf("the page loads the plugin's script, which connects to %s", used))

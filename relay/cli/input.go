@@ -111,8 +111,8 @@ type hiddenValues []string
 // minHidden is the least length of a text that redact replaces. A shorter one is part of ordinary words.
 const minHidden = 4
 
-// add keeps the lines of a flag's value. It omits URLs, since errors show them without their passwords, and an error
-// without the host would help nobody.
+// add keeps the lines of a flag's value. It omits URLs: errors show them without their passwords, and the host of a
+// server that cannot be reached has to be shown.
 func (h *hiddenValues) add(flag *kong.Flag, value any) {
 	if isURL(flag) {
 		return

@@ -15,7 +15,7 @@ const (
 	stallLimit = 100 * time.Millisecond // the longest that Flush waits for one line
 )
 
-// LogSink writes log lines in the background, so that a destination that accepts none delays nobody: a full disk, a
+// LogSink writes log lines in the background, so that a destination that accepts none delays no event: a full disk, a
 // stopped terminal, or a pipe whose reader hangs or is gone. At most 1000 lines and 1 MiB wait; it drops and counts
 // further lines, and lines that cannot be written. Lines that wait are lost if the process is killed.
 type LogSink struct {

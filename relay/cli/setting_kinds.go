@@ -41,7 +41,7 @@ func isSpecial(flag *kong.Flag) bool {
 // securityGroups are the groups of config.Security.
 var securityGroups = []string{"tls", "access", "limits"}
 
-// securityFlags are the security settings in other groups, and those of the command token.
+// securityFlags are the security settings in other groups and of the command token.
 var securityFlags = []string{
 	"allow-origin", "require-origin", "max-clients-per-ip", "publish-token", "jwt-key", "jwt-audience", "jwt-issuer",
 }

@@ -48,8 +48,8 @@ func (s *Show) run(_ context.Context, env Env) error {
 	return nil
 }
 
-// effectiveSettings returns the settings of the selected command, in the order of its help. Those that must not be
-// empty are comments if they are not set.
+// effectiveSettings returns the settings of the selected command, in the order of its help. Security settings are
+// comments if they are not set, since they must not be empty.
 func effectiveSettings(ctx *kong.Context, c *CLI) ([]setting, error) {
 	sources := make(map[string]string)
 	for _, step := range ctx.Path {

@@ -92,6 +92,21 @@ func TestErrorsNameTheMistake(t *testing.T) {
 	}
 }
 
+// TestToolsShowNoSecretsOfURLs connects the tools to addresses with a password and a token, where no program listens.
+func TestToolsShowNoSecretsOfURLs(t *testing.T) {
+	t.Parallel()
+	const address = "ws://bot:pa55word@127.0.0.1:1/?access_token=t0ken"
+	for _, args := range [][]string{
+		{"tail", address}, {"tail", "ws://bot:pa55word%zz@127.0.0.1:1/"}, {"tail", "127.0.0.1:1", "--token", "t0ken"},
+		{"bench", "--url", address}, {"check", "--url", address}, {"check", "--site", "http://bot:pa55word@127.0.0.1:1/"},
+	} {
+		text, status := run(t, command(t, args...))
+		if status != 1 || strings.Contains(text, "pa55word") || strings.Contains(text, "t0ken") {
+			t.Errorf("%q: exit status %d, want 1 and no secret:\n%s", args, status, text)
+		}
+	}
+}
+
 func TestREADMEShowsHelp(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile(fromRoot("README.md"))

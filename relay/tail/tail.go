@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -47,7 +48,7 @@ type Options struct {
 func Run(ctx context.Context, address string, opts Options, out io.Writer, logger *slog.Logger) error {
 	url, err := url.Parse(webSocketURL(address))
 	if err != nil {
-		return fmt.Errorf("parse the relay's address: %w", err)
+		return errors.New("the relay's address is not a valid URL") // err repeats it with its password
 	}
 	t := &tail{url: url, token: opts.Token, out: out, logger: logger}
 	t.hideToken()
@@ -61,10 +62,10 @@ func Run(ctx context.Context, address string, opts Options, out io.Writer, logge
 	}
 	conn, err := t.dial(ctx)
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", t.url, err)
+		return fmt.Errorf("connect to %s: %w", t.url.Redacted(), err)
 	}
 	for {
-		logger.Info("connected", "url", t.url.String())
+		logger.Info("connected", "url", t.url.Redacted())
 		if err := t.copyMessages(ctx, conn); err != nil {
 			return err
 		}
@@ -122,6 +123,9 @@ func (t *tail) dial(ctx context.Context) (*websocket.Conn, error) {
 		options.HTTPHeader = http.Header{"Authorization": {"Bearer " + t.token}}
 	}
 	conn, _, err := websocket.Dial(ctx, t.url.String(), options)
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		return nil, request.Err // the address is known
+	}
 	if err != nil {
 		return nil, err
 	}
