@@ -73,7 +73,7 @@ const flow = `
 		relay/security/clientaddr relay/security/filter relay/security/origin relay/throttle schema
 
 	# Operate
-	relay/admin: relay relay/security/origin relay/server relay/sharedlog
+	relay/admin: relay relay/eventlog relay/security/origin relay/server relay/sharedlog
 	relay/systemd
 	relay/webhook: relay/throttle
 

@@ -76,5 +76,8 @@ func New(log *eventlog.Log, opts Options) *Relay {
 // JournalError returns why the journal does not hold all appended events, or nil if it does.
 func (r *Relay) JournalError() error { return r.log.JournalError() }
 
+// StateStatus returns whether the state directory holds the files of the log.
+func (r *Relay) StateStatus() eventlog.StateStatus { return r.log.StateStatus() }
+
 // Decisions returns the counts of all decisions since New.
 func (r *Relay) Decisions() *Decisions { return &r.counts }

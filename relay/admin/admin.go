@@ -53,7 +53,7 @@ func New(health Health, monitor *Monitor, opts Options) http.Handler {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		io.WriteString(w, "ok\n")
+		io.WriteString(w, health.readyText())
 	})
 	if opts.Publishing != nil {
 		mux.Handle("POST /publish", opts.Publishing)

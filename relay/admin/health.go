@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wpre-relay/relay"
+	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/server"
 	"wpre-relay/relay/sharedlog"
 )
@@ -63,10 +64,32 @@ func (h Health) Ready() error {
 	if h.Server() == nil {
 		return errors.New("the history is not loaded yet")
 	}
+	if problem := h.state().Problem; problem != nil {
+		return problem
+	}
 	if h.Watch == nil {
 		return nil
 	}
 	return h.Watch().ready()
+}
+
+// state returns the state of the files on disk; it is the zero value in an edge relay.
+func (h Health) state() (status eventlog.StateStatus) {
+	if h.Relay != nil {
+		status = h.Relay.StateStatus()
+	}
+	return status
+}
+
+// readyText returns the response of /readyz for a relay that is ready. It names the state files that were lost, because
+// nobody else may have noticed that something deletes them.
+func (h Health) readyText() string {
+	state := h.state()
+	if state.Restored == 0 {
+		return "ok\n"
+	}
+	return fmt.Sprintf("ok\nstate files were deleted or changed by another program, and re-created %d times, "+
+		"last at %s: %s\n", state.Restored, state.RestoredAt.UTC().Format(time.RFC3339), state.Files)
 }
 
 // ready returns why the relay would miss events, or nil if it would not.
@@ -96,7 +119,9 @@ type Report struct {
 	Decisions     map[relay.Decision]uint64 `json:"decisions"`
 	Delivery      Delivery                  `json:"delivery"`
 	Server        server.Status             `json:"server"`
-	JournalError  string                    `json:"journal_error"` // "" if the journal holds all events
+	JournalError  string                    `json:"journal_error"`  // "" if the journal holds all events
+	StateProblem  string                    `json:"state_problem"`  // why lost state files are missing; "" if none are
+	StateRestored uint64                    `json:"state_restored"` // how often lost state files were re-created
 }
 
 // report returns the current state, without Delivery.
@@ -126,6 +151,11 @@ func (h Health) report() Report {
 		if err := h.Relay.JournalError(); err != nil {
 			report.JournalError = err.Error()
 		}
+	}
+	state := h.state()
+	report.StateRestored = state.Restored
+	if state.Problem != nil {
+		report.StateProblem = state.Problem.Error()
 	}
 	return report
 }

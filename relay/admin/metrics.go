@@ -37,6 +37,8 @@ var (
 	brokerLost       = metric("broker_lost_events_total", "Captured events that will never be published.")
 	ready            = metric("ready", "1 if /readyz returns 200, else 0.")
 	journalOK        = metric("journal_ok", "1 if the journal holds all events, else 0.")
+	stateOK          = metric("state_ok", "1 if no state file is lost, else 0.")
+	stateRestored    = metric("state_restored_total", "Times lost state files were re-created.")
 	eventsKept       = metric("events_kept", "Maximum number of events that clients can resume over.")
 	logDropped       = metric("log_lines_dropped_total", "Log lines that the log did not accept.")
 	buildInfo        = metric("build_info", "1, labeled with the version.", "version", "goversion")
@@ -45,7 +47,7 @@ var (
 var allMetrics = []*prometheus.Desc{
 	eventsTotal, clients, rejectedTotal, closesTotal, messagesTotal, watcherMode, watcherOutbox, outboxBypassed,
 	watcherOverflows, watcherRearmed, brokerConnected, brokerReconnects, brokerPending, brokerLost, forwarded, ready,
-	journalOK, eventsKept, buildInfo,
+	journalOK, stateOK, stateRestored, eventsKept, buildInfo,
 }
 
 // registry returns a registry with the metrics of the relay, of its process and of Go.
@@ -101,6 +103,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	m.gauge(ready, boolValue(report.NotReady == ""))
 	m.gauge(journalOK, boolValue(report.JournalError == ""))
+	m.gauge(stateOK, boolValue(report.StateProblem == ""))
+	m.counter(stateRestored, report.StateRestored)
 	m.gauge(eventsKept, float64(report.Kept))
 	m.counter(logDropped, c.health.LogDropped())
 	m.gauge(buildInfo, 1, report.Version, runtime.Version())

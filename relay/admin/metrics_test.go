@@ -36,6 +36,8 @@ func TestMetricsHaveAllCounts(t *testing.T) {
 		`wpre_relay_delivery_seconds_bucket{le="0.0025"} 1`,
 		`wpre_relay_log_lines_dropped_total 4`,
 		`wpre_relay_ready 1`,
+		`wpre_relay_state_ok 1`,
+		`wpre_relay_state_restored_total 0`,
 		`wpre_relay_build_info{goversion="go1.`,
 		`process_open_fds`,
 	} {

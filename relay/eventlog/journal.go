@@ -29,8 +29,10 @@ type journal struct {
 	dir     string
 	opts    Options
 	logger  *slog.Logger
-	lock    *flock.Flock
-	created bool // dir held no log before
+	lock    *flock.Flock    // of the file lockName; KeepSynced may replace it
+	dirLock *flock.Flock    // of the directory, where the system has such locks; it outlives a deleted lock file
+	created bool            // dir held no log before
+	opened  schema.Position // of the first record that this process appends
 	before  traces
 
 	mu         sync.Mutex  // held during writes to the disk
@@ -43,6 +45,10 @@ type journal struct {
 	lost       int         // number of records that did not fit into buffer; guarded by mu
 	writeErr   error       // why the last write failed; guarded by mu
 	loggedAt   time.Time   // when writeErr was last logged; guarded by mu
+	state      StateStatus // guarded by mu
+	closed     bool        // guarded by mu
+
+	unstable bool // files seem replaced although they are not; used by KeepSynced only
 
 	cache blockCache
 
@@ -59,33 +65,13 @@ func openJournal(dir string, opts Options) (j *journal, next schema.Position, er
 		return nil, next, fmt.Errorf("create state directory: %w; set --state-dir to a writable directory", err)
 	}
 	if err := j.acquireLock(); err != nil {
-		return nil, next, err
+		return nil, next, errors.Join(err, j.unlock())
 	}
 	next, err = j.load()
 	if err != nil {
-		return nil, next, errors.Join(err, j.lock.Unlock())
+		return nil, next, errors.Join(err, j.unlock())
 	}
 	return j, next, nil
-}
-
-// acquireLock fails if another process has the journal open. The kernel releases the lock when the process ends,
-// even after kill -9.
-func (j *journal) acquireLock() error {
-	path := filepath.Join(j.dir, lockName)
-	j.lock = flock.New(path, flock.SetPermissions(0o600))
-	ok, err := j.lock.TryLock()
-	if err != nil {
-		return fmt.Errorf("lock state directory: %w; set --state-dir to a writable directory", err)
-	}
-	if !ok {
-		pid, _ := os.ReadFile(path)
-		return fmt.Errorf("state directory %s is in use by another wpre-relay (PID %s); stop it, "+
-			"or set --state-dir to another directory", j.dir, strings.TrimSpace(string(pid)))
-	}
-	if err := os.WriteFile(path, fmt.Appendln(nil, os.Getpid()), 0o600); err != nil {
-		j.logger.Debug("PID not written to lock file", "error", err)
-	}
-	return nil
 }
 
 // load indexes the segments of former runs, truncates an unfinished line at the end, and opens the journal for
@@ -136,6 +122,7 @@ func (j *journal) firstPosition(saved checkpoint, last schema.Position, damaged 
 		j.logger.Warn("newest events may be missing from the journal, resuming clients get a gap notice",
 			"until", last, "next", next)
 	}
+	j.opened = next
 	j.writeCheckpoint(checkpoint{Next: next, Boot: bootID(), Provisional: j.discard})
 	return next
 }
@@ -165,9 +152,10 @@ func (j *journal) openSegment(name string, flags int, after schema.Position) (
 }
 
 // writeCheckpoint writes c if it differs from the checkpoint on disk. It logs a failure at debug level only,
-// because the journal usually fails for the same reason and reports it.
+// because the journal usually fails for the same reason and reports it. It does not write into a directory that
+// another relay may use.
 func (j *journal) writeCheckpoint(c checkpoint) {
-	if c == j.checkpoint {
+	if c == j.checkpoint || j.state.Problem != nil {
 		return
 	}
 	if err := c.write(j.dir); err != nil {
@@ -177,11 +165,14 @@ func (j *journal) writeCheckpoint(c checkpoint) {
 	j.checkpoint = c
 }
 
-// err returns why the last write failed, or nil if it succeeded.
+// err returns why the last write failed, or why lost files could not be re-created, or nil.
 func (j *journal) err() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.writeErr
+	if j.writeErr != nil {
+		return j.writeErr
+	}
+	return j.state.Problem
 }
 
 // close writes and syncs the buffered records, writes a checkpoint with the position of the next record, and
@@ -190,6 +181,10 @@ func (j *journal) close(next schema.Position) error {
 	j.sync()
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.closed {
+		return nil
+	}
+	j.closed = true
 	err := j.writeErr
 	if err == nil && !j.discard {
 		j.writeCheckpoint(checkpoint{Next: next}) // without Boot, since the system may go down now
@@ -198,8 +193,8 @@ func (j *journal) close(next schema.Position) error {
 	if j.previous != nil {
 		err = errors.Join(err, j.previous.closeFile())
 	}
-	if j.discard {
+	if j.discard && j.state.Problem == nil {
 		j.deleteTraces()
 	}
-	return errors.Join(err, j.lock.Unlock())
+	return errors.Join(err, j.unlock())
 }

@@ -140,16 +140,23 @@ func (l *Log) Capacity() int { return l.opts.MemoryRecords }
 // JournalError returns why the journal does not hold all records at the moment, or nil if it does.
 func (l *Log) JournalError() error { return l.journal.err() }
 
+// StateStatus returns the state of the files on disk, as far as KeepSynced has checked it.
+func (l *Log) StateStatus() StateStatus { return l.journal.status() }
+
 // KeepSynced runs until ctx ends. Once a second it syncs the journal to disk if it has grown, retries failed
-// writes, and deletes records that are older than Options.Age.
+// writes, and deletes records that are older than Options.Age. Twice a second it checks the files in the state
+// directory, and re-creates them if another program has deleted or changed them.
 func (l *Log) KeepSynced(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
+	check, sync := time.NewTicker(stateCheckInterval), time.NewTicker(time.Second)
+	defer check.Stop()
+	defer sync.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-check.C:
+			l.checkState()
+		case <-sync.C:
 			l.journal.sync()
 		}
 	}
@@ -158,6 +165,7 @@ func (l *Log) KeepSynced(ctx context.Context) {
 // Close syncs the journal to disk and releases its lock. It deletes a provisional log that was not confirmed. The records in memory stay readable. Append must not be
 // called after Close.
 func (l *Log) Close() error {
+	l.checkState()
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
 	return l.journal.close(schema.Position{Epoch: l.epoch, Seq: l.next})

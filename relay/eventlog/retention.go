@@ -12,6 +12,10 @@ import (
 // sync retries failed writes, deletes expired records, and syncs the written ones to disk.
 func (j *journal) sync() {
 	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		return
+	}
 	if j.writeErr != nil {
 		j.write()
 	} else {
@@ -43,7 +47,7 @@ func (j *journal) sync() {
 // for up to twice that age. It keeps the newest record, which the next start needs to recognize duplicates. The
 // caller holds j.mu.
 func (j *journal) deleteExpired() {
-	if j.opts.Age <= 0 {
+	if j.opts.Age <= 0 || j.state.Problem != nil {
 		return
 	}
 	cutoff := time.Now().Add(-j.opts.Age)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sort"
 	"sync"
@@ -154,6 +155,13 @@ func (s *segment) read(from, to int64) (recs []*Record, err error) {
 		}
 	}
 	return recs, nil
+}
+
+// stat returns the description of the open file.
+func (s *segment) stat() (fs.FileInfo, error) {
+	s.fileMu.RLock()
+	defer s.fileMu.RUnlock()
+	return s.file.Stat()
 }
 
 // sync syncs the file to disk.

@@ -80,8 +80,12 @@ func (j *journal) write() {
 	}
 }
 
-// tryWrite appends text to the current segment. It starts a new segment if the current one is full.
+// tryWrite appends text to the current segment. It starts a new segment if the current one is full. It writes nothing
+// into a directory that another relay may use.
 func (j *journal) tryWrite(text []byte) error {
+	if j.state.Problem != nil {
+		return j.state.Problem
+	}
 	if j.writeErr != nil {
 		if err := j.reopen(); err != nil {
 			return err

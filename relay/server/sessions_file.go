@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -66,6 +67,9 @@ func (s *sessions) save(epoch string) error {
 	text, err := json.Marshal(content)
 	if err != nil {
 		return fmt.Errorf("encode sessions: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(s.file), 0o700); err != nil { // it may have been deleted since the start
+		return err
 	}
 	return os.WriteFile(s.file, text, 0o600)
 }

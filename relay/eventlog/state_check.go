@@ -1,0 +1,220 @@
+package eventlog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// stateCheckInterval is the time between two checks of the files on disk, so that a loss is detected within a second.
+const stateCheckInterval = 500 * time.Millisecond
+
+// StateStatus says whether the state directory holds the files of this log. Another program, or an operator, may have
+// deleted, moved, replaced or truncated them.
+type StateStatus struct {
+	Problem    error     // why lost files could not be re-created, or nil
+	Restored   uint64    // how often lost files were re-created
+	RestoredAt time.Time // when files were last re-created
+	Files      string    // the files that were re-created then
+}
+
+// checkState re-creates lost files. It does nothing if another relay uses the directory now.
+func (l *Log) checkState() {
+	lost := l.journal.lostFiles()
+	if len(lost) == 0 {
+		l.journal.setProblem(nil)
+		return
+	}
+	l.appendMu.Lock() // so that the records in memory are those that were appended
+	defer l.appendMu.Unlock()
+	l.journal.restore(l.Records())
+}
+
+// lostFiles returns the names of the files that the state directory does not hold as this process wrote them.
+func (j *journal) lostFiles() (names []string) {
+	if !j.isCurrent(lockName, j.lock.Stat, 0) {
+		names = append(names, lockName)
+	}
+	j.segmentsMu.Lock()
+	segments := j.segments()
+	sizes := make([]int64, len(segments))
+	for i, s := range segments {
+		sizes[i] = s.size
+	}
+	j.segmentsMu.Unlock()
+	for i, s := range segments {
+		if name := fileName(i, segments); !j.isCurrent(name, s.stat, sizes[i]) {
+			names = append(names, name)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(j.dir, checkpointName)); isMissing(err) {
+		names = append(names, checkpointName)
+	}
+	return names
+}
+
+// isCurrent reports whether the file with this name is the open one that stat describes, with at least this size. A
+// file that cannot be examined counts as current.
+func (j *journal) isCurrent(name string, stat func() (fs.FileInfo, error), size int64) bool {
+	onDisk, err := os.Stat(filepath.Join(j.dir, name))
+	if err != nil {
+		return !isMissing(err)
+	}
+	opened, err := stat()
+	if err != nil {
+		return true
+	}
+	return onDisk.Size() >= size && (j.unstable || os.SameFile(onDisk, opened))
+}
+
+// isMissing reports whether err says that a file or one of its directories does not exist.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// restore re-creates the lost files. The records in memory replace a journal that was truncated. The caller holds
+// appendMu.
+func (j *journal) restore(recent []*Record) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	lost := j.lostFiles() // again, since the journal may have been rotated meanwhile
+	if j.closed || len(lost) == 0 {
+		return
+	}
+	if err := j.restoreFiles(lost, recent); err != nil {
+		j.reportProblem(fmt.Errorf("state files lost (%s): %w", strings.Join(lost, ", "), err))
+		return
+	}
+	// Some network file systems have no stable file numbers. A file that seems replaced right after it was created
+	// shows this, and from then on only missing and truncated files count as lost.
+	j.unstable = j.unstable || len(j.lostFiles()) > 0
+	j.state = StateStatus{Restored: j.state.Restored + 1, RestoredAt: time.Now(), Files: strings.Join(lost, ", ")}
+	j.logger.Warn("state files were deleted or changed by another program, re-created", "files", j.state.Files)
+}
+
+// restoreFiles takes the lock again before it writes: another relay may have started with the directory.
+func (j *journal) restoreFiles(lost []string, recent []*Record) error {
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return err
+	}
+	if slices.Contains(lost, lockName) {
+		if err := j.acquireLock(); err != nil {
+			return err
+		}
+	}
+	if err := j.restoreSegments(recent); err != nil {
+		return err
+	}
+	j.dirty = true
+	saved := j.checkpoint
+	if saved.Next.Epoch == "" { // it could not be written at the start
+		saved = checkpoint{Next: j.opened, Boot: bootID(), Provisional: j.discard}
+	}
+	err := saved.write(j.dir)
+	if err == nil {
+		j.checkpoint = saved
+	}
+	return err
+}
+
+// restoreSegments copies the lost segments. If one of them was truncated, it writes the records in memory instead. The
+// caller holds j.mu.
+func (j *journal) restoreSegments(recent []*Record) error {
+	segments := j.segments()
+	for i, s := range segments {
+		name := fileName(i, segments)
+		if j.isCurrent(name, s.stat, s.size) {
+			continue
+		}
+		if complete, err := j.copySegment(s, name); err != nil {
+			return err
+		} else if !complete {
+			return j.rewrite(recent)
+		}
+	}
+	return nil
+}
+
+// fileName returns the name of the file of segment i in the state directory.
+func fileName(i int, segments []*segment) string {
+	if i == len(segments)-1 {
+		return journalName
+	}
+	return previousName
+}
+
+// copySegment re-creates the file of a segment from the one that is still open, although it has no name any more. It
+// returns false if the open file was truncated. The caller holds j.mu.
+func (j *journal) copySegment(s *segment, name string) (complete bool, err error) {
+	if info, err := s.stat(); err != nil || info.Size() < s.size {
+		return false, err
+	}
+	path := filepath.Join(j.dir, name)
+	file, err := os.OpenFile(path+".tmp", os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return false, err
+	}
+	_, err = io.Copy(file, io.NewSectionReader(s.file, 0, s.size))
+	if err == nil {
+		err = os.Rename(path+".tmp", path)
+	}
+	if err != nil {
+		return false, errors.Join(err, file.Close())
+	}
+	s.fileMu.Lock()
+	defer s.fileMu.Unlock()
+	s.file.Close() // its content is in the new file
+	s.file = file
+	return true, nil
+}
+
+// rewrite replaces both segments by one with these records, which include the buffered ones. The caller holds j.mu.
+func (j *journal) rewrite(recs []*Record) error {
+	file, err := os.OpenFile(filepath.Join(j.dir, journalName), os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(j.dir, previousName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, file.Close())
+	}
+	j.segmentsMu.Lock()
+	j.deleted = append(j.deleted, j.segments()...)
+	j.previous, j.current = nil, &segment{name: journalName, file: file}
+	j.segmentsMu.Unlock()
+	j.buffer.truncate(0)
+	for _, rec := range recs {
+		j.buffer.add(rec)
+	}
+	j.write()
+	return j.writeErr
+}
+
+// setProblem records why lost files could not be re-created.
+func (j *journal) setProblem(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.reportProblem(err)
+}
+
+// reportProblem records a problem and logs it if it is another one. The caller holds j.mu.
+func (j *journal) reportProblem(err error) {
+	if err != nil && (j.state.Problem == nil || j.state.Problem.Error() != err.Error()) {
+		j.logger.Error("state files were deleted or changed by another program and cannot be re-created; "+
+			"events may be lost or repeated after a restart", "error", err)
+	}
+	j.state.Problem = err
+}
+
+// status returns the state of the files.
+func (j *journal) status() StateStatus {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.state
+}

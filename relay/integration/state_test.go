@@ -1,0 +1,73 @@
+//go:build linux
+
+package integration_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// stateDir returns the only directory in --state-dir.
+func (s *site) stateDir() string {
+	s.t.Helper()
+	dirs, err := filepath.Glob(filepath.Join(s.state, "*"))
+	if err != nil || len(dirs) != 1 {
+		s.t.Fatalf("state directories %q, %v; want one", dirs, err)
+	}
+	return dirs[0]
+}
+
+// TestStateDeletedUnderTheRelayIsRecreated deletes files of a running relay. It reports that, and after a kill the next
+// start sends no event again.
+func TestStateDeletedUnderTheRelayIsRecreated(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"journal.ndjson", "lock", "."} {
+		s := newSite(t)
+		s.write(1)
+		r := s.start()
+		expect(t, r.dial(), document(1))
+		dir := s.stateDir()
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		r.waitForBody("/metrics", "wpre_relay_state_restored_total 1\n")
+		if status, body := r.get("/readyz"); status != 200 || !strings.Contains(body, "re-created 1 times") {
+			t.Errorf("%s deleted: /readyz %d %q", name, status, body)
+		}
+		second := relayCommand(t, "--watch", s.root, "--state-dir", s.state)
+		if text, status := run(t, second); status != 1 || !strings.Contains(text, "in use by another wpre-relay") {
+			t.Errorf("%s deleted: a second relay exits with %d\n%s", name, status, text)
+		}
+		r.stop(syscall.SIGKILL)
+		next := s.start()
+		conn := next.dial()
+		s.write(2)
+		expect(t, conn, document(2))
+	}
+}
+
+func TestNotReadyWhileStateCannotBeRecreated(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.write(1)
+	r := s.start()
+	dir := s.stateDir()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, dir, "in the way")
+	r.waitForBody("/metrics", "wpre_relay_state_ok 0\n")
+	if status, body := r.get("/readyz"); status != 503 || !strings.Contains(body, "state files lost") {
+		t.Errorf("/readyz %d %q, want 503 and the reason", status, body)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	r.waitForBody("/metrics", "wpre_relay_state_ok 1\n")
+	if status, body := r.get("/readyz"); status != 200 {
+		t.Errorf("/readyz %d %q", status, body)
+	}
+}
