@@ -64,7 +64,7 @@ func settingOf(name string, flags map[string]*kong.Flag) (setting string, isFile
 
 // readVariable returns the value of a variable, from a file if isFile.
 func readVariable(name, value string, isFile bool, flag *kong.Flag) (input, error) {
-	if !isFile || value == "" || flag.PlaceHolder == "FILE" {
+	if !isFile || value == "" || namesFile(flag) {
 		return input{value: value, source: name}, nil
 	}
 	content, err := os.ReadFile(value)

@@ -69,7 +69,7 @@ func TestEmptySecuritySettingsAreErrors(t *testing.T) {
 				return try("--config", write(t, name+": "+value+"\n"))
 			}
 		}
-		if flag.PlaceHolder != "FILE" {
+		if !namesFile(flag) {
 			for what, content := range map[string]string{"file with an end of line": "\r\n"} {
 				cases[what] = func(t *testing.T) (*CLI, error) {
 					t.Setenv(variable+"_FILE", write(t, content))
@@ -181,12 +181,14 @@ func TestFileVariableOfFileSettingIsPath(t *testing.T) {
 	t.Setenv("WPRE_RELAY_TLS_KEY_FILE", key)
 	t.Setenv("WPRE_RELAY_JWT_KEY_FILE", key)
 	t.Setenv("WPRE_RELAY_CONFIG_FILE", write(t, "history: 7\n"))
-	c, err := try()
+	t.Setenv("WPRE_RELAY_WATCH_FILE", key)
+	c, err := Parse(nil, "", io.Discard, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := c.Serve.Settings()
-	if got.TLSCert != certificate || got.TLSKey != key || !slices.Equal(got.JWTKey, []string{key}) || got.History != 7 {
+	if got.TLSCert != certificate || got.TLSKey != key || got.Watch != key || got.History != 7 ||
+		!slices.Equal(got.JWTKey, []string{key}) {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -61,4 +61,7 @@ func isSecret(flag *kong.Flag) bool {
 	return flag.Name == "publish-token" || flag.Name == "token" || isURL(flag)
 }
 
+// namesFile reports whether a flag's value is the name of a file, or can be: --watch also takes directories.
+func namesFile(flag *kong.Flag) bool { return flag.PlaceHolder == "FILE" || flag.PlaceHolder == "PATH" }
+
 func isURL(flag *kong.Flag) bool { return flag.Target.Type() == reflect.TypeFor[*url.URL]() }
