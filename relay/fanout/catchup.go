@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// farBehind is the number of missing records from which a catch-up has to wait for the limiter.
+// farBehind is the number of missing records from which on the limiter applies to a catch-up.
 const farBehind = 64
 
 // catchUp sends first, and then the log at the client's speed until the client has everything. It then returns the
@@ -92,8 +92,8 @@ func (c *client) fill(b *batch, limiter catchUpLimiter) (span, error) {
 	return next, nil
 }
 
-// catchUpLimiter returns the limiter that the client has to wait for, or nil if it is not far behind: new events
-// must not wait for old ones.
+// catchUpLimiter returns the limiter that applies to the client: none if it is not far behind, since new events must
+// not wait for old ones.
 func (c *client) catchUpLimiter() catchUpLimiter {
 	if head := c.set.log.Head().Seq; head < c.pos+farBehind {
 		return nil

@@ -77,10 +77,10 @@ func (c *Clients) connect(h *hijacker, cfg ClientConfig, initial []byte) {
 	}
 }
 
-// Drain closes all clients for a reason, spread evenly over at most the given time. A few clients take less time:
-// two closes need not be more than a millisecond apart. Clients get events until they are closed. Drain returns
-// when all have left. It cuts off those that have not answered 5 seconds after the given time. The caller must
-// first stop accepting clients.
+// Drain closes all clients for a reason and returns when they have left. It spreads the closes evenly over at most
+// the given time; a few clients take less, since two closes need not be more than a millisecond apart. Clients get
+// events until they are closed. A client that does not answer its close frame is cut off, at the latest 5 seconds
+// after the given time. The caller must stop accepting clients before.
 func (c *Clients) Drain(reason CloseReason, over time.Duration) {
 	for _, s := range c.shards {
 		s.post(func() { s.startDrain(reason, over) })

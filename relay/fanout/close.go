@@ -12,7 +12,7 @@ const closeTimeout = 5 * time.Second
 // closeMessage is the last message to a client.
 type closeMessage struct {
 	reason CloseReason
-	frame  []byte // nil if the format has none, or if it has been sent already
+	frame  []byte // nil if the format has none, or if a part is sent and clientConn.unsent has the rest
 	urgent bool   // sent before the remaining events, not after them
 	end    error  // ends the connection once the frame is sent; nil: the client must answer first
 }

@@ -12,6 +12,7 @@ import (
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
 	"wpre-relay/relay/fanout/fanouttest"
+	"wpre-relay/relay/testwait"
 )
 
 // closeNormal is a client's close frame with code 1000, and closeAnswer is the relay's answer.
@@ -129,7 +130,7 @@ func TestDrainClosesLaggingClientAfterItsEvents(t *testing.T) {
 	slow := s.connect(t)
 	s.append(t, 1, bigEvents, bigPadding)
 	drained := make(chan struct{})
-	go func() { defer close(drained); s.clients.Drain(fanout.CloseStop, hangTimeout) }()
+	go func() { defer close(drained); s.clients.Drain(fanout.CloseStop, testwait.Limit) }()
 	expectEvents(t, slow, 1, bigEvents, bigPadding)
 	if got := closeStatus(t, slow); got != websocket.StatusGoingAway {
 		t.Errorf("closed with %v, want 1001", got)

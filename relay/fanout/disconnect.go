@@ -59,7 +59,7 @@ func (d Disconnect) CodeLabel() string {
 	}
 }
 
-// The errors that end a connection, besides those of the network.
+// The errors with which the relay ends a connection. Other errors come from the network.
 var (
 	errClosedByClient = errors.New("closed by the client")
 	errClosedByRelay  = errors.New("closed by the relay")

@@ -6,8 +6,8 @@
 // audience, and writes the bytes to the sockets of its live clients without blocking.
 //
 // A client lags if its socket is full or if it starts before the head. A temporary goroutine then reads the log and
-// writes at the client's speed, until the client is live or the log no longer keeps what it needs. So a slow client
-// delays no other client. It costs a goroutine, but no memory for events. A limiter leaves CPU time for live
+// writes at the client's speed, until the client is live or the log no longer keeps the next record. So a slow
+// client delays no other client. It costs a goroutine, but no memory for events. A limiter leaves CPU time for live
 // clients however many clients catch up.
 //
 // On Linux, one goroutine per shard reads from all its clients by epoll. On other systems and under TLS, each

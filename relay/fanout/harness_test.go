@@ -17,11 +17,9 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/testwait"
 	"wpre-relay/schema"
 )
-
-// hangTimeout ends a test that would otherwise hang.
-const hangTimeout = 30 * time.Second
 
 // bigEvents events of bigPadding bytes are 20 MB, more than the kernel's socket buffers hold.
 const bigEvents, bigPadding = 400, 50_000
@@ -133,7 +131,7 @@ func (s *server) dial(t testing.TB, early string) (net.Conn, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(hangTimeout))
+	conn.SetDeadline(time.Now().Add(testwait.Limit))
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"+early)
 	r := bufio.NewReader(conn)
@@ -149,9 +147,7 @@ func (s *server) dial(t testing.TB, early string) (net.Conn, *bufio.Reader) {
 // readText reads a text message.
 func readText(t testing.TB, conn *websocket.Conn) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
-	defer cancel()
-	typ, message, err := conn.Read(ctx)
+	typ, message, err := conn.Read(testwait.Context(t))
 	if err != nil || typ != websocket.MessageText {
 		t.Fatalf("got a message of type %v, %v", typ, err)
 	}
@@ -171,8 +167,7 @@ func expectEvents(t testing.TB, conn *websocket.Conn, n, m, padding int) {
 // closeStatus reads until the connection ends and returns its close code.
 func closeStatus(t testing.TB, conn *websocket.Conn) websocket.StatusCode {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), hangTimeout)
-	defer cancel()
+	ctx := testwait.Context(t)
 	for {
 		if _, _, err := conn.Read(ctx); err != nil {
 			return websocket.CloseStatus(err)

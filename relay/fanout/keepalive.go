@@ -2,8 +2,8 @@ package fanout
 
 import "time"
 
-// everySecond cuts off clients that have not answered a close frame or a ping in time, closes those that have
-// expired, and pings those whose second it is.
+// everySecond cuts off clients that have not answered a close frame or a ping in time, closes expired clients, and
+// pings the clients whose second it is.
 func (s *shard) everySecond() {
 	s.seconds++
 	now, interval := time.Now().Unix(), uint32(s.set.opts.PingInterval/time.Second)
@@ -26,7 +26,7 @@ func (s *shard) everySecond() {
 	}
 }
 
-// sendPong answers the newest ping of a live client. catchUp answers that of a lagging one.
+// sendPong answers the newest ping of a live client. If the client lags, catchUp answers.
 func (s *shard) sendPong(c *client) {
 	if c.lagging {
 		return

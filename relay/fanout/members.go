@@ -54,8 +54,8 @@ func (s *shard) makeLive(c *client) {
 	c.lagging, c.started = false, true
 }
 
-// remove removes c, whose connection ended with err, and closes the connection. If both sides have closed it, the
-// kernel still sends what it has. Otherwise it drops that.
+// remove removes c, whose connection ended with err, and closes the connection. The kernel still sends its buffered
+// bytes if both sides have sent a close frame, and drops them otherwise.
 func (s *shard) remove(c *client, err error) {
 	s.poller.remove(c)
 	allAcked := err == io.EOF && c.conn.allAcked()

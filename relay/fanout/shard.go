@@ -80,7 +80,7 @@ func (s *shard) run(ctx context.Context) {
 	}
 }
 
-// stop cuts off all clients, including those that still join, and returns when they have left.
+// stop cuts off all clients, also clients that join meanwhile, and returns when they have left.
 func (s *shard) stop() {
 	s.drain.stop()
 	s.stopping = true

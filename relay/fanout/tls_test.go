@@ -12,6 +12,7 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/testwait"
 )
 
 // TestTLSClientIsPinged has a client to whose connection the shard cannot write by itself.
@@ -32,7 +33,7 @@ func TestTLSClientIsPinged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(hangTimeout))
+	conn.SetDeadline(time.Now().Add(testwait.Limit))
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
 	r := bufio.NewReader(conn)
