@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -159,6 +160,29 @@ func TestDrainReturnsWhenTheLastClientLeaves(t *testing.T) {
 		b.clients.Drain(fanout.CloseStop, 0)
 		if got := time.Since(start); got < answer || got > answer+2*time.Millisecond {
 			t.Errorf("it took %v, want %v", got, answer)
+		}
+		b.stop()
+	})
+}
+
+// TestDrainClosesClientThatJoinsMeanwhile has a client that joins a shard without clients.
+func TestDrainClosesClientThatJoinsMeanwhile(t *testing.T) {
+	inBubble(t, fanout.Options{Shards: 2}, func(t *testing.T, b *bubble) {
+		b.run()
+		first := b.connect(t, fanout.ClientConfig{})
+		drained := make(chan struct{})
+		go func() { defer close(drained); b.clients.Drain(fanout.CloseRestart, 0) }()
+		synctest.Wait()
+		second := b.connect(t, fanout.ClientConfig{})
+		for _, conn := range []net.Conn{first, second} {
+			expectFrames(t, conn, "\x88\x14\x03\xf4"+fanout.CloseRestart.Text)
+			io.WriteString(conn, closeNormal)
+		}
+		<-drained
+		for range 2 {
+			if got := <-b.disconnects; got != disconnected(fanout.EndedByRelay, fanout.CloseRestart, 0) {
+				t.Errorf("got %+v", got)
+			}
 		}
 		b.stop()
 	})
