@@ -17,7 +17,8 @@ func metric(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("wpre_relay_"+name, help, labels, nil)
 }
 
-const closesHelp = "Closed connections, by close code: 1006 without a close frame, other for unregistered codes, none for SSE."
+const closesHelp = "Closed connections, by close code: 1006 without a close frame, other for unregistered codes, " +
+	"none for SSE."
 
 var (
 	eventsTotal      = metric("events_total", "Changes of the event file, by decision.", "decision")

@@ -13,50 +13,54 @@ import (
 	"wpre-relay/relay/config"
 )
 
+var errBroken = errors.New("broken")
+
+// failedStarts run a relay that fails to start. taken is an address in use.
+var failedStarts = map[string]func(ctx context.Context, s config.Relay, o app.Options, taken string) error{
+	"port in use": func(ctx context.Context, s config.Relay, o app.Options, taken string) error {
+		s.Listen = taken
+		return app.Run(ctx, s, o)
+	},
+	"admin port in use": func(ctx context.Context, s config.Relay, o app.Options, taken string) error {
+		s.AdminListen = taken
+		return app.Run(ctx, s, o)
+	},
+	"no watcher": func(ctx context.Context, s config.Relay, o app.Options, _ string) error {
+		o.Watch = func(string, config.Capture, *relay.Relay, bool) (app.Watcher, error) { return nil, errBroken }
+		return app.Run(ctx, s, o)
+	},
+	"watcher fails": func(ctx context.Context, s config.Relay, o app.Options, _ string) error {
+		o.Watch = func(_ string, _ config.Capture, rel *relay.Relay, _ bool) (app.Watcher, error) {
+			failures := make(chan error, 1)
+			failures <- errBroken
+			return &watcher{rel: rel, ready: make(chan struct{}), failures: failures, neverReady: true}, nil
+		}
+		return app.Run(ctx, s, o)
+	},
+	"stopped at once": func(ctx context.Context, s config.Relay, o app.Options, _ string) error {
+		o.Watch = func(_ string, _ config.Capture, rel *relay.Relay, _ bool) (app.Watcher, error) {
+			return &watcher{rel: rel, ready: make(chan struct{}), neverReady: true}, nil
+		}
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		app.Run(ended, s, o)
+		return errBroken
+	},
+}
+
 // TestFailedFirstStartLeavesNoTrace lets the first start fail in each way. The next start is a first start, too: it
 // passes only the newest line of the outbox.
 func TestFailedFirstStartLeavesNoTrace(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	broken := errors.New("broken")
-	failures := make(chan error, 1)
-	for name, start := range map[string]func(ctx context.Context, s config.Relay, o app.Options) error{
-		"port in use": func(ctx context.Context, s config.Relay, o app.Options) error {
-			s.Listen = taken.Addr().String()
-			return app.Run(ctx, s, o)
-		},
-		"admin port in use": func(ctx context.Context, s config.Relay, o app.Options) error {
-			s.AdminListen = taken.Addr().String()
-			return app.Run(ctx, s, o)
-		},
-		"no watcher": func(ctx context.Context, s config.Relay, o app.Options) error {
-			o.Watch = func(string, config.Capture, *relay.Relay, bool) (app.Watcher, error) { return nil, broken }
-			return app.Run(ctx, s, o)
-		},
-		"watcher fails": func(ctx context.Context, s config.Relay, o app.Options) error {
-			o.Watch = func(_ string, _ config.Capture, rel *relay.Relay, _ bool) (app.Watcher, error) {
-				failures <- broken
-				return &watcher{rel: rel, ready: make(chan struct{}), failures: failures, neverReady: true}, nil
-			}
-			return app.Run(ctx, s, o)
-		},
-		"stopped at once": func(_ context.Context, s config.Relay, o app.Options) error {
-			o.Watch = func(_ string, _ config.Capture, rel *relay.Relay, _ bool) (app.Watcher, error) {
-				return &watcher{rel: rel, ready: make(chan struct{}), neverReady: true}, nil
-			}
-			app.Run(ended, s, o)
-			return broken
-		},
-	} {
+	defer listener.Close()
+	for name, start := range failedStarts {
 		t.Run(name, func(t *testing.T) {
 			s := settings(t)
 			s.StateDir = filepath.Join(s.StateDir, "state")
-			if err := start(t.Context(), s, options(nil, func() {})); err == nil {
+			if err := start(t.Context(), s, options(nil, func() {}), listener.Addr().String()); err == nil {
 				t.Fatal("Run returned nil")
 			}
 			if _, err := os.Lstat(s.StateDir); err == nil {

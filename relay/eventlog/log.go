@@ -162,8 +162,8 @@ func (l *Log) KeepSynced(ctx context.Context) {
 	}
 }
 
-// Close syncs the journal to disk and releases its lock. It deletes a provisional log that was not confirmed. The records in memory stay readable. Append must not be
-// called after Close.
+// Close syncs the journal to disk and releases its lock. It deletes a provisional log that was not confirmed. The
+// records in memory stay readable. Append must not be called after Close.
 func (l *Log) Close() error {
 	l.checkState()
 	l.appendMu.Lock()

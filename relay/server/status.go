@@ -6,7 +6,9 @@ type Status struct {
 	EventStreams int               `json:"event_streams"` // clients that use SSE
 	MessagesSent uint64            `json:"messages_sent"`
 	Rejected     map[string]uint64 `json:"rejected"` // by label of RejectionReasons
-	Closed       map[string]uint64 `json:"closed"`   // by close code (RFC 6455 §7.4); "none" for SSE, "other" for unregistered ones
+
+	// Closed is by close code (RFC 6455 §7.4): "none" for SSE, "other" for unregistered codes.
+	Closed map[string]uint64 `json:"closed"`
 }
 
 // Status returns the current state.

@@ -10,59 +10,69 @@ import (
 	"wpre-relay/relay/security/access"
 )
 
+const (
+	jsonType = "application/json; charset=UTF-8"
+	pageType = "text/html; charset=UTF-8"
+	bom      = "\ufeff"
+	notice   = "<br />\n<b>Notice</b>: Undefined index in <b>functions.php</b> on line <b>3</b><br />\n"
+)
+
+// in2 is the time in two minutes as a NumericDate (RFC 7519 §2).
+var in2 = fmt.Sprint(time.Now().Add(2 * time.Minute).Unix())
+
+// answers are answers of the site with status 2xx.
+var answers = []struct {
+	contentType, body string
+	want              string // reason, or subject: "<nil>" without claims
+	logged            bool
+}{
+	{jsonType, `{"sub":"ann"}`, "ann", false},
+	{pageType, `{"sub":"ann"}`, "ann", false},
+	{pageType, bom + bom + ` {"sub":"ann"}` + "\n", "ann", false},
+	{jsonType, `{"sub":"ann","exp":` + in2 + `}`, "ann", false},
+	{jsonType, `{"sub":"ann","exp":"` + in2 + `"}`, "ann", false},
+	{jsonType, `{"sub":"ann","exp":"` + in2 + `.5"}`, "ann", false},
+
+	{jsonType, bom + `{"exp":1}`, "unknown", false},
+	{jsonType, `{"exp":"1"}`, "unknown", false},
+	{jsonType, `{"exp":0}`, "unknown", false},
+	{jsonType, `{"exp":-1}`, "unknown", false},
+
+	{pageType, `{"exp":1}` + "\n<!-- cached -->", "unavailable", true},
+	{pageType, "<!-- cached -->" + `{"exp":1}`, "unavailable", true},
+	{pageType, notice + `{"exp":1}`, "unavailable", true},
+	{jsonType, notice + `{"exp":1}`, "unavailable", true},
+	{pageType, "\nWarning: foo in a.php on line 3\n" + `{"exp":1}` + "\n<!-- cached -->", "unavailable", true},
+	{pageType, `callback({"exp":1})`, "unavailable", true},
+	{pageType, `{"exp":1`, "unavailable", true},
+	{pageType, `[{"exp":1}]`, "unavailable", true},
+	{pageType, "\xff\xfe{\x00}\x00", "unavailable", true},
+	{jsonType, "exp=1", "unavailable", true},
+	{jsonType, "<html>", "unavailable", true},
+
+	{jsonType, `{"exp":"tomorrow"}`, "unavailable", true},
+	{jsonType, `{"exp":""}`, "unavailable", true},
+	{jsonType, `{"exp":false}`, "unavailable", true},
+	{jsonType, `{"exp":null}`, "unavailable", true},
+	{jsonType, `{"exp":[1]}`, "unavailable", true},
+	{jsonType, `{"exp":1e19}`, "unavailable", true},
+	{jsonType, `{"exp":9223372036854775807}`, "unavailable", true},
+	{jsonType, `{"exp":"1e400"}`, "unavailable", true},
+	{jsonType, `{"exp":"NaN"}`, "unavailable", true},
+
+	{jsonType, "", "<nil>", false},
+	{jsonType, "{}", "<nil>", false},
+	{jsonType, "[]", "<nil>", false},
+	{jsonType, "null", "<nil>", false},
+	{pageType, "ok", "<nil>", false},
+	{pageType, bom + "\n<!DOCTYPE html><script>{}</script>", "<nil>", false},
+	{"", "<HTML><style>a{}</style>", "<nil>", false},
+}
+
 // TestAnswersThatCannotBeReadAreRejected answers with 2xx. A client may be admitted without claims only by an answer
 // that is not meant to have any.
 func TestAnswersThatCannotBeReadAreRejected(t *testing.T) {
-	const jsonType, pageType, bom = "application/json; charset=UTF-8", "text/html; charset=UTF-8", "\ufeff"
-	in2 := time.Now().Add(2 * time.Minute).Unix()
-	notice := "<br />\n<b>Notice</b>: Undefined index in <b>functions.php</b> on line <b>3</b><br />\n"
-	for _, tc := range []struct {
-		contentType, body string
-		want              string // reason, or subject: "<nil>" without claims
-		logged            bool
-	}{
-		{jsonType, `{"sub":"ann"}`, "ann", false},
-		{pageType, `{"sub":"ann"}`, "ann", false},
-		{pageType, bom + bom + ` {"sub":"ann"}` + "\n", "ann", false},
-		{jsonType, `{"sub":"ann","exp":` + fmt.Sprint(in2) + `}`, "ann", false},
-		{jsonType, `{"sub":"ann","exp":"` + fmt.Sprint(in2) + `"}`, "ann", false},
-		{jsonType, `{"sub":"ann","exp":"` + fmt.Sprint(in2) + `.5"}`, "ann", false},
-
-		{jsonType, bom + `{"exp":1}`, "unknown", false},
-		{jsonType, `{"exp":"1"}`, "unknown", false},
-		{jsonType, `{"exp":0}`, "unknown", false},
-		{jsonType, `{"exp":-1}`, "unknown", false},
-
-		{pageType, `{"exp":1}` + "\n<!-- cached -->", "unavailable", true},
-		{pageType, "<!-- cached -->" + `{"exp":1}`, "unavailable", true},
-		{pageType, notice + `{"exp":1}`, "unavailable", true},
-		{jsonType, notice + `{"exp":1}`, "unavailable", true},
-		{pageType, "\nWarning: foo in a.php on line 3\n" + `{"exp":1}` + "\n<!-- cached -->", "unavailable", true},
-		{pageType, `callback({"exp":1})`, "unavailable", true},
-		{pageType, `{"exp":1`, "unavailable", true},
-		{pageType, `[{"exp":1}]`, "unavailable", true},
-		{pageType, "\xff\xfe{\x00}\x00", "unavailable", true},
-		{jsonType, "exp=1", "unavailable", true},
-		{jsonType, "<html>", "unavailable", true},
-
-		{jsonType, `{"exp":"tomorrow"}`, "unavailable", true},
-		{jsonType, `{"exp":""}`, "unavailable", true},
-		{jsonType, `{"exp":false}`, "unavailable", true},
-		{jsonType, `{"exp":null}`, "unavailable", true},
-		{jsonType, `{"exp":[1]}`, "unavailable", true},
-		{jsonType, `{"exp":1e19}`, "unavailable", true},
-		{jsonType, `{"exp":9223372036854775807}`, "unavailable", true},
-		{jsonType, `{"exp":"1e400"}`, "unavailable", true},
-		{jsonType, `{"exp":"NaN"}`, "unavailable", true},
-
-		{jsonType, "", "<nil>", false},
-		{jsonType, "{}", "<nil>", false},
-		{jsonType, "[]", "<nil>", false},
-		{jsonType, "null", "<nil>", false},
-		{pageType, "ok", "<nil>", false},
-		{pageType, bom + "\n<!DOCTYPE html><script>{}</script>", "<nil>", false},
-		{"", "<HTML><style>a{}</style>", "<nil>", false},
-	} {
+	for _, tc := range answers {
 		site, log := newSite(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", tc.contentType)
 			fmt.Fprint(w, tc.body)

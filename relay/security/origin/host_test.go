@@ -8,6 +8,40 @@ import (
 	"wpre-relay/relay/security/origin"
 )
 
+// hosts are values of Host at a port of the relay, and whether the policy accepts them.
+var hosts = []struct {
+	port int
+	host string
+	want bool
+}{
+	{8080, "evil.test:8080", false},
+	{8080, "EVIL.test.:08080", false},
+	{8080, "evil.localhost:8080", false},
+	{8080, "localhost.evil.test:8080", false},
+	{8080, "127.0.0.1.evil.test:8080", false},
+	{8080, "evil.test:x", false},
+	{80, "evil.test", false},
+	{80, "evil.test:", false},
+	{80, "evil.test:80", false},
+	{443, "evil.test", false},
+	{8080, "example.org:8080", false},
+
+	{8080, "www.example.com", true}, // a proxy passes on the site's name
+	{8080, "www.example.com:8443", true},
+	{80, "www.example.com:8443", true},
+	{8080, "localhost:8080", true},
+	{8080, "LOCALHOST.:8080", true},
+	{80, "localhost", true},
+	{8080, "127.0.0.1:8080", true},
+	{8080, "192.0.2.1:8080", true},
+	{80, "[::1]", true},
+	{8080, "[::1]:8080", true},
+	{8080, "", true},
+	{8080, "site.test:8080", true},
+	{8080, "a.b.example.org:8080", true},
+	{0, "evil.test:8080", true},
+}
+
 func TestHostPolicyRejectsForeignNamesAtTheOwnPort(t *testing.T) {
 	var allow []origin.Pattern
 	for _, text := range []string{"http://site.test:8888", "https://*.example.org"} {
@@ -17,38 +51,7 @@ func TestHostPolicyRejectsForeignNamesAtTheOwnPort(t *testing.T) {
 		}
 		allow = append(allow, pattern)
 	}
-	for _, tc := range []struct {
-		port int
-		host string
-		want bool
-	}{
-		{8080, "evil.test:8080", false},
-		{8080, "EVIL.test.:08080", false},
-		{8080, "evil.localhost:8080", false},
-		{8080, "localhost.evil.test:8080", false},
-		{8080, "127.0.0.1.evil.test:8080", false},
-		{8080, "evil.test:x", false},
-		{80, "evil.test", false},
-		{80, "evil.test:", false},
-		{80, "evil.test:80", false},
-		{443, "evil.test", false},
-		{8080, "example.org:8080", false},
-
-		{8080, "www.example.com", true}, // a proxy passes on the site's name
-		{8080, "www.example.com:8443", true},
-		{80, "www.example.com:8443", true},
-		{8080, "localhost:8080", true},
-		{8080, "LOCALHOST.:8080", true},
-		{80, "localhost", true},
-		{8080, "127.0.0.1:8080", true},
-		{8080, "192.0.2.1:8080", true},
-		{80, "[::1]", true},
-		{8080, "[::1]:8080", true},
-		{8080, "", true},
-		{8080, "site.test:8080", true},
-		{8080, "a.b.example.org:8080", true},
-		{0, "evil.test:8080", true},
-	} {
+	for _, tc := range hosts {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Host = tc.host
 		policy := origin.HostPolicy{Port: tc.port, Allow: allow}

@@ -103,6 +103,36 @@ func TestVerifiesEveryAlgorithm(t *testing.T) {
 	}
 }
 
+// claimCases are changes of a valid token's claims; nil removes one.
+var claimCases = map[string]struct {
+	change token.Claims
+	want   string // part of the error; "" if the token is valid
+}{
+	"unchanged":         {nil, ""},
+	"several audiences": {token.Claims{"aud": []string{"other", "relay"}}, ""},
+	"another audience":  {token.Claims{"aud": "other"}, "another audience"},
+	"no audience":       {token.Claims{"aud": nil}, "lacks a required claim"},
+	"another issuer":    {token.Claims{"iss": "https://evil.test"}, "another issuer"},
+	"no issuer":         {token.Claims{"iss": nil}, "lacks a required claim"},
+	"no exp":            {token.Claims{"exp": nil}, "lacks a required claim"},
+	"exp in the past":   {token.Claims{"exp": in(-11 * time.Second)}, "expired"},
+	"exp within leeway": {token.Claims{"exp": in(-5 * time.Second)}, ""},
+	"exp is a string":   {token.Claims{"exp": "9999999999"}, "exp must be a number, not a string"},
+	"exp is a boolean":  {token.Claims{"exp": false}, "exp must be a number, not a boolean"},
+	"nbf is a string":   {token.Claims{"nbf": "1"}, "nbf must be a number, not a string"},
+	"aud is a number":   {token.Claims{"aud": 7}, "aud must be a string"},
+	"aud has a number":  {token.Claims{"aud": []any{"relay", 7}}, "aud must be a string"},
+	"iss is an array":   {token.Claims{"iss": []any{"https://site.test"}}, "iss must be a string, not an array"},
+	"greatest exp":      {token.Claims{"exp": 1<<53 - 1}, ""},
+	"exp PHP_INT_MAX":   {token.Claims{"exp": math.MaxInt64}, "exp is out of range"},
+	"exp 1e19":          {token.Claims{"exp": 1e19}, "exp is out of range"},
+	"exp -1e300":        {token.Claims{"exp": -1e300}, "exp is out of range"},
+	"nbf PHP_INT_MAX":   {token.Claims{"nbf": math.MaxInt64}, "nbf is out of range"},
+	"nbf in the future": {token.Claims{"nbf": in(time.Minute)}, "not valid yet"},
+	"nbf within leeway": {token.Claims{"nbf": in(5 * time.Second)}, ""},
+	"nbf in the past":   {token.Claims{"nbf": in(-time.Minute)}, ""},
+}
+
 func TestVerifyChecksClaims(t *testing.T) {
 	keys := append(parse(t, otherSecret), parse(t, secret)...)
 	requirements := token.Requirements{Keys: keys, Audience: "relay", Issuer: "https://site.test"}
@@ -115,34 +145,7 @@ func TestVerifyChecksClaims(t *testing.T) {
 		}
 		return claims
 	}
-	for name, tc := range map[string]struct {
-		change token.Claims
-		want   string // part of the error; "" if the token is valid
-	}{
-		"unchanged":         {nil, ""},
-		"several audiences": {token.Claims{"aud": []string{"other", "relay"}}, ""},
-		"another audience":  {token.Claims{"aud": "other"}, "another audience"},
-		"no audience":       {token.Claims{"aud": nil}, "lacks a required claim"},
-		"another issuer":    {token.Claims{"iss": "https://evil.test"}, "another issuer"},
-		"no issuer":         {token.Claims{"iss": nil}, "lacks a required claim"},
-		"no exp":            {token.Claims{"exp": nil}, "lacks a required claim"},
-		"exp in the past":   {token.Claims{"exp": in(-11 * time.Second)}, "expired"},
-		"exp within leeway": {token.Claims{"exp": in(-5 * time.Second)}, ""},
-		"exp is a string":   {token.Claims{"exp": "9999999999"}, "exp must be a number, not a string"},
-		"exp is a boolean":  {token.Claims{"exp": false}, "exp must be a number, not a boolean"},
-		"nbf is a string":   {token.Claims{"nbf": "1"}, "nbf must be a number, not a string"},
-		"aud is a number":   {token.Claims{"aud": 7}, "aud must be a string"},
-		"aud has a number":  {token.Claims{"aud": []any{"relay", 7}}, "aud must be a string"},
-		"iss is an array":   {token.Claims{"iss": []any{"https://site.test"}}, "iss must be a string, not an array"},
-		"greatest exp":      {token.Claims{"exp": 1<<53 - 1}, ""},
-		"exp PHP_INT_MAX":   {token.Claims{"exp": math.MaxInt64}, "exp is out of range"},
-		"exp 1e19":          {token.Claims{"exp": 1e19}, "exp is out of range"},
-		"exp -1e300":        {token.Claims{"exp": -1e300}, "exp is out of range"},
-		"nbf PHP_INT_MAX":   {token.Claims{"nbf": math.MaxInt64}, "nbf is out of range"},
-		"nbf in the future": {token.Claims{"nbf": in(time.Minute)}, "not valid yet"},
-		"nbf within leeway": {token.Claims{"nbf": in(5 * time.Second)}, ""},
-		"nbf in the past":   {token.Claims{"nbf": in(-time.Minute)}, ""},
-	} {
+	for name, tc := range claimCases {
 		_, _, err := requirements.Verify(mint(t, keys[1], with(tc.change)))
 		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%s: %v, want %q", name, err, tc.want)
