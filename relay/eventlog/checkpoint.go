@@ -26,8 +26,8 @@ type checkpoint struct {
 	// Unwritten is set if records were published that could not be written to the journal.
 	Unwritten bool `json:"unwritten,omitempty"`
 
-	// Provisional is set until Log.Confirm is called, if Options.Provisional is set and the log is new. Nobody
-	// outside the process knows its records, and the next Open discards them.
+	// Provisional is set until Log.Confirm is called, if Options.Provisional is set and the log is new. No
+	// client or publisher knows its records, and the next Open discards them.
 	Provisional bool `json:"provisional,omitempty"`
 }
 

@@ -36,7 +36,7 @@ type journal struct {
 	before  traces
 
 	mu         sync.Mutex  // held during writes to the disk
-	discard    bool        // close deletes the log, as it is provisional; guarded by mu
+	discard    bool        // the log is provisional: close deletes it; guarded by mu
 	checkpoint checkpoint  // the content on disk; guarded by mu
 	buffer     writeBuffer // guarded by mu
 	rotated    []*segment  // renamed and not yet synced; guarded by mu

@@ -43,9 +43,9 @@ func (j *journal) keep() {
 	j.writeCheckpoint(saved)
 }
 
-// deleteLog deletes the segments and the checkpoint of a log that nobody outside its process knew.
+// deleteLog deletes the segments and the checkpoint of a log that no client or publisher knew.
 func (j *journal) deleteLog() (err error) {
-	for _, name := range []string{previousName, journalName, checkpointName} { // the checkpoint says so until the end
+	for _, name := range []string{previousName, journalName, checkpointName} { // the checkpoint is last: it has Provisional
 		if e := os.Remove(filepath.Join(j.dir, name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)
 		}
@@ -53,8 +53,8 @@ func (j *journal) deleteLog() (err error) {
 	return err
 }
 
-// deleteTraces deletes the files and directories that did not exist before Open, also those that other packages have
-// created beside the journal. The caller holds the lock; on Windows, the lock file and its directory remain, because it
+// deleteTraces deletes the files and directories that did not exist before Open, including files of other packages
+// beside the journal. The caller holds the lock; on Windows, the lock file and its directory remain, because it
 // deletes no open file.
 func (j *journal) deleteTraces() {
 	entries, err := os.ReadDir(j.dir)

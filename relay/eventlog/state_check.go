@@ -32,7 +32,7 @@ func (l *Log) checkState() {
 		l.journal.setProblem(nil)
 		return
 	}
-	l.appendMu.Lock() // so that the records in memory are those that were appended
+	l.appendMu.Lock() // so that the memory holds every appended record
 	defer l.appendMu.Unlock()
 	l.journal.restore(l.Records())
 }
