@@ -45,7 +45,7 @@ func TestLostStateIsRecreatedWithinASecond(t *testing.T) {
 					l.Append(numbered(t, n))
 				}
 				time.Sleep(10*time.Second + 250*time.Millisecond) // no check runs at the time of the change
-				synctest.Wait() // KeepSynced has finished the check of this second
+				synctest.Wait()                                   // KeepSynced has finished the check of this second
 				if status := l.StateStatus(); status.Restored != 0 || status.Problem != nil {
 					t.Fatalf("undamaged state: %+v", status)
 				}
