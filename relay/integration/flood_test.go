@@ -170,6 +170,9 @@ func flood(t testing.TB, kind string, address ...string) (connected <-chan struc
 // TestFloodIsBounded has a live client that gets all events during every flood. The relay's memory stays bounded, and
 // its descriptors are free again afterwards.
 func TestFloodIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: takes a minute")
+	}
 	t.Parallel()
 	for kind := range floods {
 		t.Run(kind, func(t *testing.T) {
