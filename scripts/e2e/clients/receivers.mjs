@@ -70,9 +70,13 @@ export class PlainClient {
 		this.socket.on('error', () => {}); // 'close' follows
 		this.socket.on('upgrade', ({ headers: { 'set-cookie': set } }) => {
 			this.connections++;
+			this.receivedSinceConnect = false;
 			if (set && this.jar) this.jar.cookie = set[0].split(';')[0];
 		});
-		this.socket.on('message', (text) => this.received.push({ event: JSON.parse(text) }));
+		this.socket.on('message', (text) => {
+			this.receivedSinceConnect = true;
+			this.received.push({ event: JSON.parse(text) });
+		});
 		this.socket.on('close', () => (this.timer = setTimeout(() => this.connect(), this.wait)));
 	}
 
@@ -94,7 +98,9 @@ export class ChromiumPages {
 				wpreRelay.connect(undefined, { since: '${begin}', target: window });</script>`),
 			'/event-source': page(`<script>
 				const source = new EventSource('http://${proxy.address}/events?since=${begin}');
-				source.onmessage = ({ lastEventId, data }) => received.push({ id: lastEventId, event: JSON.parse(data) });
+				source.onmessage = ({ lastEventId, data }) => {
+					received.push({ id: lastEventId, event: JSON.parse(data) });
+				};
 				source.addEventListener('gap', ({ data }) => gaps.push(JSON.parse(data)));</script>`),
 		};
 		this.server = createServer((request, response) => {
