@@ -18,78 +18,84 @@ import (
 	"wpre-relay/relay/testwait"
 )
 
-// TestCountsFaultsOfServer writes events without a pause to a server that delivers some of them wrongly. Every server
-// delivers the last event correctly.
+// faultClients and faultEvents are the load of TestCountsFaultsOfServer.
+const faultClients, faultEvents = 5, 6
+
+// serverFaults are servers that deliver some events wrongly, and the change of the counts. Every server delivers the
+// last event correctly.
+var serverFaults = []struct {
+	name  string
+	write func(s *server, n int, doc []byte)
+	want  func(*counts)
+}{
+	{
+		name:  "no fault",
+		write: func(s *server, _ int, doc []byte) { s.send(doc) },
+		want:  func(*counts) {},
+	},
+	{
+		name: "sends one event twice",
+		write: func(s *server, n int, doc []byte) {
+			s.send(doc)
+			if n == 3 {
+				s.send(doc)
+			}
+		},
+		want: func(c *counts) { c.repeated = faultClients },
+	},
+	{
+		name: "sends one event after the next",
+		write: func(s *server, n int, doc []byte) {
+			if n == 3 {
+				s.held = doc
+				return
+			}
+			s.send(doc)
+			if n == 4 {
+				s.send(s.held)
+			}
+		},
+		want: func(c *counts) { c.outOfOrder = faultClients },
+	},
+	{
+		name: "skips one client once",
+		write: func(s *server, n int, doc []byte) {
+			for i, conn := range s.all() {
+				if n != 3 || i != 2 {
+					conn.Write(context.Background(), websocket.MessageText, doc)
+				}
+			}
+		},
+		want: func(c *counts) { c.deliveries--; c.lost = 1 },
+	},
+	{
+		name: "misses one event",
+		write: func(s *server, n int, doc []byte) {
+			if n != 3 {
+				s.send(doc)
+			}
+		},
+		want: func(c *counts) { c.captured--; c.deliveries -= faultClients; c.lost = faultClients },
+	},
+	{
+		name: "also sends a text that is not an event",
+		write: func(s *server, _ int, doc []byte) {
+			s.send([]byte("hello"))
+			s.send(doc)
+		},
+		want: func(*counts) {},
+	},
+}
+
+// TestCountsFaultsOfServer writes events without a pause to a server with a fault.
 func TestCountsFaultsOfServer(t *testing.T) {
-	const clients, events = 5, 6
-	all := counts{connected: clients, events: events, captured: events, deliveries: clients * events}
-	var held []byte
-	for _, tc := range []struct {
-		name  string
-		write func(s *server, n int, doc []byte)
-		want  func(*counts)
-	}{
-		{
-			name:  "no fault",
-			write: func(s *server, _ int, doc []byte) { s.send(doc) },
-			want:  func(*counts) {},
-		},
-		{
-			name: "sends one event twice",
-			write: func(s *server, n int, doc []byte) {
-				s.send(doc)
-				if n == 3 {
-					s.send(doc)
-				}
-			},
-			want: func(c *counts) { c.repeated = clients },
-		},
-		{
-			name: "sends one event after the next",
-			write: func(s *server, n int, doc []byte) {
-				if n == 3 {
-					held = doc
-					return
-				}
-				s.send(doc)
-				if n == 4 {
-					s.send(held)
-				}
-			},
-			want: func(c *counts) { c.outOfOrder = clients },
-		},
-		{
-			name: "skips one client once",
-			write: func(s *server, n int, doc []byte) {
-				for i, conn := range s.all() {
-					if n != 3 || i != 2 {
-						conn.Write(context.Background(), websocket.MessageText, doc)
-					}
-				}
-			},
-			want: func(c *counts) { c.deliveries--; c.lost = 1 },
-		},
-		{
-			name: "misses one event",
-			write: func(s *server, n int, doc []byte) {
-				if n != 3 {
-					s.send(doc)
-				}
-			},
-			want: func(c *counts) { c.captured--; c.deliveries -= clients; c.lost = clients },
-		},
-		{
-			name: "also sends a text that is not an event",
-			write: func(s *server, _ int, doc []byte) {
-				s.send([]byte("hello"))
-				s.send(doc)
-			},
-			want: func(*counts) {},
-		},
-	} {
+	all := counts{
+		connected: faultClients, events: faultEvents, captured: faultEvents, deliveries: faultClients * faultEvents,
+	}
+	for _, tc := range serverFaults {
 		t.Run(tc.name, func(t *testing.T) {
 			s := (&server{write: tc.write}).start(t)
-			got, err := load(t, s, 160, bench.Settings{Clients: clients, Events: events, NoWait: true})
+			got, err := load(t, s, 160, bench.Settings{Clients: faultClients, Events: faultEvents, NoWait: true})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -31,6 +31,8 @@ type server struct {
 	// if not, it has written the response.
 	connect func(w http.ResponseWriter, n int) bool
 
+	held []byte // an event that write keeps for later; only write uses it
+
 	mu         sync.Mutex
 	handshakes int               // guarded by mu
 	clients    []*websocket.Conn // in the order of their handshakes; guarded by mu
