@@ -45,7 +45,8 @@ func (j *journal) keep() {
 
 // deleteLog deletes the segments and the checkpoint of a log that no client or publisher knew.
 func (j *journal) deleteLog() (err error) {
-	for _, name := range []string{previousName, journalName, checkpointName} { // the checkpoint is last: it has Provisional
+	// The checkpoint is last: it says that the log is provisional.
+	for _, name := range []string{previousName, journalName, checkpointName} {
 		if e := os.Remove(filepath.Join(j.dir, name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)
 		}
