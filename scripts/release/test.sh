@@ -17,7 +17,7 @@ DIST=$work/a scripts/release.sh 1.2.3 >/dev/null
 if [[ -z $(git status --porcelain) ]]; then
 	git clone -q . "$work/clone"
 	(cd "$work/clone" && DIST=$work/b scripts/release.sh 1.2.3 >/dev/null)
-	cmp "$work/a/SHA256SUMS" "$work/b/SHA256SUMS"
+	diff "$work/a/SHA256SUMS" "$work/b/SHA256SUMS"
 	pass "the same commit gives the same bytes in another directory"
 else
 	echo "SKIPPED: the comparison of two builds (there are uncommitted changes)"
