@@ -2,7 +2,8 @@
 # Builds a release in dist/: archives for Linux, macOS and Windows, Debian packages, a list of components (SBOM,
 # CycloneDX) and checksums. The same commit gives the same bytes in every directory, with the same version of Go.
 #   scripts/release.sh [VERSION]     # default: the version of the last tag, else 0.0.0 with the commit
-# It needs go, git, node, zip and dpkg-deb. DIST names another output directory.
+# It needs go, git, node, zip and dpkg-deb. DIST names another output directory. XZ_LEVEL is the compression of the
+# Debian packages (default: 6).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -52,7 +53,7 @@ package() { # package ARCH BINARY: builds the Debian package for ARCH.
 		 It watches the event file that the plugin writes and sends each new event to
 		 every browser over WebSocket, in order and exactly once.
 	CONTROL
-	dpkg-deb --root-owner-group -Zxz --build "$root" "$dist/wpre-relay_${version}_$1.deb" >/dev/null
+	dpkg-deb --root-owner-group -Zxz "-z${XZ_LEVEL:-6}" --build "$root" "$dist/wpre-relay_${version}_$1.deb" >/dev/null
 }
 
 # The program for this machine prints the completion scripts; they are the same on every system.
@@ -78,7 +79,7 @@ for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; d
 		(cd "$work" && find "$name" -type f | sort | zip -q -X -@ "$dist/$name.zip")
 	else
 		tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --format=ustar -cf - "$name" |
-			gzip -9n >"$dist/$name.tar.gz"
+			gzip -n >"$dist/$name.tar.gz"
 	fi
 	[[ $os != linux ]] || package "$arch" "$dir/$binary"
 done

@@ -13,6 +13,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 pass() { echo "PASS $*"; }
 
+# Level 6 takes four times as long and saves 12 %.
+export XZ_LEVEL=1
+
 DIST=$work/a scripts/release.sh 1.2.3 >/dev/null
 if [[ -z $(git status --porcelain) ]]; then
 	git clone -q . "$work/clone"
