@@ -2,8 +2,8 @@
 # Builds a release in dist/: archives for Linux, macOS and Windows, Debian packages, a list of components (SBOM,
 # CycloneDX) and checksums. The same commit gives the same bytes in every directory, with the same version of Go.
 #   scripts/release.sh [VERSION]     # default: the version of the last tag, else 0.0.0 with the commit
-# It needs go, git, node, zip and dpkg-deb. DIST names another output directory. XZ_LEVEL is the compression of the
-# Debian packages (default: 6).
+# It needs go, git, node, zip and dpkg-deb. DIST names another output directory. TARGETS limits the systems to build
+# for. XZ_LEVEL is the compression of the Debian packages (default: 6).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -65,7 +65,7 @@ sed 's|/usr/local/bin/|/usr/bin/|
 	/^# \/etc\/systemd/s|.*|# Then run: systemctl enable --now wpre-relay|' \
 	scripts/deploy/wpre-relay.service >"$work/wpre-relay.service"
 
-for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do
+for target in ${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64}; do
 	os=${target%/*} arch=${target#*/}
 	name=wpre-relay-$version-$os-$arch
 	dir=$work/$name
