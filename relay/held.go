@@ -20,9 +20,10 @@ const (
 	// heldOverhead is the memory that a held event needs beside its document, in bytes, rounded up.
 	heldOverhead = 512
 
-	// lineClockSkew is how much the clock that stamps lines may be ahead of the one that stamps the event file. A line
-	// that is later than a held event by more than that was written after the event.
-	lineClockSkew = 100 * time.Millisecond
+	// lineClockSkew is how far the time of the event file may be behind the clock that stamps lines: the kernel's clock
+	// for files has a tick of up to 10 ms. A line that is later than a held event by more than that was written after
+	// it. Between hosts, clocks may differ by more; events can then be relayed in the wrong order, but none twice.
+	lineClockSkew = 10 * time.Millisecond
 )
 
 // heldEvent is an event of the event file that waits for its line.
@@ -111,6 +112,12 @@ func (r *Relay) releaseBefore(ctx context.Context, line schema.Stamp, id schema.
 		n++
 	}
 	return r.release(ctx, h.remove(n))
+}
+
+// releaseAll relays all held events: the outbox was read after each of them, so that none has a line. The caller holds
+// r.mu.
+func (r *Relay) releaseAll(ctx context.Context) error {
+	return r.release(ctx, r.held.remove(len(r.held.events)))
 }
 
 // bypass relays all held events without their lines. The caller holds r.mu.

@@ -152,3 +152,23 @@ func TestMemoryOfHeldEventsIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestEventsWithoutLinesKeepTheirOrder toggles the companion: some saves write no line.
+func TestEventsWithoutLinesKeepTheirOrder(t *testing.T) {
+	t.Run("before a later line", func(t *testing.T) {
+		withBlindOutbox(t, func(b *blindOutbox) {
+			b.ahead(post(2, "without a line"))
+			time.Sleep(20 * time.Millisecond)
+			b.write()
+			b.read()
+			b.want("1 without a line 2", 0)
+		})
+	})
+	t.Run("before an event that was read after the outbox", func(t *testing.T) {
+		withBlindOutbox(t, func(b *blindOutbox) {
+			b.ahead(post(2, "first"))
+			ingest(b.t, b.relay, post(3, "second"))
+			b.want("1 first second", 0)
+		})
+	})
+}

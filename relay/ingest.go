@@ -26,6 +26,11 @@ func (r *Relay) ingest(ctx context.Context, content []byte, written time.Time, a
 		r.rejectContent(err, len(content))
 		return nil
 	}
+	if !ahead {
+		if err := r.releaseAll(ctx); err != nil {
+			return err
+		}
+	}
 	ev.From = r.dedup.adoptSkipped(ev)
 	switch {
 	case r.dedup.inOutbox(ev):
