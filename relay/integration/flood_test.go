@@ -193,7 +193,7 @@ func TestFloodIsBounded(t *testing.T) {
 				t.Errorf("%d MiB of memory, want less than %d", most>>20, limit>>20)
 			}
 			r.waitForClients(1)
-			r.waitForDescriptors(before + 2)
+			r.waitForDescriptors(before)
 			if lines := strings.Count(r.log.String(), "\n"); lines > 40 {
 				t.Errorf("%d lines in the log, want at most 40", lines)
 			}
