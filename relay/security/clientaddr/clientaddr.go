@@ -82,9 +82,13 @@ func (p Policy) firstUntrusted(peer netip.Addr, hops []string) (netip.Addr, bool
 	return addr, len(hops) > 0
 }
 
-// xForwardedFor returns the hops in X-Forwarded-For, the nearest first.
+// xForwardedFor returns the hops in X-Forwarded-For, the nearest first. Some proxies quote them, as in Forwarded.
 func xForwardedFor(header http.Header) []string {
-	return splitBackward(header.Values("X-Forwarded-For"), ',')
+	hops := splitBackward(header.Values("X-Forwarded-For"), ',')
+	for i, hop := range hops {
+		hops[i] = unquote(hop)
+	}
+	return hops
 }
 
 // forwardedFor returns the hops in Forwarded, the nearest first. A hop without an address is "".
@@ -102,9 +106,14 @@ func forwardedFor(header http.Header) []string {
 }
 
 // splitBackward splits the values of a header at separators outside of quotes, and returns at most maxHops elements,
-// the last one first.
+// the last one first. It ignores empty elements (RFC 9110 §5.6.1).
 func splitBackward(values []string, separator byte) []string {
 	var elements []string
+	add := func(element string) {
+		if element = strings.TrimSpace(element); element != "" && len(elements) < maxHops {
+			elements = append(elements, element)
+		}
+	}
 	for _, value := range slices.Backward(values) {
 		quoted, end := false, len(value)
 		for i := end - 1; i >= 0 && len(elements) < maxHops; i-- {
@@ -112,13 +121,11 @@ func splitBackward(values []string, separator byte) []string {
 			case value[i] == '"':
 				quoted = !quoted
 			case value[i] == separator && !quoted:
-				elements = append(elements, strings.TrimSpace(value[i+1:end]))
+				add(value[i+1 : end])
 				end = i
 			}
 		}
-		if len(elements) < maxHops {
-			elements = append(elements, strings.TrimSpace(value[:end]))
-		}
+		add(value[:end])
 	}
 	return elements
 }
