@@ -2,7 +2,10 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
+
+	"wpre-relay/relay/security/origin"
 )
 
 // TLS holds the settings of the public listener's certificate. The zero value means plain HTTP and WebSocket.
@@ -26,6 +29,11 @@ func (t *TLS) validate() error {
 		return errors.New("--acme-email, --acme-directory and --acme-listen need --acme-domain")
 	case t.ACMEDirectory != nil && (t.ACMEDirectory.Scheme != "https" || t.ACMEDirectory.Host == ""):
 		return errors.New("--acme-directory must be of the form https://host/path")
+	}
+	for _, name := range t.ACMEDomain {
+		if _, err := origin.ASCIIName(name); err != nil {
+			return fmt.Errorf("--acme-domain: %w", err)
+		}
 	}
 	return nil
 }

@@ -6,9 +6,7 @@ package origin
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -114,23 +112,13 @@ func parse(s string) (origin, error) {
 	if o.port == "" {
 		o.port = defaultPorts[o.scheme]
 	}
-	if o.host == "" {
+	switch _, err := ASCIIName(o.host); {
+	case o.host == "":
 		return origin{}, fmt.Errorf("origin %.100q has no host", s)
+	case err != nil:
+		return origin{}, fmt.Errorf("origin %.100q: %w", s, err)
 	}
 	return o, nil
-}
-
-// hostname returns the host in a Host header or a URL, without the port and in one spelling: lower case, without a
-// trailing dot, IP addresses in canonical form.
-func hostname(hostport string) string {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")
-	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.Unmap().String()
-	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
 // String returns the pattern in the form that ParsePattern parses.

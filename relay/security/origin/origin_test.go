@@ -24,6 +24,13 @@ var originCases = []struct {
 	{"http://[0:0:0:0:0:0:0:1]", "[::1]:8080", true},
 	{"http://[::1]", "[::1]", true},
 	{"https://xn--mnchen-3ya.de", "xn--mnchen-3ya.de", true},
+	{"https://xn--mnchen-3ya.de", "münchen.de", true},
+	{"https://xn--mnchen-3ya.de", "MÜNCHEN.de.", true},
+	{"https://xn--bcher-kva.de", "relay.test", true},
+	{"https://bücher.de", "relay.test", true},
+	{"https://a.xn--bcher-kva.de", "relay.test", false},
+	{"https://a.xn--kche-0ra.de", "relay.test", true},
+	{"https://xn--kche-0ra.de", "relay.test", false},
 	{"https://site.test", "site.test", true},
 	{"https://site.test:444", "site.test:443", true},
 
@@ -81,6 +88,7 @@ var originCases = []struct {
 func TestCheckComparesOrigins(t *testing.T) {
 	allow := []string{
 		"https://example.com", "https://*.example.org", "http://[2001:db8::1]:8080", "https://shop.example.net:8443",
+		"https://Bücher.de", "https://*.küche.de",
 	}
 	for _, tc := range originCases {
 		var policy origin.Policy
@@ -128,7 +136,7 @@ func TestParsePatternRejectsInvalidPatterns(t *testing.T) {
 	for _, s := range []string{
 		"", "*", "null", "example.com", "https://", "https://*", "https://*.", "https://*.com", "https://a.*.com",
 		"https://exa*mple.com", "https://example.com/", "https://example.com/path", "*.example.com",
-		"https://*.*.example.com", "https://user@example.com",
+		"https://*.*.example.com", "https://user@example.com", "https://a\u202eb.de", "https://bü cher.de", "https://*.рф",
 	} {
 		if _, err := origin.ParsePattern(s); err == nil {
 			t.Errorf("%q is parsed as a pattern", s)
