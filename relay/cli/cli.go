@@ -40,6 +40,7 @@ type CLI struct {
 	name     string // of the selected command
 	selected command
 	env      environment
+	unknown  []unknownVariable // ignored; the relay warns about them
 	hidden   hiddenValues
 }
 
@@ -117,7 +118,7 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 }
 
 func (c *CLI) parse(parser *kong.Kong, args []string) (err error) {
-	if c.env, err = readEnvironment(parser.Model); err != nil {
+	if c.env, c.unknown, err = readEnvironment(parser.Model); err != nil {
 		return err
 	}
 	ctx, err := parser.Parse(append(c.env.arguments(), args...))
@@ -160,5 +161,10 @@ func (c *CLI) Name() string { return c.name }
 // Run executes the selected command until it is done or ctx ends. Its error contains no content of a file that a
 // variable names.
 func (c *CLI) Run(ctx context.Context, env Env) error {
+	if c.name == "serve" {
+		for _, variable := range c.unknown {
+			variable.warn(env.Logger)
+		}
+	}
 	return c.hidden.redact(c.selected.run(ctx, env))
 }

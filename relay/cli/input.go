@@ -49,17 +49,43 @@ func useMappers(seen *hiddenValues) func(*kong.Kong) error {
 func (m mapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	token := ctx.Scan.Peek()
 	in, resolved := token.Value.(input)
-	if resolved {
+	if !resolved && (!m.flag.IsBool() || token.Type == kong.FlagValueToken) {
+		in.value = token.Value
+	}
+	if m.flag.IsSlice() {
+		in.value = trimItems(in.value, m.flag.Tag.Sep)
+	}
+	if resolved || m.flag.IsSlice() {
 		ctx.Scan.Pop()
 		ctx.Scan.PushTyped(in.value, token.Type)
-	} else if !m.flag.IsBool() || token.Type == kong.FlagValueToken {
-		in.value = token.Value
 	}
 	given := resolved || in.value != nil // false for a bool flag without a value
 	if given && isSecurity(m.flag) && m.hasEmpty(in.value) {
 		return m.sourced(errEmpty, in)
 	}
 	return m.sourced(m.decode(ctx, target, in), in)
+}
+
+// trimItems returns a list without the white space around its items: "publish, private".
+func trimItems(list any, separator rune) any {
+	switch v := list.(type) {
+	case string:
+		items := kong.SplitEscaped(v, separator)
+		for i, item := range items {
+			items[i] = strings.TrimSpace(item)
+		}
+		return kong.JoinEscaped(items, separator)
+	case []any:
+		items := slices.Clone(v)
+		for i, item := range items {
+			if text, ok := item.(string); ok {
+				items[i] = strings.TrimSpace(text)
+			}
+		}
+		return items
+	default:
+		return list
+	}
 }
 
 // sourced adds the source of a value to its error.

@@ -35,7 +35,7 @@ var usageErrors = []struct {
 	{args: "--watch x --config FILE", status: 2, want: `"listn", which is not a setting; did you mean "listen"?`},
 	{args: "--watch x --config absent.yaml", status: 2, want: "absent.yaml"},
 	{args: "--watch x", env: "WPRE_RELAY_HISTORY=many", status: 2, want: "many"},
-	{args: "--watch x", env: "WPRE_RELAY_LISEN=:80", status: 2, want: "did you mean WPRE_RELAY_LISTEN?"},
+	{args: "--watch x", env: "WPRE_RELAY_JWT_KEYS=key", status: 2, want: "did you mean WPRE_RELAY_JWT_KEY?"},
 	{args: "--watch x", env: "WPRE_RELAY_HISTORY_FILE=/absent/file", status: 2, want: "/absent/file"},
 	{args: "--watch ROOT --state-dir STATE --admin-listen off --listen LISTENER", status: 1, want: "another program"},
 	{args: "--watch ROOT --state-dir STATE --admin-listen off --listen nowhere", status: 1, want: "--listen"},
