@@ -37,7 +37,7 @@ func TestRejectsInvalidURLsWithoutShowingSecrets(t *testing.T) {
 		_, err := parse("--watch", "x", "--peer-messages", c.flag, c.address)
 		var usage *cli.UsageError
 		if !errors.As(err, &usage) || !strings.Contains(err.Error(), c.want) ||
-			!strings.HasSuffix(err.Error(), "\nTry: wpre-relay --help") {
+			!strings.HasSuffix(err.Error(), "\nTry: wpre-relay help serve") {
 			t.Errorf("%s %s: got %v, want a usage error with %q", c.flag, c.address, err, c.want)
 		} else if strings.Contains(err.Error(), "pa55") || strings.Contains(err.Error(), "::") {
 			t.Errorf("%s %s: the error shows a secret or an empty part: %v", c.flag, c.address, err)

@@ -31,11 +31,13 @@ type CLI struct {
 	Completion  Completion  `cmd:"" help:"Print a completion script for a shell."`
 	Token       Token       `cmd:"" help:"Create a token, to test a relay that requires one."`
 	Healthcheck Healthcheck `cmd:"" help:"Check that a local relay serves: exit status 0 or 1."`
+	ShowHelp    Help        `cmd:"" name:"help" help:"Print this help, or that of a command with all its flags."`
+	ShowVersion Version     `cmd:"" name:"version" help:"Print the version."`
 
 	File      kong.ConfigFlag  `name:"config" group:"general" placeholder:"FILE"`
 	LogLevel  slog.Level       `group:"general" placeholder:"LEVEL" default:"info"`
 	LogFormat string           `group:"general" placeholder:"FORMAT" default:"auto" enum:"auto,text,json"`
-	Version   kong.VersionFlag `group:"general" help:"Print the version and exit."`
+	Version   kong.VersionFlag `group:"general" short:"v" help:"Print the version and exit."`
 
 	name     string // of the selected command
 	selected command
@@ -76,13 +78,9 @@ type Env struct {
 	Probe func(file string, pollInterval time.Duration) (mode, reason string)
 }
 
+// description is the summary of the program.
 const description = `Makes the WordPress plugin "WP Realtime Events" real-time: watches the plugin's event file and
-sends each new event to all clients over WebSocket, once and in order.
-
-Each flag can also be set in the environment: --max-clients as WPRE_RELAY_MAX_CLIENTS, or as
-WPRE_RELAY_MAX_CLIENTS_FILE, the name of a file that contains the value; where the value is itself the name of a file,
-both are that name. It can also be set in the configuration file. Flags override the environment, and the environment
-overrides the file. Empty variables count as unset, but an empty security setting is an error.`
+sends each new event to all clients over WebSocket, once and in order.`
 
 // groups are the headings of flags in the help.
 var groups = kong.Groups{
@@ -112,7 +110,10 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 		return nil, fmt.Errorf("build command line: %w", err)
 	}
 	if err := c.parse(parser, args); err != nil {
-		return nil, &UsageError{c.hidden.redact(err)}
+		return nil, newUsageError(c.hidden.redact(err), parser.Model)
+	}
+	if err := c.selected.validate(); err != nil {
+		return nil, &UsageError{Err: c.hidden.redact(err), Command: c.name}
 	}
 	return c, nil
 }
@@ -127,10 +128,16 @@ func (c *CLI) parse(parser *kong.Kong, args []string) (err error) {
 	}
 	c.name = ctx.Selected().Name
 	c.selected = ctx.Selected().Target.Addr().Interface().(command)
-	return c.selected.validate()
+	return nil
 }
 
-var helpOptions = kong.HelpOptions{Compact: true, NoExpandSubcommands: true, FlagsLast: true, WrapUpperBound: 100}
+var helpOptions = kong.HelpOptions{
+	Compact:             true,
+	NoExpandSubcommands: true,
+	FlagsLast:           true,
+	WrapUpperBound:      100,
+	ValueFormatter:      func(value *kong.Value) string { return value.Help },
+}
 
 // newParser returns the parser for c.
 func newParser(c *CLI, version string, out io.Writer, exit func(int)) (*kong.Kong, error) {
@@ -148,7 +155,6 @@ func newParser(c *CLI, version string, out io.Writer, exit func(int)) (*kong.Kon
 		kong.PostBuild(useMappers(&c.hidden)),
 		kong.Help(printHelp),
 		kong.ConfigureHelp(helpOptions),
-		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.Writers(out, io.Discard),
 		kong.Exit(exit),
 		kong.Bind(c),

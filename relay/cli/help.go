@@ -1,8 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -26,6 +27,7 @@ var commandHelp = map[string][]helpTexts{
 
 // setHelp gives each flag its help. It returns an error if a flag has none, or if a text belongs to no flag.
 func setHelp(parser *kong.Kong) error {
+	parser.Model.HelpFlag.Help = "Print this help and exit."
 	for _, node := range append([]*kong.Node{parser.Model.Node}, parser.Model.Children...) {
 		name := node.Name
 		if node == parser.Model.Node {
@@ -54,32 +56,42 @@ func setHelp(parser *kong.Kong) error {
 	return nil
 }
 
-// printHelp prints the help of the selected command. If none is selected, it prints the commands and the flags of
-// serve.
-func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
-	if ctx.Selected() != nil {
-		return kong.DefaultHelpPrinter(options, ctx)
+// Help prints the help of the program or of a command.
+type Help struct {
+	Command string `arg:"" optional:"" help:"Name of the command."`
+
+	parser *kong.Kong
+}
+
+// AfterApply gets the parser from kong.
+func (h *Help) AfterApply(parser *kong.Kong) error {
+	h.parser = parser
+	return nil
+}
+
+func (h *Help) validate() error {
+	names := commandNames(h.parser.Model)
+	if h.Command == "" || slices.Contains(names, h.Command) {
+		return nil
 	}
-	serve, err := kong.Trace(ctx.Kong, []string{"serve"})
+	return unknownCommand(h.Command, names)
+}
+
+func (h *Help) run(context.Context, Env) error {
+	ctx, err := kong.Trace(h.parser, strings.Fields(h.Command))
 	if err != nil {
 		return err
 	}
-	node := serve.Selected()
-	defer func(help string) { node.Help = help }(node.Help)
-	var usage strings.Builder
-	const synopsis = "Usage: %[1]s --watch=PATH [flags]\n       %[1]s <command> [flags]\n\nCommands:\n"
-	fmt.Fprintf(&usage, synopsis, ctx.Model.Name)
-	for _, command := range ctx.Model.Children {
-		fmt.Fprintf(&usage, "  %-12s %s\n", command.Name, command.Help)
+	if h.Command == "" {
+		return printOverview(ctx)
 	}
-	if _, err := io.WriteString(ctx.Stdout, usage.String()); err != nil {
-		return err
+	return printHelp(helpOptions, ctx)
+}
+
+// printHelp prints the help of the selected command, or the overview if none is selected.
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	if ctx.Selected() == nil {
+		return printOverview(ctx)
 	}
-	node.Help = ctx.Model.Help
-	options.NoAppSummary = true
-	if err := kong.DefaultHelpPrinter(options, serve); err != nil {
-		return err
-	}
-	_, err = io.WriteString(ctx.Stdout, "\nRun \"wpre-relay <command> --help\" for the flags of a command.\n")
-	return err
+	return kong.DefaultHelpPrinter(options, ctx)
 }

@@ -18,6 +18,17 @@ type Serve struct {
 	Admin        `group:"admin"`
 }
 
+// serveDetail is the help of serve above its flags.
+const serveDetail = description + `
+
+Each flag can also be set in the environment: --max-clients as WPRE_RELAY_MAX_CLIENTS, or as
+WPRE_RELAY_MAX_CLIENTS_FILE, the name of a file that contains the value; where the value is itself the name of a file,
+both are that name. It can also be set in the configuration file. Flags override the environment, and the environment
+overrides the file. Empty variables count as unset, but an empty security setting is an error.`
+
+// Help implements kong.HelpProvider.
+func (*Serve) Help() string { return serveDetail }
+
 // serveHelp lists the help of all flags of Serve.
 var serveHelp = []helpTexts{captureHelp, clientHelp, tlsHelp, accessHelp, limitHelp, integrationHelp, adminHelp}
 

@@ -43,7 +43,7 @@ func (s *Show) run(_ context.Context, env Env) error {
 		return err
 	}
 	if err := s.Serve.validate(); err != nil {
-		return &UsageError{err}
+		return &UsageError{Err: err, Command: "serve"}
 	}
 	return nil
 }

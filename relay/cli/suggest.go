@@ -1,5 +1,28 @@
 package cli
 
+import (
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// commandNames returns the names of all commands.
+func commandNames(app *kong.Application) (names []string) {
+	for _, node := range app.Children {
+		names = append(names, node.Name)
+	}
+	return names
+}
+
+// unknownCommand returns the error for a name that is not a command.
+func unknownCommand(name string, commands []string) error {
+	if near := suggest(name, commands); near != "" {
+		return fmt.Errorf("%q is not a command; did you mean %q?", name, near)
+	}
+	return fmt.Errorf("%q is not a command; the commands are %s", name, strings.Join(commands, ", "))
+}
+
 // suggest returns the known name that is most similar to name, or "" if none is similar: if more than a third of
 // its letters, and more than two, differ. Such a suggestion can still be wrong.
 func suggest(name string, known []string) string {
