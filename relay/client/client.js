@@ -152,6 +152,10 @@
 				this.#receive(`{"id":${JSON.stringify(lastEventId)},"event":${data}}`);
 			source.addEventListener('position', ({ data }) => this.#receive(data));
 			source.addEventListener('gap', ({ data }) => this.#receive(`{"gap":${data}}`));
+			source.addEventListener('rejected', ({ data }) => {
+				end();
+				this.#handleLoss(opened, undefined, JSON.parse(data).retry);
+			});
 			source.onerror = fail; // EventSource would retry at a fixed interval; this client backs off
 			this.#abort = end;
 		}
@@ -174,8 +178,12 @@
 			}
 		}
 
-		/** @param {number} opened time when the connection opened, 0 if it did not @param {number} [code] close code */
-		#handleLoss(opened, code) {
+		/**
+		 * @param {number} opened time when the connection opened, 0 if it did not
+		 * @param {number} [code] close code
+		 * @param {number} [wait] least time until the next attempt, in ms
+		 */
+		#handleLoss(opened, code, wait = 0) {
 			this.#abort = undefined;
 			if (code === CLOSE_POLICY) {
 				this.close();
@@ -187,7 +195,7 @@
 				this.transport = this.transport === 'sse' ? 'websocket' : 'sse';
 			}
 			this.#setState('waiting', code);
-			this.#timer = setTimeout(() => this.#retryNow(), this.#delay(code));
+			this.#timer = setTimeout(() => this.#retryNow(), Math.max(wait, this.#delay(code)));
 		}
 
 		/** @param {number} [code] @returns {number} ms until the next attempt, random to spread the load on the relay */

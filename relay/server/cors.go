@@ -11,11 +11,7 @@ func (s *Server) serveCORS(req request, serve func(request)) {
 		return
 	}
 	header := req.w.Header()
-	header.Set("Vary", "Origin")
-	if origin := req.r.Header.Get("Origin"); origin != "" {
-		header.Set("Access-Control-Allow-Origin", origin)
-		header.Set("Access-Control-Allow-Credentials", "true")
-	}
+	allowOrigin(header, req.r.Header.Get("Origin"))
 	switch req.r.Method {
 	case http.MethodGet:
 		serve(req)
@@ -27,5 +23,14 @@ func (s *Server) serveCORS(req request, serve func(request)) {
 	default:
 		header.Set("Allow", "GET, OPTIONS")
 		http.Error(req.w, "wpre-relay: the method must be GET", http.StatusMethodNotAllowed)
+	}
+}
+
+// allowOrigin adds the headers that let pages of this origin read a response; "": none.
+func allowOrigin(header http.Header, origin string) {
+	header.Set("Vary", "Origin")
+	if origin != "" {
+		header.Set("Access-Control-Allow-Origin", origin)
+		header.Set("Access-Control-Allow-Credentials", "true")
 	}
 }

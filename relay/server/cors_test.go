@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -45,5 +46,31 @@ func TestOnlyAllowedPagesReadStreamAndHistory(t *testing.T) {
 	allowed, vary := response.Header.Get("Access-Control-Allow-Origin"), response.Header.Get("Vary")
 	if allowed != own || vary != "Origin" {
 		t.Errorf("/history allows origin %q, varies by %q; want %q", allowed, vary, own)
+	}
+}
+
+// TestPagesCanReadTemporaryRejectionOfStream exceeds the rate limit with an EventSource of an allowed origin, and opens
+// one before the relay has started.
+func TestPagesCanReadTemporaryRejectionOfStream(t *testing.T) {
+	stream := func(handler http.Handler) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", "/ws/events", nil)
+		r.Header.Set("Accept", "text/event-stream")
+		r.Header.Set("Origin", "http://example.com:8888")
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, r)
+		return response
+	}
+	log := openLog(t, eventlog.Options{})
+	srv := server.New(log.Reader, 0, server.Options{Logger: quiet, HandshakeRate: 1})
+	for range 100 {
+		serveHTTP(srv, "/history")
+	}
+	for name, handler := range map[string]http.Handler{"rate": srv, "startup": new(server.StartupHandler)} {
+		response := stream(handler)
+		allowed := response.Header().Get("Access-Control-Allow-Origin")
+		if response.Code != 200 || allowed != "http://example.com:8888" ||
+			!strings.Contains(response.Body.String(), `"reason":"`+name+`"`) {
+			t.Errorf("%s: got %d, %v, %s", name, response.Code, response.Header(), response.Body)
+		}
 	}
 }

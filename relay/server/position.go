@@ -19,6 +19,11 @@ const sinceNow = "now"
 // readSize is the number of bytes of events that are read from the log at once.
 const readSize = 4 << 20
 
+// unknownPosition stands for an id that is no position, for example of another server that used the same address. Its
+// epoch is that of no log, so the client gets a gap notice. It must not be rejected: an EventSource sends the id of its
+// last event with every attempt.
+var unknownPosition = schema.Position{Epoch: "unknown"}
+
 // requestsPosition reports whether the query of a request asks for a position.
 func requestsPosition(r *http.Request) bool {
 	query := r.URL.Query()
@@ -35,10 +40,13 @@ func (s *Server) requestedPosition(r *http.Request, view fanout.View) (at schema
 		return s.log.Head(), true, nil
 	case since != "":
 		at, err := schema.ParsePosition(since)
-		if err != nil {
-			return at, false, &rejection{reasonPosition, err.Error()}
+		switch {
+		case err == nil:
+			return at, true, nil
+		case wantsEventStream(r) && since != query.Get("since"):
+			return unknownPosition, true, nil
 		}
-		return at, true, nil
+		return at, false, &rejection{reasonPosition, err.Error()}
 	case query.Get("last") != "":
 		n, rejected := intParameter(query, "last", 0, math.MaxInt32)
 		if rejected != nil {

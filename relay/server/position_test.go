@@ -51,6 +51,21 @@ func TestStreamBeginsAtTheRequestedPosition(t *testing.T) {
 	}
 }
 
+// TestEventStreamWithUnknownIDGetsGap resumes after the ids of another server.
+func TestEventStreamWithUnknownIDGetsGap(t *testing.T) {
+	log := logWith(t, 3, eventlog.Options{})
+	_, address := serve(t, log, 0, server.Options{})
+	gap := fmt.Sprintf(`{"since":"unknown-0","until":"%s-0"}`, log.Epoch())
+	for _, id := range []string{"42", "x", "-1", "unknown-0", "a--1", "ü", strings.Repeat("x", 500) + "-1"} {
+		response, body := request(t, "GET", "http://"+address+"/events", document(3), "Last-Event-ID", id,
+			"Accept", "text/event-stream")
+		if response.StatusCode != 200 || !strings.Contains(body, "event: gap") || !strings.Contains(body, gap) ||
+			!strings.Contains(body, document(1)) {
+			t.Errorf("%q: got %s, %q", id, response.Status, body)
+		}
+	}
+}
+
 func TestInvalidPositionsGet400(t *testing.T) {
 	srv, address := serve(t, logWith(t, 1, eventlog.Options{}), 0, server.Options{})
 	paths := []string{"/events?since=x", "/events?last=-1", "/events?last=many", "/events?last_event_id=a--1",

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"wpre-relay/relay/throttle"
 )
@@ -36,7 +37,7 @@ const (
 var responses = [...]struct {
 	label      string
 	status     int
-	retryAfter int // seconds; 0: no Retry-After header, since a retry has the same result
+	retryAfter int // seconds; 0: no Retry-After header, because a retry has the same result
 }{
 	reasonUnknownClient:   {"auth", http.StatusUnauthorized, 0},
 	reasonForbidden:       {"auth", http.StatusForbidden, 0},
@@ -44,7 +45,7 @@ var responses = [...]struct {
 	reasonBehind:          {"behind", http.StatusServiceUnavailable, 1},
 	reasonHandshake:       {"handshake", http.StatusBadRequest, 0}, // the WebSocket library sends its own response
 	reasonHost:            {"host", http.StatusForbidden, 0},
-	reasonInternal:        {"internal", http.StatusInternalServerError, 0},
+	reasonInternal:        {"internal", http.StatusInternalServerError, 10},
 	reasonMaxClients:      {"max_clients", http.StatusServiceUnavailable, 5},
 	reasonMaxClientsPerIP: {"max_clients_per_ip", http.StatusTooManyRequests, 5},
 	reasonOrigin:          {"origin", http.StatusForbidden, 0},
@@ -73,10 +74,15 @@ type rejection struct {
 	text   string // for the client; it must not contain a secret
 }
 
-// reject answers a request with a rejection.
+// reject answers a request with a rejection. A temporary one is a stream for a client that wants one.
 func (s *Server) reject(req request, rejection *rejection) {
 	response := responses[rejection.reason]
 	s.rejections.add(rejection, req)
+	if response.retryAfter > 0 && wantsEventStream(req.r) {
+		retryAfter := time.Duration(response.retryAfter) * time.Second
+		sendRejectedStream(req.w, response.status, response.label, rejection.text, retryAfter)
+		return
+	}
 	if response.status == http.StatusUnauthorized {
 		req.w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750 §3
 	}

@@ -30,7 +30,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.admission.isRateLimited(req.address) {
-		s.reject(req, &rejection{reasonRate, "too many requests from this address: --handshake-rate"})
+		s.rejectRate(req)
 		return
 	}
 	if wantsUpgrade(r) {
@@ -51,6 +51,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Upgrade", "websocket")
 		http.Error(w, upgradeHint(r), http.StatusUpgradeRequired)
 	}
+}
+
+// rejectRate rejects a request of an address that exceeds --handshake-rate. Pages of other origins can read the
+// response, so that an EventSource sees that the rejection is temporary.
+func (s *Server) rejectRate(req request) {
+	reject := func(req request) {
+		s.reject(req, &rejection{reasonRate, "too many requests from this address: --handshake-rate"})
+	}
+	if wantsEventStream(req.r) {
+		s.serveCORS(req, reject)
+		return
+	}
+	reject(req)
 }
 
 // isLiveCheck reports whether a request asks for /livez.

@@ -4,7 +4,11 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
 )
+
+// startupText is the response before the server is set.
+const startupText = "the broker has not been reached yet; retry"
 
 // StartupHandler is the public handler while the relay starts, and then passes requests to the server. The zero value
 // works.
@@ -17,7 +21,7 @@ func (h *StartupHandler) SetServer(server *Server) { h.server.Store(server) }
 func (h *StartupHandler) Server() *Server { return h.server.Load() }
 
 // ServeHTTP implements http.Handler. Before SetServer, it answers /livez, and other requests with 503 and
-// Retry-After.
+// Retry-After. An event stream gets a temporary rejection, which pages of every origin may read: it is the same for all.
 func (h *StartupHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	server := h.server.Load()
 	switch {
@@ -25,8 +29,11 @@ func (h *StartupHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		server.ServeHTTP(w, r)
 	case isLiveCheck(r):
 		io.WriteString(w, "ok\n")
+	case wantsEventStream(r):
+		allowOrigin(w.Header(), r.Header.Get("Origin"))
+		sendRejectedStream(w, http.StatusServiceUnavailable, "startup", startupText, time.Second)
 	default:
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "wpre-relay: the broker has not been reached yet; retry", http.StatusServiceUnavailable)
+		http.Error(w, "wpre-relay: "+startupText, http.StatusServiceUnavailable)
 	}
 }

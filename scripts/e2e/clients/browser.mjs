@@ -1,6 +1,7 @@
 // Tests the relay's browser client in Chromium: browser.mjs BINARY DIR.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { WebSocket } from 'ws';
 import { launch } from '../chromium.mjs';
 import { Proxy, Relay, Writer, check, finish, until } from '../harness.mjs';
 
@@ -140,6 +141,33 @@ async function testServerSentEvents() {
 	proxy.blocked = false;
 }
 
+/** Opens an EventSource of Chromium at a relay whose only place is taken, and then frees the place. */
+async function testRejectedEventSource() {
+	const full = new Relay(binary, `${dir}/full`, '--max-clients', '1');
+	await full.start();
+	const other = new WebSocket(`ws://127.0.0.1:${full.port}/`);
+	await once(other, 'open');
+	const page = await (await browser.newContext()).newPage();
+	await page.goto(`http://127.0.0.1:${site.address().port}/empty`);
+	await page.evaluate(`
+		source = new EventSource('${full.http}/events');
+		source.addEventListener('rejected', ({ data }) => received.push(JSON.parse(data)));
+		source.onmessage = ({ data }) => received.push(JSON.parse(data))`);
+	await until(async () => (await page.evaluate('received.length')) > 0);
+	const [{ reason, status, retry }] = await page.evaluate('received');
+	check('EventSource: learns why it is rejected', reason === 'max_clients' && status === 503 && retry >= 5000,
+		`${reason}, ${status}, ${retry}`);
+	other.close();
+	const events = new Writer(full.file);
+	const arrived = await until(async () => {
+		events.write();
+		return (await page.evaluate('received.at(-1).post_id')) > 0;
+	});
+	check('EventSource: connects when the relay has a place again', arrived);
+	await close(page);
+	await full.stop('SIGTERM');
+}
+
 async function testHiddenPage() {
 	const page = await open('/classic');
 	const setHidden = (hidden) => page.evaluate(`
@@ -174,6 +202,7 @@ async function testLog() {
 await testScript('/classic');
 await testScript('/module');
 await testServerSentEvents();
+await testRejectedEventSource();
 await testHiddenPage();
 await testLog();
 await browser.close();
