@@ -40,7 +40,11 @@ func openSecurity(s config.Security, dir string, logger *slog.Logger) (*security
 
 // openAccess returns the authenticator that the settings define.
 func openAccess(s config.Security, logger *slog.Logger) (*access.Authenticator, error) {
-	opts := access.Options{Cookie: s.JWTCookie, Anonymous: s.AllowAnonymous}
+	opts := access.Options{
+		Cookie:            s.JWTCookie,
+		TrustedCapability: s.TrustedCapability,
+		Anonymous:         s.AllowAnonymous,
+	}
 	if len(s.JWTKey) > 0 {
 		var err error
 		requirements := token.Requirements{Audience: s.JWTAudience, Issuer: s.JWTIssuer}

@@ -37,8 +37,10 @@ type Access struct {
 	JWTCookie      string   `name:"jwt-cookie" placeholder:"NAME"`
 	AuthURL        *url.URL `name:"auth-url" placeholder:"URL"`
 	AllowAnonymous bool
-	PublicStatus   []string       `placeholder:"STATUS"`
-	Filter         *filter.Filter `placeholder:"EXPR"`
+
+	TrustedCapability string         `placeholder:"NAME" default:"edit_others_posts"`
+	PublicStatus      []string       `placeholder:"STATUS"`
+	Filter            *filter.Filter `placeholder:"EXPR"`
 }
 
 var accessHelp = helpTexts{
@@ -52,11 +54,13 @@ var accessHelp = helpTexts{
 	"--auth-url": "Authorize clients without a token at this URL: the relay forwards their cookies and origin; " +
 		"2xx admits. A JSON object in the response is used as claims.",
 	"--allow-anonymous": "Admit all other clients as well, as the public; requires --jwt-key or --auth-url.",
-	"--public-status": "Show the public only events with this status, for example 'publish'; clients with a token " +
-		"see all events. May be repeated (default: the public sees all events, also of drafts).",
+	"--trusted-capability": "Trust only clients whose claim 'caps' contains this WordPress capability; others with " +
+		"a token see the same as the public (default: ${default}).",
+	"--public-status": "Show the public only events with this status, for example 'publish'; trusted clients see " +
+		"all events. May be repeated (default: the public sees all events, also of drafts).",
 	"--filter": "Show a client only events for which this expression is true. It may use type, status, post_id, " +
-		"post_title, is_update, timestamp, event.FIELD, token (true or false) and claims.NAME, for example " +
-		"'status == \"publish\" or \"editor\" in claims.roles'.",
+		"post_title, is_update, timestamp, event.FIELD, trusted (true or false) and claims.NAME, for example " +
+		"'status == \"publish\" or trusted and type == \"post_saved\"'.",
 }
 
 // Limits has the flags of config.Limits.

@@ -23,7 +23,7 @@ type Token struct {
 var tokenHelp = helpTexts{
 	"--jwt-key": "Sign with the secret or the private key in this file. Required.",
 	"--claim": "Add a claim, for --filter: VALUE is JSON or, if it is not valid JSON, text, for example " +
-		"--claim 'roles=[\"editor\"]'; may be repeated.",
+		"--claim 'caps=[\"edit_others_posts\"]'; may be repeated.",
 }
 
 func (t *Token) validate() error {

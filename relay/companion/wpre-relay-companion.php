@@ -16,7 +16,7 @@
  *
  * Constants in wp-config.php enable more features:
  *
- *   WPRE_RELAY_FIELDS   true: add post_type, permalink and site_id to events
+ *   WPRE_RELAY_FIELDS   true: add post_type, permalink and site_id to events; a network of sites always adds site_id
  *   WPRE_RELAY_URL      URL of the relay for browsers, for example 'wss://www.example.com/ws'
  *   WPRE_RELAY_JWT_KEY  file of the relay's --jwt-key secret: users who are logged in get a token in that URL
  *   WPRE_RELAY_JWT_TTL  lifetime of a token in seconds; default: 12 hours, because the plugin's page cannot renew it
@@ -418,14 +418,15 @@ function wpre_relay_log_error( $message ) {
 }
 
 /**
- * Adds fields to an event if WPRE_RELAY_FIELDS is true, so that readers need not request them from the site. The bytes
- * that the plugin wrote do not change.
+ * Adds fields to an event, so that readers need not request them from the site: on a network the site, and more if
+ * WPRE_RELAY_FIELDS is true. The bytes that the plugin wrote do not change.
  *
  * @param string $contents The event as the plugin writes it.
  * @return string The event with more fields; unchanged if they cannot be added.
  */
 function wpre_relay_add_fields( $contents ) {
-	if ( ! defined( 'WPRE_RELAY_FIELDS' ) || ! WPRE_RELAY_FIELDS ) {
+	$all = defined( 'WPRE_RELAY_FIELDS' ) && WPRE_RELAY_FIELDS;
+	if ( ! $all && ! is_multisite() ) {
 		return $contents;
 	}
 	try {
@@ -434,7 +435,7 @@ function wpre_relay_add_fields( $contents ) {
 			return $contents;
 		}
 		$fields = array( 'site_id' => get_current_blog_id() );
-		if ( ! empty( $event['post_id'] ) && get_post( $event['post_id'] ) ) {
+		if ( $all && ! empty( $event['post_id'] ) && get_post( $event['post_id'] ) ) {
 			$fields = array(
 				'post_type' => get_post_type( $event['post_id'] ),
 				'permalink' => get_permalink( $event['post_id'] ),
@@ -472,33 +473,94 @@ function wpre_relay_url() {
 }
 
 /**
- * Creates a JSON Web Token (RFC 7519, HS256).
+ * Returns the claims about a user. Everything that proves to the relay who a visitor is carries them.
  *
- * @param WP_User $user The user. In the relay's --filter, the roles are claims.roles.
- * @return string The token; '' if WPRE_RELAY_JWT_KEY is not set or cannot be read.
+ * - sub: the id of the user
+ * - roles: the roles on the current site; super admins may have none
+ * - caps: capabilities on the current site, by user_can(), which knows super admins. The relay shows drafts only to
+ *   users whose caps contain its --trusted-capability.
+ * - site_id: the current site. On a network of sites, the relay's --filter compares it with the site of the event.
+ *
+ * @param WP_User $user The user.
+ * @return array The claims by name; empty if a filter fails, so that the user sees the same as the public.
+ */
+function wpre_relay_claims( $user ) {
+	$known  = array( 'read', 'edit_posts', 'edit_others_posts', 'read_private_posts', 'publish_posts', 'manage_options' );
+	$can    = function ( $capability ) use ( $user ) {
+		return user_can( $user->ID, $capability );
+	};
+	$claims = array(
+		'sub'     => (string) $user->ID,
+		'roles'   => $user->roles,
+		'caps'    => array_filter( $known, $can ),
+		'site_id' => get_current_blog_id(),
+	);
+	try {
+		/**
+		 * Filters the claims about a user, for example to let the user's page send messages ("forward": true) or to add
+		 * the capability that the relay has as --trusted-capability.
+		 *
+		 * @param array   $claims Claims by name. The times of a token (iat, exp) cannot be changed.
+		 * @param WP_User $user   The user.
+		 */
+		$claims = apply_filters( 'wpre_relay_claims', $claims, $user );
+		if ( ! is_array( $claims ) ) {
+			throw new UnexpectedValueException( 'a filter wpre_relay_claims returns no array' );
+		}
+	} catch ( Throwable $error ) {
+		wpre_relay_log_error( $error->getMessage() . '; pages get no token' );
+		return array();
+	}
+	foreach ( array( 'roles', 'caps' ) as $name ) { // JSON has no arrays with holes.
+		if ( isset( $claims[ $name ] ) && is_array( $claims[ $name ] ) ) {
+			$claims[ $name ] = array_values( $claims[ $name ] );
+		}
+	}
+	return $claims;
+}
+
+/**
+ * Creates the token that proves to the relay who a user is.
+ *
+ * @param WP_User $user The user.
+ * @return string The token; '' if WPRE_RELAY_JWT_KEY is not set or cannot be read, or if a filter fails.
  */
 function wpre_relay_token( $user ) {
-	if ( ! defined( 'WPRE_RELAY_JWT_KEY' ) ) {
+	$claims = defined( 'WPRE_RELAY_JWT_KEY' ) ? wpre_relay_claims( $user ) : array();
+	if ( ! $claims ) {
 		return '';
 	}
+	$ttl   = defined( 'WPRE_RELAY_JWT_TTL' ) ? (int) WPRE_RELAY_JWT_TTL : 12 * HOUR_IN_SECONDS;
+	$times = array(
+		'iat' => time(),
+		'exp' => time() + $ttl,
+	);
+	return wpre_relay_sign( $times + $claims );
+}
+
+/**
+ * Creates a JSON Web Token (RFC 7519, HS256).
+ *
+ * @param array $claims The claims by name.
+ * @return string The token; '' if WPRE_RELAY_JWT_KEY cannot be read, or if the claims cannot be written as JSON.
+ */
+function wpre_relay_sign( $claims ) {
 	$secret = (string) @file_get_contents( WPRE_RELAY_JWT_KEY );
-	$secret = rtrim( (string) preg_replace( '/^\xEF\xBB\xBF/', '', $secret ), "\r\n" ); // without a byte order mark, as in the relay
+	$secret = rtrim( (string) preg_replace( '/^\xEF\xBB\xBF/', '', $secret ), "\r\n" ); // as in the relay
 	if ( strlen( $secret ) < 32 || false !== strpos( $secret, '-----BEGIN ' ) ) {
 		wpre_relay_log_error( WPRE_RELAY_JWT_KEY . ' has no readable secret of at least 32 bytes; pages get no token' );
 		return '';
 	}
-	$ttl    = defined( 'WPRE_RELAY_JWT_TTL' ) ? (int) WPRE_RELAY_JWT_TTL : 12 * HOUR_IN_SECONDS;
-	$claims = array(
-		'sub'   => (string) $user->ID,
-		'roles' => array_values( $user->roles ),
-		'iat'   => time(),
-		'exp'   => time() + $ttl,
-	);
+	$payload = wp_json_encode( $claims );
+	if ( ! $payload ) {
+		wpre_relay_log_error( 'the claims of a user are not valid JSON; pages get no token' );
+		return '';
+	}
 	$base64 = function ( $bytes ) {
 		// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions -- RFC 7515, section 2.
 		return rtrim( strtr( base64_encode( $bytes ), '+/', '-_' ), '=' );
 	};
-	$signed = $base64( '{"alg":"HS256","typ":"JWT"}' ) . '.' . $base64( wp_json_encode( $claims ) );
+	$signed = $base64( '{"alg":"HS256","typ":"JWT"}' ) . '.' . $base64( $payload );
 	return $signed . '.' . $base64( hash_hmac( 'sha256', $signed, $secret, true ) );
 }
 

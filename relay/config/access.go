@@ -16,9 +16,13 @@ type Access struct {
 	JWTCookie      string
 	AuthURL        *url.URL // nil: only tokens authenticate
 	AllowAnonymous bool
-	PublicStatus   []string
-	Filter         *filter.Filter
+
+	TrustedCapability string // a client whose claim caps lacks it sees the same as the public
+	PublicStatus      []string
+	Filter            *filter.Filter
 }
+
+func defaultAccess() Access { return Access{TrustedCapability: "edit_others_posts"} }
 
 func (a *Access) validate() error {
 	switch {
@@ -30,10 +34,9 @@ func (a *Access) validate() error {
 		return errors.New("--allow-anonymous needs --jwt-key or --auth-url; without them everyone is admitted")
 	case a.Filter != nil && len(a.PublicStatus) > 0:
 		return errors.New("--filter and --public-status exclude each other; " +
-			"--public-status publish is short for --filter 'token or status in [\"publish\"]'")
-	case len(a.PublicStatus) > 0 && a.Authenticates() && !a.AllowAnonymous:
-		return errors.New("--public-status applies to clients without a token, which are rejected; " +
-			"add --allow-anonymous or remove --public-status")
+			"--public-status publish is short for --filter 'trusted or status in [\"publish\"]'")
+	case a.TrustedCapability == "":
+		return errors.New("--trusted-capability must not be empty")
 	}
 	return nil
 }
@@ -49,10 +52,9 @@ func (a *Access) EventFilter() (*filter.Filter, error) {
 	return a.Filter, nil
 }
 
-// ShowsDrafts reports whether every client, authenticated or not, sees events of drafts and private posts.
-func (a *Access) ShowsDrafts() bool {
-	return a.Filter == nil && len(a.PublicStatus) == 0 && (!a.Authenticates() || a.AllowAnonymous)
-}
+// ShowsDrafts reports whether every client that is admitted sees events of drafts and private posts. With tokens these
+// are all users of the site, subscribers included.
+func (a *Access) ShowsDrafts() bool { return a.Filter == nil && len(a.PublicStatus) == 0 }
 
 // isHTTP reports whether u is an http or https URL with a host.
 func isHTTP(u *url.URL) bool { return (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" }

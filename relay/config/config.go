@@ -25,10 +25,14 @@ type Security struct {
 // or PublishToken is missing.
 func Default() Relay {
 	return Relay{
-		Capture:  defaultCapture(),
-		Clients:  defaultClients(),
-		Security: Security{TLS: TLS{ACMEListen: Off}, Limits: Limits{MessageRate: 100}},
-		Admin:    Admin{AdminListen: "127.0.0.1:8081"},
+		Capture: defaultCapture(),
+		Clients: defaultClients(),
+		Security: Security{
+			TLS:    TLS{ACMEListen: Off},
+			Access: defaultAccess(),
+			Limits: Limits{MessageRate: 100},
+		},
+		Admin: Admin{AdminListen: "127.0.0.1:8081"},
 	}
 }
 

@@ -51,7 +51,8 @@ var settingChanges = map[string]struct {
 	}, "--public-status"},
 	"status without public": {func(r *config.Relay) {
 		r.JWTKey, r.PublicStatus = []string{"k"}, []string{"x"}
-	}, "--allow-anonymous"},
+	}, ""},
+	"no capability":            {func(r *config.Relay) { r.TrustedCapability = "" }, "--trusted-capability"},
 	"PROXY protocol of no one": {func(r *config.Relay) { r.ProxyProtocol = true }, "--trusted-proxy"},
 	"PROXY protocol": {func(r *config.Relay) {
 		r.ProxyProtocol, r.TrustedProxy = true, make([]clientaddr.Network, 1)

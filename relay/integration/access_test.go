@@ -64,9 +64,8 @@ func TestFilterAppliesToLiveResumeAndHistory(t *testing.T) {
 	r := s.start("--jwt-key", key, "--auth-url", authorization.URL, "--allow-anonymous", "--filter",
 		`status == "publish" or "editor" in claims.roles or "author" in claims.roles and status != "private"`)
 	token := mintToken(t, "--jwt-key", key, "--subject", "bob", "--claim", `roles=["editor"]`)
-	all := []string{"publish", "draft", "private"}
 	viewers := []viewer{
-		{"public", "", nil, []string{"publish"}},
+		{"public", "", nil, published},
 		{"token in the query", "access_token=" + token, nil, all},
 		{"token in a header", "", http.Header{"Authorization": {"Bearer " + token}}, all},
 		{"site", "", http.Header{"Cookie": {"wordpress_logged_in=ann"}}, []string{"publish", "draft"}},

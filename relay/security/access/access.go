@@ -4,14 +4,19 @@
 package access
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"wpre-relay/relay/security/filter"
 	"wpre-relay/relay/security/token"
 )
+
+// DefaultTrustedCapability is a capability of editors and administrators, who see the drafts of others in WordPress.
+const DefaultTrustedCapability = "edit_others_posts"
 
 // Options for New. The zero value admits every client as the public.
 type Options struct {
@@ -24,6 +29,10 @@ type Options struct {
 	// Site authorizes clients without a token. Default: no site is asked.
 	Site *Site
 
+	// TrustedCapability is the WordPress capability that the claim caps must contain, so that a client sees more than
+	// the public. Default: DefaultTrustedCapability.
+	TrustedCapability string
+
 	// Anonymous admits clients as the public if they have no token and the site does not know them. It is always on
 	// without Tokens and Site.
 	Anonymous bool
@@ -35,6 +44,7 @@ type Authenticator struct{ opts Options }
 // New returns an authenticator.
 func New(opts Options) *Authenticator {
 	opts.Anonymous = opts.Anonymous || opts.Tokens == nil && opts.Site == nil
+	opts.TrustedCapability = cmp.Or(opts.TrustedCapability, DefaultTrustedCapability)
 	return &Authenticator{opts}
 }
 
@@ -61,6 +71,13 @@ func (a *Authenticator) Authenticate(r *http.Request, address string) (Identity,
 	return Identity{}, nil
 }
 
+// viewer returns the viewer with these claims. It is trusted only if caps is an array that contains the trusted
+// capability: a token proves who the client is, and every subscriber of the site can have one.
+func (a *Authenticator) viewer(claims map[string]any) filter.Viewer {
+	capabilities, _ := claims["caps"].([]any)
+	return filter.Viewer{Trusted: slices.Contains(capabilities, any(a.opts.TrustedCapability)), Claims: claims}
+}
+
 // Reload reads the files with the keys of tokens again.
 func (a *Authenticator) Reload() {
 	if a.opts.Tokens != nil {
@@ -79,7 +96,7 @@ func (a *Authenticator) byToken(r *http.Request) (identity Identity, found bool,
 	for _, text := range texts {
 		claims, expires, invalid := a.opts.Tokens.Verify(text)
 		if invalid == nil {
-			identity = Identity{Viewer: filter.Viewer{Token: true, Claims: claims}, Expires: expires}
+			identity = Identity{Viewer: a.viewer(claims), Expires: expires}
 			if from == fromSubprotocol {
 				identity.Subprotocol = Subprotocol
 			}
@@ -108,7 +125,7 @@ func (a *Authenticator) bySite(r *http.Request, address string) (identity Identi
 	}
 	answer, err := a.opts.Site.authorize(r.Context(), r, address)
 	if err == nil {
-		return Identity{Viewer: filter.Viewer{Token: true, Claims: answer.claims}, Expires: answer.expires}, true, nil
+		return Identity{Viewer: a.viewer(answer.claims), Expires: answer.expires}, true, nil
 	}
 	rejection, ok := errors.AsType[*Rejection](err)
 	if ok && a.opts.Anonymous && (rejection.Reason == UnknownClient || rejection.Reason == Forbidden) {

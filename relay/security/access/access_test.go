@@ -72,7 +72,7 @@ func result(auth *access.Authenticator, r *http.Request) string {
 		return reasons[rejection.Reason]
 	case err != nil:
 		return err.Error()
-	case !identity.Viewer.Token:
+	case identity.Expires.IsZero():
 		return "public"
 	default:
 		return fmt.Sprint(identity.Viewer.Claims["sub"]) + identity.Subprotocol

@@ -22,8 +22,8 @@ import (
 
 // Viewer holds the attributes of a client that an expression can use. The zero value is the public.
 type Viewer struct {
-	Token  bool           // the client has a token, or the site authorized it
-	Claims map[string]any // from the token or the site, as encoding/json decodes them; read-only
+	Trusted bool           // the client's claims have the trusted capability
+	Claims  map[string]any // from the token or the site, as encoding/json decodes them; read-only
 }
 
 // environment defines the names that an expression can use.
@@ -35,7 +35,8 @@ type environment struct {
 	IsUpdate  bool           `expr:"is_update"`
 	Timestamp float64        `expr:"timestamp"`
 	Event     map[string]any `expr:"event"`
-	Token     bool           `expr:"token"`
+	Trusted   bool           `expr:"trusted"`
+	Token     bool           `expr:"token"` // same as Trusted: the name in release 1.0
 	Claims    map[string]any `expr:"claims"`
 }
 
@@ -60,8 +61,8 @@ type decoded struct {
 
 // Parse compiles an expression with a boolean result. It can use the event's type, status, post_id, post_title,
 // is_update and timestamp, which are "", 0 or false if the event does not have them; event, with all fields of the
-// event; token, which is true for a client with a token; and claims, the claims of the token. The error shows the
-// place of a mistake.
+// event; trusted, which is true for a client whose claims have the trusted capability; and claims, the claims of the
+// token. token is an older name of trusted: any token used to be trusted. The error shows the place of a mistake.
 func Parse(expression string) (*Filter, error) {
 	claims := &claimFinder{}
 	program, err := expr.Compile(expression,
@@ -79,14 +80,14 @@ func Parse(expression string) (*Filter, error) {
 	return f, nil
 }
 
-// PublicStatus returns a filter that shows the public only events with one of these statuses. Clients with a token
-// see all events.
+// PublicStatus returns a filter that shows the public only events with one of these statuses. Trusted clients see all
+// events; others with a token see the same as the public.
 func PublicStatus(statuses []string) (*Filter, error) {
 	quoted := make([]string, len(statuses))
 	for i, status := range statuses {
 		quoted[i] = strconv.Quote(status)
 	}
-	return Parse("token || status in [" + strings.Join(quoted, ", ") + "]")
+	return Parse("trusted || status in [" + strings.Join(quoted, ", ") + "]")
 }
 
 // String returns the expression.
@@ -109,7 +110,7 @@ func (f *Filter) Shows(ev schema.Event, viewer Viewer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	env.Token, env.Claims = viewer.Token, viewer.Claims
+	env.Trusted, env.Token, env.Claims = viewer.Trusted, viewer.Trusted, viewer.Claims
 	machine := f.vms.Get().(*vm.VM)
 	defer f.vms.Put(machine)
 	out, err := machine.Run(f.program, env)
@@ -139,7 +140,7 @@ func (f *Filter) Key(viewer Viewer) string {
 	if err != nil {
 		panic(err) // impossible: the claims were decoded from JSON
 	}
-	return strconv.FormatBool(viewer.Token) + string(text)
+	return strconv.FormatBool(viewer.Trusted) + string(text)
 }
 
 // decode returns the environment for an event, without a viewer.

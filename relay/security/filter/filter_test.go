@@ -20,8 +20,8 @@ func event(t testing.TB, document string) schema.Event {
 
 func viewer(t testing.TB, claims string) filter.Viewer {
 	t.Helper()
-	v := filter.Viewer{Token: claims != ""}
-	if v.Token {
+	v := filter.Viewer{Trusted: claims != ""}
+	if v.Trusted {
 		if err := json.Unmarshal([]byte(claims), &v.Claims); err != nil {
 			t.Fatal(err)
 		}
@@ -63,6 +63,8 @@ var filterCases = []struct {
 	{`event.tags[1].n == 2`, draft, "", false}, // the expression fails
 	{`token or status == "publish"`, draft, "", false},
 	{`token or status == "publish"`, draft, `{}`, true},
+	{`trusted or status == "publish"`, draft, "", false},
+	{`trusted or status == "publish"`, draft, `{}`, true},
 	{`"editor" in claims.roles`, draft, "", false},
 	{`"editor" in claims.roles`, draft, `{"roles":["author","editor"]}`, true},
 	{`"editor" in claims.roles`, draft, `{"roles":["author"]}`, false},
@@ -89,7 +91,7 @@ func TestShowsEvaluatesTheExpression(t *testing.T) {
 	}
 }
 
-func TestPublicStatusShowsTheRestOnlyWithToken(t *testing.T) {
+func TestPublicStatusShowsTheRestOnlyToTrustedClients(t *testing.T) {
 	f, err := filter.PublicStatus([]string{"publish", `in"herit`})
 	if err != nil {
 		t.Fatal(err)
@@ -99,8 +101,8 @@ func TestPublicStatusShowsTheRestOnlyWithToken(t *testing.T) {
 		if got, _ := f.Shows(event(t, string(document)), filter.Viewer{}); got != want {
 			t.Errorf("status %q, public: %v", status, got)
 		}
-		if got, _ := f.Shows(event(t, string(document)), filter.Viewer{Token: true}); !got {
-			t.Errorf("status %q, with a token: %v", status, got)
+		if got, _ := f.Shows(event(t, string(document)), filter.Viewer{Trusted: true}); !got {
+			t.Errorf("status %q, trusted: %v", status, got)
 		}
 	}
 }
@@ -144,7 +146,7 @@ func TestKeyDependsOnUsedClaimsOnly(t *testing.T) {
 			t.Errorf("%s: same key %v, want %v", expression, got, same)
 		}
 		if f.Key(viewer(t, one)) == f.Key(filter.Viewer{}) {
-			t.Errorf("%s: the public has the key of a viewer with a token", expression)
+			t.Errorf("%s: the public has the key of a trusted viewer", expression)
 		}
 	}
 }
@@ -167,7 +169,7 @@ func FuzzFilter(f *testing.F) {
 			return
 		}
 		var v filter.Viewer
-		v.Token = json.Unmarshal([]byte(claims), &v.Claims) == nil
+		v.Trusted = json.Unmarshal([]byte(claims), &v.Claims) == nil
 		compiled.Key(v)
 		first, err := compiled.Shows(ev, v)
 		if second, _ := compiled.Shows(ev, v); first != second || first && err != nil {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks the PHP files that WordPress loads: the syntax with PHP and for PHP 7.4, the style with those rules of the
-# WordPress coding standards that Debian has, and the companion's outbox.
+# WordPress coding standards that Debian has, and the companion's outbox
+# and claims.
 #   scripts/ci/companion/check.sh
 # It needs php, phpcs, and node with npm. As root on Debian it installs the first two. It skips the check if a program
 # is missing; with CI=true it fails.
@@ -21,6 +22,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/realtime-events"
 php $here/outbox-test.php "$work/realtime-events"
+php $here/claims-test.php "$work"
 
 # The syntax check must reject the syntax of PHP 8.
 for new in 'match (1) { 1 => 2 };' '$a?->b;' 'f( a: 1 );' 'function f( int|string $a ) {}' \

@@ -1,0 +1,82 @@
+//go:build linux
+
+package integration_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/coder/websocket"
+)
+
+var all, published = []string{"publish", "draft", "private"}, []string{"publish"}
+
+// users are users of a site, with their claims and the statuses of the posts that they may see.
+var users = []struct {
+	name, claims string
+	sees         []string
+}{
+	{"subscriber", `{"roles":["subscriber"],"caps":["read"]}`, published},
+	{"author", `{"roles":["author"],"caps":["edit_posts"]}`, published},
+	{"editor", `{"roles":["editor"],"caps":["edit_posts","edit_others_posts"]}`, all},
+	{"super admin", `{"roles":[],"caps":["edit_others_posts"]}`, all},
+	{"user of an older companion", `{"roles":["administrator"]}`, published},
+}
+
+// TestPublicStatusShowsDraftsToTrustedClientsOnly connects the users of a site, by the token of each or by the site's
+// answer for their cookies.
+func TestPublicStatusShowsDraftsToTrustedClientsOnly(t *testing.T) {
+	t.Parallel()
+	answers := make(map[string]string)
+	authorization := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		cookie, err := r.Cookie("user")
+		if err != nil {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		fmt.Fprint(w, answers[cookie.Value])
+	}))
+	defer authorization.Close()
+	s, key := newSite(t), writeSecret(t)
+	r := s.start("--jwt-key", key, "--auth-url", authorization.URL, "--allow-anonymous", "--public-status", "publish")
+	viewers := []viewer{{name: "public", sees: published}}
+	for i, user := range users {
+		answers[fmt.Sprint(i)] = user.claims
+		args := []string{"--jwt-key", key}
+		for name, value := range claimsOf(t, user.claims) {
+			args = append(args, "--claim", name+"="+value)
+		}
+		bearer, cookie := "Bearer "+mintToken(t, args...), fmt.Sprintf("user=%d", i)
+		viewers = append(viewers,
+			viewer{user.name + ", token", "", http.Header{"Authorization": {bearer}}, user.sees},
+			viewer{user.name + ", site", "", http.Header{"Cookie": {cookie}}, user.sees})
+	}
+	live := make([]*websocket.Conn, len(viewers))
+	for i, v := range viewers {
+		live[i], _ = r.dialWith("/", v.header)
+	}
+	writeStatuses(s, r)
+	for i, v := range viewers {
+		v.expectMessages(t, live[i], "live")
+		conn, _ := r.dialWith("/?last=100", v.header)
+		v.expectMessages(t, conn, "resumed")
+		v.expectHistory(t, r)
+	}
+}
+
+// claimsOf returns the claims in a JSON object, each as JSON.
+func claimsOf(t *testing.T, object string) map[string]string {
+	t.Helper()
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(object), &raw); err != nil {
+		t.Fatal(err)
+	}
+	claims := make(map[string]string)
+	for name, value := range raw {
+		claims[name] = string(value)
+	}
+	return claims
+}

@@ -1,0 +1,126 @@
+<?php
+/**
+ * Tests the claims and tokens of the companion without WordPress: claims-test.php DIRECTORY.
+ *
+ * @package wpre-relay
+ */
+
+define( 'ABSPATH', '/none/' );
+define( 'DAY_IN_SECONDS', 86400 );
+define( 'HOUR_IN_SECONDS', 3600 );
+define( 'WPRE_RELAY_JWT_KEY', "$argv[1]/secret" );
+
+// phpcs:disable Squiz.Commenting,Generic.CodeAnalysis -- stand-ins for functions of WordPress.
+$filter  = null; // the filter wpre_relay_claims
+$allowed = array(); // the capabilities of the user
+$network = false;
+$logged  = array();
+function add_action() {
+}
+function add_filter() {
+}
+function set_site_transient() {
+}
+function get_site_transient() {
+	return false;
+}
+function user_can( $user, $capability ) {
+	global $allowed;
+	return 7 === $user && in_array( $capability, $allowed, true );
+}
+function is_multisite() {
+	global $network;
+	return $network;
+}
+function get_current_blog_id() {
+	return 3;
+}
+function wp_json_encode( $value, $flags = 0 ) {
+	return json_encode( $value, $flags );
+}
+function apply_filters( $name, $value, $more ) {
+	global $filter;
+	return 'wpre_relay_claims' === $name && $filter ? $filter( $value, $more ) : $value;
+}
+// phpcs:enable
+require __DIR__ . '/../../../relay/companion/wpre-relay-companion.php';
+
+/**
+ * Ends the test if a check fails.
+ *
+ * @param string $what The expected behavior.
+ * @param bool   $ok   Whether the check has passed.
+ */
+function check( $what, $ok ) {
+	if ( ! $ok ) {
+		fwrite( STDERR, "FAIL claims-test.php: $what\n" );
+		exit( 1 );
+	}
+}
+
+/**
+ * Returns the claims in a new token, as the relay reads them.
+ *
+ * @param array $roles The user's roles.
+ * @return object|null Null if there is no token.
+ */
+function claims( $roles ) {
+	$user  = (object) array(
+		'ID'    => 7,
+		'roles' => $roles,
+	);
+	$parts = explode( '.', wpre_relay_token( $user ) );
+	return 3 === count( $parts ) ? json_decode( base64_decode( strtr( $parts[1], '-_', '+/' ) ) ) : null;
+}
+
+ini_set( 'error_log', "$argv[1]/php.log" );
+file_put_contents( WPRE_RELAY_JWT_KEY, str_repeat( '0123456789abcdef', 4 ) . "\n" );
+
+$allowed = array( 'read', 'edit_posts' );
+$author  = claims( array( 2 => 'author' ) );
+check( 'the token has sub and roles', '7' === $author->sub && array( 'author' ) === $author->roles );
+check( 'the token names the site', 3 === $author->site_id );
+check( 'caps are those of the user', array( 'read', 'edit_posts' ) === $author->caps );
+check( 'the token expires', $author->exp > time() );
+
+$allowed = array( 'edit_others_posts', 'manage_options', 'other' );
+check( 'a user without roles has caps', array( 'edit_others_posts', 'manage_options' ) === claims( array() )->caps );
+$allowed = array();
+check( 'a user without capabilities has an empty array', array() === claims( array() )->caps );
+
+$filter = function ( $claims, $user ) {
+	return array(
+		'forward' => 7 === $user->ID,
+		'caps'    => array( 4 => 'moderate' ),
+		'exp'     => 1,
+	) + $claims;
+};
+$more   = claims( array() );
+check( 'a filter adds a claim', true === $more->forward && '7' === $more->sub );
+check( 'a filter replaces a claim', array( 'moderate' ) === $more->caps );
+check( 'a filter does not change the times', $more->exp > time() );
+
+$broken = array(
+	'null'         => null,
+	'object'       => (object) array( 'forward' => true ),
+	'text'         => 'x',
+	'not JSON'     => array( 'name' => "\xff" ),
+	'empty'        => array(),
+);
+foreach ( $broken as $name => $value ) {
+	$filter = function () use ( $value ) {
+		return $value;
+	};
+	check( "a filter that returns $name gives no token", null === claims( array() ) );
+}
+$filter = function () {
+	throw new RuntimeException( 'failed' );
+};
+check( 'a filter that throws gives no token', null === claims( array() ) );
+
+$filter = null;
+$event  = "{\n    \"timestamp\": 1\n}";
+check( 'a single site does not change events', wpre_relay_add_fields( $event ) === $event );
+$network = true;
+$event   = json_decode( wpre_relay_add_fields( $event ), true );
+check( 'a network adds the site to events', array( 'timestamp', 'site_id' ) === array_keys( $event ) && 3 === $event['site_id'] );
