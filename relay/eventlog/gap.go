@@ -17,8 +17,8 @@ type Gap struct {
 	Since schema.Position // the client's position
 	Until schema.Position // the position that the client continues after
 
-	// Uncounted is set for a client that does not see all events. The number of missing events that it would have
-	// seen is unknown.
+	// Uncounted is set if the number of missing events is unknown: for a client that does not see all events, and
+	// if the client's position is not in this log.
 	Uncounted bool
 }
 

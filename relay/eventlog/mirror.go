@@ -14,13 +14,14 @@ type Mirror struct {
 	putMu sync.Mutex // held by Put, which keeps the order
 }
 
-// NewMirror returns a mirror of the records that follow position after at the origin. MemoryRecords defaults to
-// Records.
+// NewMirror returns a mirror of the records that follow position after at the origin. The tag of after should be that
+// of the record there, or else a random one, so that Resume does not trust a position that it cannot verify.
+// MemoryRecords defaults to Records.
 func NewMirror(after schema.Position, opts Options) *Mirror {
 	if opts.MemoryRecords <= 0 {
 		opts.MemoryRecords = opts.Records
 	}
-	next := schema.Position{Epoch: after.Epoch, Seq: after.Seq + 1}
+	next := schema.Position{Epoch: after.Epoch, Seq: after.Seq + 1, Tag: after.Tag}
 	return &Mirror{Reader: newReader(nil, next, opts.withDefaults())}
 }
 

@@ -23,13 +23,14 @@ type Reader struct {
 	grown chan struct{} // closed and replaced by publish; guarded by mu
 }
 
-// newReader returns a reader without records. Next is the position of the first record that publish will add.
+// newReader returns a reader without records. Next is the position of the first record that publish will add; its tag
+// is that of the record before.
 func newReader(journal *journal, next schema.Position, opts Options) *Reader {
 	return &Reader{
 		epoch:   next.Epoch,
 		opts:    opts,
 		journal: journal,
-		ring:    newRing(opts.MemoryRecords, opts.MemoryBytes),
+		ring:    newRing(schema.Position{Seq: next.Seq - 1, Tag: next.Tag}, opts.MemoryRecords, opts.MemoryBytes),
 		head:    next.Seq - 1,
 		grown:   make(chan struct{}),
 	}
@@ -55,7 +56,7 @@ func (r *Reader) Epoch() string { return r.epoch }
 func (r *Reader) Head() schema.Position {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return schema.Position{Epoch: r.epoch, Seq: r.head}
+	return r.position(r.head)
 }
 
 // Start returns the position that the oldest retained record follows, or Head if no record is retained.
@@ -68,9 +69,9 @@ func (r *Reader) Start() schema.Position {
 		first, ok = r.ring.at(i).Position.Seq, true
 	}
 	if !ok {
-		return schema.Position{Epoch: r.epoch, Seq: r.head}
+		return r.position(r.head)
 	}
-	return schema.Position{Epoch: r.epoch, Seq: first - 1}
+	return r.position(first - 1)
 }
 
 // BeforeNewest returns the position that the newest n records follow, whether all of them are retained or not. If
@@ -79,18 +80,16 @@ func (r *Reader) BeforeNewest(n int) schema.Position {
 	start := r.Start()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at := schema.Position{Epoch: r.epoch, Seq: r.head}
 	if n <= 0 {
-		return at
+		return r.position(r.head)
 	}
 	if n <= r.ring.count {
-		at.Seq = r.ring.at(r.ring.count-n).Position.Seq - 1
-	} else if seq, ok := r.journal.newest(n); ok {
-		at.Seq = seq - 1
-	} else {
-		at.Seq = min(r.head-min(uint64(n), r.head), start.Seq)
+		return r.position(r.ring.at(r.ring.count-n).Position.Seq - 1)
 	}
-	return at
+	if seq, ok := r.journal.newest(n); ok {
+		return r.position(seq - 1)
+	}
+	return r.position(min(r.head-min(uint64(n), r.head), start.Seq))
 }
 
 // cutoff returns the time of the oldest record that readers may get, or the zero time if age is not bounded.

@@ -3,6 +3,8 @@ package eventlog
 import (
 	"sort"
 	"time"
+
+	"wpre-relay/schema"
 )
 
 // ring holds the newest records in memory, in order, bounded by count and by bytes. Its owner locks it.
@@ -12,9 +14,13 @@ type ring struct {
 	count    int
 	bytes    int // sum of the documents' lengths
 	maxBytes int
+	before   schema.Position // of the record that was evicted last, or before the first record
 }
 
-func newRing(records, bytes int) ring { return ring{recs: make([]*Record, records), maxBytes: bytes} }
+// newRing returns a ring without records. The first one will follow position before.
+func newRing(before schema.Position, records, bytes int) ring {
+	return ring{recs: make([]*Record, records), maxBytes: bytes, before: before}
+}
 
 // at returns record i, counted from the oldest.
 func (r *ring) at(i int) *Record { return r.recs[(r.first+i)%len(r.recs)] }
@@ -51,6 +57,7 @@ func (r *ring) push(rec *Record) {
 // evict removes the oldest record.
 func (r *ring) evict() {
 	r.bytes -= len(r.recs[r.first].Event.Document)
+	r.before = r.recs[r.first].Position
 	r.recs[r.first] = nil
 	r.first = (r.first + 1) % len(r.recs)
 	r.count--

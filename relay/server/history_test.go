@@ -2,7 +2,9 @@ package server_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,5 +69,26 @@ func TestHistoryPagesContainEachEventOnce(t *testing.T) {
 	}
 	if len(got) != 25 || got[0] != 16 || got[24] != 40 || !slices.IsSorted(got) {
 		t.Errorf("got %v, want 16 to 40", got)
+	}
+}
+
+// TestPositionInALostEntryGetsGap serves a mirror whose record 2 has another tag than the client's, because the broker
+// has lost that entry. A position of a release without tags is not verified.
+func TestPositionInALostEntryGetsGap(t *testing.T) {
+	mirror := eventlog.NewMirror(schema.Position{Epoch: "one"}, eventlog.Options{})
+	for seq := range uint64(3) {
+		at := schema.Position{Epoch: "one", Seq: seq + 1, Tag: fmt.Sprintf("%08d", seq+1)}
+		mirror.Put(eventlog.NewRecord(at, time.Now(), event(t, document(int(seq)+1))))
+	}
+	srv := server.New(mirror.Reader, 0, server.Options{Logger: quiet})
+	for since, want := range map[string]string{
+		"one-2":         `{"events":[{"id":"one00000003-3"`,
+		"one00000002-2": `{"events":[{"id":"one00000003-3"`,
+		"one00000009-2": `{"gap":{"since":"one00000009-2","until":"one-0"},"events":[{"id":"one00000001-1"`,
+	} {
+		response := serveHTTP(srv, "/history?since="+since)
+		if body := response.Body.String(); !strings.HasPrefix(body, want) {
+			t.Errorf("since=%s: got %s, want %s…", since, body, want)
+		}
 	}
 }

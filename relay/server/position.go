@@ -42,7 +42,7 @@ func (s *Server) requestedPosition(r *http.Request, view fanout.View) (at schema
 		at, err := schema.ParsePosition(since)
 		switch {
 		case err == nil:
-			return at, true, nil
+			return at.In(s.log.Epoch()), true, nil
 		case wantsEventStream(r) && since != query.Get("since"):
 			return unknownPosition, true, nil
 		}
@@ -61,16 +61,11 @@ func (s *Server) requestedPosition(r *http.Request, view fanout.View) (at schema
 // resolve returns the position in this log at which a client with the given position continues. If events between the
 // two are lost for the client, it returns the gap.
 func (s *Server) resolve(position schema.Position, view fanout.View) (schema.Position, *eventlog.Gap) {
-	head := s.log.Head()
-	switch {
-	case position.Epoch != head.Epoch:
-		start := s.log.Start()
-		return start, &eventlog.Gap{Since: position, Until: start, Uncounted: view != nil}
-	case position.Seq > head.Seq:
-		return head, &eventlog.Gap{Since: position, Until: head, Uncounted: view != nil}
-	default:
-		return position, nil
+	at, gap := s.log.Resume(position)
+	if gap != nil && view != nil {
+		gap.Uncounted = true
 	}
+	return at, gap
 }
 
 // beforeNewest returns the position before the newest n events that the client sees. If the log has fewer, it returns
@@ -87,8 +82,7 @@ func (s *Server) beforeNewest(n int, view fanout.View) (schema.Position, *reject
 		case err != nil:
 			return at, s.readFailed(err)
 		case len(visible) >= n:
-			at.Seq = visible[len(visible)-n] - 1
-			return at, nil
+			return s.log.At(visible[len(visible)-n] - 1), nil
 		case at.Seq <= start.Seq:
 			return at, nil
 		}

@@ -148,7 +148,7 @@ func TestClientAheadOfAMirrorIsRejected(t *testing.T) {
 			Logger:            quiet,
 			BrokerUnreachable: func() bool { return time.Since(begin) >= slowest },
 		})
-		response := serveHTTP(srv, "/history?since=one-2")
+		response := serveHTTP(srv, "/history?since=oneaaaaaaaa-2")
 		if took := time.Since(begin); response.Code != http.StatusServiceUnavailable || took > 10*time.Second {
 			t.Errorf("got %d after %v: %s", response.Code, took, response.Body)
 		}

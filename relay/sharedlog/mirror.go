@@ -1,7 +1,11 @@
 package sharedlog
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,8 +27,12 @@ type mirror struct {
 	ids    *recentIDs // of the entries; guarded by mu
 }
 
-// newMirror returns a mirror of the entries that follow a position.
+// newMirror returns a mirror of the entries that follow a position. The entry there is unknown, so the position gets a
+// random tag.
 func newMirror(after schema.Position, opened time.Time, opts Options) *mirror {
+	if after.Seq > 0 {
+		after.Tag = strings.ToLower(rand.Text()[:schema.TagSize])
+	}
 	logOpts := eventlog.Options{Records: opts.Records, MemoryBytes: mirrorBytes, Age: opts.Age}
 	return &mirror{
 		log:    eventlog.NewMirror(after, logOpts),
@@ -73,9 +81,21 @@ func (m *mirror) add(entries []Entry) {
 	m.log.Put(recs...)
 }
 
+// tagOf returns the tag of an entry: 40 bits of a hash, in base 32. Its text has the time of the event to the
+// microsecond, so an entry that takes the number of a lost one has another tag.
+func tagOf(entry Entry) string {
+	hash := sha256.New()
+	hash.Write([]byte(entry.ID))
+	hash.Write([]byte{0})
+	hash.Write(entry.Text)
+	return tagEncoding.EncodeToString(hash.Sum(nil)[:schema.TagSize*5/8])
+}
+
+var tagEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567")
+
 // record returns the record of an entry. The caller holds m.mu.
 func (m *mirror) record(entry Entry) *eventlog.Record {
-	at := schema.Position{Epoch: m.log.Epoch(), Seq: entry.Seq}
+	at := schema.Position{Epoch: m.log.Epoch(), Seq: entry.Seq, Tag: tagOf(entry)}
 	line, err := schema.ParseLine(entry.Text)
 	if err != nil || m.ids.has(entry.ID) {
 		return eventlog.NewTombstone(at, time.Now().UTC())

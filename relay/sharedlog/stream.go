@@ -74,7 +74,8 @@ func (s *Stream) Join(ctx context.Context) (*Joined, error) {
 	if err != nil {
 		return nil, err
 	}
-	after := info.Last - min(uint64(s.opts.Records), info.Last-(info.First-1))
+	// One entry more than the mirror keeps, so that a position before the oldest one can be verified.
+	after := info.Last - min(uint64(s.opts.Records)+1, info.Last-(info.First-1))
 	start := schema.Position{Epoch: info.Epoch, Seq: after}
 	j := &Joined{stream: s, mirror: newMirror(start, s.opened, s.opts)}
 	for pause := minRetryPause; info.First <= info.Last && j.mirror.log.Head().Seq < info.Last; {
