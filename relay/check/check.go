@@ -55,6 +55,7 @@ type Settings struct {
 type Options struct {
 	Settings
 
+	Path  string // the path from which File was determined; "" if there is none
 	File  string // the event file; "" skips all checks of files
 	Doubt string // why File may be the wrong file; "" if it is certain
 

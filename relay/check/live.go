@@ -1,10 +1,13 @@
 package check
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -31,24 +34,52 @@ func Live(ctx context.Context, address string) error {
 	return err
 }
 
+// isRelay reports whether a relay serves requests at address on this machine: /livez responds, and the root names the
+// relay. Another server may respond with 200 to every path.
+func isRelay(ctx context.Context, address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || Live(ctx, address) != nil {
+		return false
+	}
+	local := net.JoinHostPort(cmp.Or(host, "localhost"), port)
+	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
+	defer cancel()
+	for _, scheme := range []string{"http", "https"} {
+		response, err := getUnverified(ctx, scheme+"://"+local+"/")
+		if err != nil {
+			continue
+		}
+		body, _ := io.ReadAll(io.LimitReader(response.Body, maxBody))
+		response.Body.Close()
+		if bytes.Contains(body, []byte("wpre-relay")) {
+			return true
+		}
+	}
+	return false
+}
+
 var errNotLive = errors.New("this is not a relay that serves requests")
 
-// getLive requests /livez. It returns errNotLive if the status is not 200. It does not verify the certificate, which
-// is for the public name.
+// getLive requests /livez. It returns errNotLive if the status is not 200.
 func getLive(ctx context.Context, scheme, address string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+address+"/livez", nil)
-	if err != nil {
-		return err
-	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	defer transport.CloseIdleConnections()
-	response, err := transport.RoundTrip(request)
+	response, err := getUnverified(ctx, scheme+"://"+address+"/livez")
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s responds with %s: %w", request.URL, response.Status, errNotLive)
+		return fmt.Errorf("%s responds with %s: %w", response.Request.URL, response.Status, errNotLive)
 	}
 	return nil
+}
+
+// getUnverified requests an address on this machine. It does not verify the certificate, which is for the public name.
+func getUnverified(ctx context.Context, address string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Close = true // the transport is used once
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	return transport.RoundTrip(request)
 }

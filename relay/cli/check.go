@@ -59,7 +59,7 @@ func (c *Check) run(ctx context.Context, env Env) error {
 		Origins:      origin.Policy{Allow: c.AllowOrigin, Require: c.RequireOrigin},
 		Drafts:       settings.ShowsDrafts(),
 	}
-	if c.Watch != "" {
+	if opts.Path = c.Watch; c.Watch != "" {
 		var err error
 		if opts.File, opts.Doubt, err = env.Locate(c.Watch); err != nil {
 			return err

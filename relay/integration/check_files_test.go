@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -161,24 +160,6 @@ func TestCheckReportsFaultsInFiles(t *testing.T) {
 			golden(t, tc.name, text, root, wordpressDir)
 		})
 	}
-}
-
-// TestCheckNamesProcessOnPort occupies one port with the test process, and the other with a relay.
-func TestCheckNamesProcessOnPort(t *testing.T) {
-	needsRoot(t)
-	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	taken, r := listener.Addr().String(), newSite(t).start()
-	text, status := run(t, command(t, "check", "--site", "http://127.0.0.1:1", "--listen", taken,
-		"--admin-listen", r.address))
-	if status != 1 {
-		t.Errorf("exit status %d", status)
-	}
-	golden(t, "ports", text, taken, "127.0.0.1:NNNNN", r.address, "127.0.0.1:MMMMM")
 }
 
 func TestCheckIsColoredOnlyOnTerminal(t *testing.T) {
