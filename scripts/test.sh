@@ -2,8 +2,8 @@
 # Runs all checks of the project, the cheapest first.
 #   scripts/test.sh
 # It needs Go. Some checks need more: php, phpcs, node, Chromium, nginx, Apache, Caddy, Prometheus, pebble,
-# slowhttptest, systemd, WordPress with php-fpm and MariaDB, Redis, NATS, RabbitMQ. As root on Debian it installs all
-# of these except node. Elsewhere it reports the checks that it skips; with CI=true a skipped check is a failure.
+# slowhttptest, strace, systemd, WordPress with php-fpm and MariaDB, Redis, NATS, RabbitMQ. As root on Debian it installs
+# all of these except node. Elsewhere it reports the checks that it skips; with CI=true a skipped check is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/ci/lib.sh
@@ -52,7 +52,7 @@ step "Debian packages"
 # One transaction for the programs of all steps: updating the package lists alone takes about 10 seconds.
 install_missing nginx apache2 caddy systemd-analyze lsof zip redis-server nats-server rabbitmq-server php phpcs \
 	php-fpm php-mysql wordpress twentytwentythree mariadbd mariadb chromium pebble slowhttptest promtool \
-	curl openssl
+	curl openssl strace
 
 step "gofmt"
 unformatted=$(gofmt -l .)

@@ -35,7 +35,7 @@ type Options struct {
 // New returns the handler of the operators' listener:
 //
 //	/              status page
-//	/livez         200 while the process serves requests
+//	/livez         200 while all listeners of the process accept connections
 //	/readyz        200 while the relay should get clients
 //	/metrics       metrics for Prometheus
 //	/api/status    the current state, as JSON
@@ -46,6 +46,10 @@ type Options struct {
 func New(health Health, monitor *Monitor, opts Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		if err := health.Accepting(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
 		io.WriteString(w, "ok\n")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {

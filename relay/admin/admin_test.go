@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -40,6 +41,19 @@ func TestReadyOnlyWhileEventsAreCaptured(t *testing.T) {
 	}
 	if status, _ := f.get("/livez"); status != 200 {
 		t.Errorf("/livez while stopping: %d", status)
+	}
+}
+
+func TestDeafListenerFailsHealthChecks(t *testing.T) {
+	f := newFixture(t, admin.Options{})
+	for _, deaf := range []error{errors.New("--listen: accept has failed"), nil} {
+		f.deaf = deaf
+		for _, path := range []string{"/livez", "/readyz"} {
+			status, body := f.get(path)
+			if deaf != nil && (status != 503 || !strings.Contains(body, deaf.Error())) || deaf == nil && status != 200 {
+				t.Errorf("%s with %v: %d %q", path, deaf, status, body)
+			}
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ type fixture struct {
 	monitor  *admin.Monitor
 	watch    admin.Watch
 	stopping chan struct{}
+	deaf     error // why a listener accepts no connections
 	url      string
 }
 
@@ -49,6 +50,7 @@ func newFixture(t *testing.T, opts admin.Options) *fixture {
 		Forward:    func() (sent, dropped, failed uint64) { return 3, 2, 1 },
 		Watch:      func() admin.Watch { return f.watch },
 		LogDropped: func() uint64 { return 4 },
+		Accepting:  func() error { return f.deaf },
 		Stopping:   f.stopping,
 	}
 	server := httptest.NewServer(admin.New(health, f.monitor, opts))

@@ -44,6 +44,7 @@ type Health struct {
 	Broker  func() sharedlog.Status               // nil without a broker
 
 	LogDropped func() uint64 // number of log lines that the log did not accept
+	Accepting  func() error  // returns why a listener accepts no connections, or nil
 
 	// Stopping is closed when the relay begins to stop.
 	Stopping <-chan struct{}
@@ -55,6 +56,9 @@ func (h Health) Ready() error {
 	case <-h.Stopping:
 		return errors.New("the relay is stopping")
 	default:
+	}
+	if err := h.Accepting(); err != nil {
+		return err
 	}
 	if h.Broker != nil {
 		if status := h.Broker(); !status.Connected {

@@ -39,6 +39,7 @@ func (c *components) health(stopping <-chan struct{}) admin.Health {
 		Server:     c.public.handler.Server,
 		Forward:    c.forward.Counts,
 		LogDropped: c.opts.LogDropped,
+		Accepting:  c.accepting,
 		Stopping:   stopping,
 	}
 	if c.capture.watcher != nil {

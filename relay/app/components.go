@@ -3,11 +3,11 @@ package app
 import (
 	"errors"
 	"log/slog"
-	"net"
 	"os"
 
 	"wpre-relay/relay/admin"
 	"wpre-relay/relay/config"
+	"wpre-relay/relay/listener"
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/sharedlog/broker"
 	"wpre-relay/relay/webhook"
@@ -25,8 +25,8 @@ type components struct {
 	capture  *capture
 	shared   *sharedlog.Stream // nil without a broker
 	public   *publicListener
-	admin    net.Listener  // nil if --admin-listen is off
-	forward  *webhook.Hook // nil without --forward-url
+	admin    *listener.Socket // nil if --admin-listen is off
+	forward  *webhook.Hook    // nil without --forward-url
 }
 
 // openComponents opens files and sockets. If that fails, it closes all of them.
@@ -54,11 +54,12 @@ func (c *components) open() (err error) {
 	if c.shared, err = c.openShared(); err != nil {
 		return err
 	}
-	public, admin, err := openListeners(c.settings)
+	public, admin, err := openListeners(c.settings, c.logger)
 	if err != nil {
 		return err
 	}
 	c.public, c.admin = newPublicListener(public, c.security, c.settings.ProxyProtocol, c.logger), admin
+	c.public.handler.Live = c.accepting
 	c.forward = webhook.New(c.settings.ForwardURL, c.logger)
 	return nil
 }

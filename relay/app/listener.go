@@ -12,8 +12,9 @@ import (
 	"wpre-relay/relay/systemd"
 )
 
-// publicListener accepts clients. One goroutine calls its methods; the handler is called concurrently.
+// publicListener accepts clients. One goroutine calls its methods, except check; the handler is called concurrently.
 type publicListener struct {
+	inner   *listener.Socket // below the PROXY protocol and TLS
 	socket  net.Listener
 	scheme  string
 	handler server.StartupHandler
@@ -23,12 +24,15 @@ type publicListener struct {
 
 // newPublicListener adds TLS and the PROXY protocol to the socket, if they are set. Connections wait in the
 // kernel's backlog until serve is called.
-func newPublicListener(socket net.Listener, sec *security, proxyProtocol bool, logger *slog.Logger) *publicListener {
+func newPublicListener(
+	inner *listener.Socket, sec *security, proxyProtocol bool, logger *slog.Logger,
+) *publicListener {
+	socket := net.Listener(inner)
 	if proxyProtocol {
 		socket = listener.ProxyProtocol(socket, sec.proxies)
 	}
 	socket, scheme := sec.tls.Wrap(socket)
-	return &publicListener{socket: socket, scheme: scheme, logger: logger}
+	return &publicListener{inner: inner, socket: socket, scheme: scheme, logger: logger}
 }
 
 // url returns the URL for clients on this machine.
@@ -61,16 +65,16 @@ func (l *publicListener) close() {
 
 // openListeners listens on both addresses, or takes the sockets that systemd has opened for them. admin is nil if
 // --admin-listen is off.
-func openListeners(s config.Relay) (public, admin net.Listener, err error) {
+func openListeners(s config.Relay, logger *slog.Logger) (public, admin *listener.Socket, err error) {
 	sockets, err := systemd.Sockets()
 	if err != nil {
 		return nil, nil, err
 	}
-	open := func(name, flag, address string) (net.Listener, error) {
+	open := func(name, flag, address string) (*listener.Socket, error) {
 		if socket := sockets[name]; socket != nil {
-			return socket, listener.Adopt(socket)
+			return listener.Adopt(socket, logger)
 		}
-		return listener.Listen(flag, address)
+		return listener.Listen(flag, address, logger)
 	}
 	if public, err = open("public", "--listen", s.Listen); err != nil {
 		return nil, nil, err

@@ -23,7 +23,7 @@ func (c *components) run(ctx context.Context, fail context.CancelCauseFunc) erro
 	defer stopForwarding()
 	stopAdmin := c.startAdmin(ctx.Done(), fail)
 	defer stopAdmin()
-	stopWatchdog := start(c.keepWatchdog)
+	stopWatchdog := start(c.checkListeners, c.keepWatchdog)
 	defer stopWatchdog()
 	defer c.public.close()
 
@@ -99,7 +99,7 @@ func (c *components) closeClients(srv *server.Server, cause error) {
 func (c *components) reload(ctx context.Context) { c.opts.Reload(ctx, c.security.reload) }
 
 func (c *components) keepWatchdog(ctx context.Context) {
-	systemd.KeepWatchdog(ctx, c.capture.heartbeat, c.logger)
+	systemd.KeepWatchdog(ctx, c.alive, c.logger)
 }
 
 // start runs functions concurrently. stop cancels their context and waits until they return; it may be called again.

@@ -69,7 +69,7 @@ func (d *Demo) run(ctx context.Context, env Env) error {
 		return err
 	}
 	defer os.RemoveAll(root)
-	page, err := listener.Listen("--page-listen", d.PageListen)
+	page, err := listener.Listen("--page-listen", d.PageListen, env.Logger)
 	if err != nil {
 		return err
 	}

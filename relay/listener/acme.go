@@ -31,7 +31,7 @@ func (t *TLS) openACME(opts TLSOptions, dir string) error {
 		return nil
 	}
 	var err error
-	t.challenges, err = Listen("--acme-listen", opts.ACMEListen)
+	t.challenges, err = Listen("--acme-listen", opts.ACMEListen, t.logger)
 	return err
 }
 

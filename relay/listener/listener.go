@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"syscall"
 )
@@ -25,7 +26,7 @@ const (
 // Listen opens a TCP listener at address, which the operator set with the given flag. It limits the kernel's buffers
 // for each connection and turns off TCP keep-alive, since the server pings clients itself. The error says how to
 // choose another address if this one is in use.
-func Listen(flag, address string) (net.Listener, error) {
+func Listen(flag, address string, logger *slog.Logger) (*Socket, error) {
 	config := net.ListenConfig{KeepAlive: -1, Control: limitBuffers}
 	listener, err := config.Listen(context.Background(), "tcp", address)
 	switch {
@@ -35,20 +36,23 @@ func Listen(flag, address string) (net.Listener, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w (from %s)", err, flag)
 	}
-	return listener, nil
+	return NewSocket(listener, logger), nil
 }
 
-// Adopt limits the kernel's buffers of a listener that another process has opened, as Listen does for its own.
-func Adopt(listener net.Listener) error {
+// Adopt returns a listener that another process has opened, with the same limits as Listen.
+func Adopt(listener net.Listener, logger *slog.Logger) (*Socket, error) {
 	socket, ok := listener.(syscall.Conn)
 	if !ok {
-		return fmt.Errorf("adopt listener %s: it is not a socket", listener.Addr())
+		return nil, fmt.Errorf("adopt listener %s: it is not a socket", listener.Addr())
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return limitBuffers("", "", raw)
+	if err := limitBuffers("", "", raw); err != nil {
+		return nil, err
+	}
+	return NewSocket(listener, logger), nil
 }
 
 // URL returns the URL at which a browser on this machine reaches a listener with the address addr.

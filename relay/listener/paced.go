@@ -1,14 +1,11 @@
 package listener
 
 import (
-	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
 	"sync"
 	"time"
-
-	"wpre-relay/relay/throttle"
 )
 
 const (
@@ -29,31 +26,24 @@ const (
 // Connections that are not accepted yet wait in the kernel's backlog.
 type pacedListener struct {
 	net.Listener
-	logger   *slog.Logger
-	throttle throttle.Throttle // for the log message about accept errors
-	idle     chan struct{}     // holds one token while no handshake is in progress
+	idle chan struct{} // holds one token while no handshake is in progress
 
 	mu   sync.Mutex
 	last net.Conn // the newest connection while its handshake is in progress, else nil; guarded by mu
 
 	pause       time.Duration // after each connection
 	pausedUntil time.Time     // end of all pauses so far; used by Accept only
-
-	closeOnce sync.Once
-	closed    chan struct{}
 }
 
-func newPacedListener(listener net.Listener, logger *slog.Logger) *pacedListener {
+func newPacedListener(listener net.Listener) *pacedListener {
 	return &pacedListener{
 		Listener: listener,
-		logger:   logger,
 		idle:     make(chan struct{}, 1),
 		pause:    pausePerConn / time.Duration(runtime.GOMAXPROCS(0)),
-		closed:   make(chan struct{}),
 	}
 }
 
-// Accept implements net.Listener. It may be called by one goroutine at a time. Transient errors are retried.
+// Accept implements net.Listener. It may be called by one goroutine at a time.
 func (p *pacedListener) Accept() (net.Conn, error) {
 	select {
 	case <-p.idle:
@@ -62,7 +52,7 @@ func (p *pacedListener) Accept() (net.Conn, error) {
 	if pause := time.Until(p.pausedUntil); pause > minPause {
 		time.Sleep(pause)
 	}
-	conn, err := p.acceptWithRetry()
+	conn, err := p.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +68,6 @@ func (p *pacedListener) Accept() (net.Conn, error) {
 	}
 	p.last = conn
 	return conn, nil
-}
-
-// Close implements net.Listener. It also ends an Accept that waits to retry.
-func (p *pacedListener) Close() error {
-	p.closeOnce.Do(func() { close(p.closed) })
-	return p.Listener.Close()
 }
 
 // connState follows the handshake of the newest connection. It is a hook for http.Server.ConnState.

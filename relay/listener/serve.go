@@ -15,10 +15,10 @@ const shutdownGrace = time.Second
 
 // Serve answers HTTP requests on listener with handler until ctx ends, and then returns nil. Before it returns, it
 // closes the listener and gives requests in progress one second to finish; upgraded connections continue. If the
-// listener fails for good, Serve stops in the same way and returns the error. It retries transient accept errors.
+// listener fails, Serve stops in the same way and returns the error; a Socket fails only if it is broken.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) error {
 	server := newServer(handler, logger)
-	paced := newPacedListener(listener, logger)
+	paced := newPacedListener(listener)
 	pending := newPendingConns(pendingLimit(), logger)
 	server.ConnState = func(conn net.Conn, state http.ConnState) {
 		paced.connState(conn, state)

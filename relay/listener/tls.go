@@ -31,7 +31,7 @@ type TLS struct {
 	logger     *slog.Logger
 	config     *tls.Config  // nil without TLS
 	reload     func()       // reads the certificate's files; nil unless it comes from files
-	challenges net.Listener // nil without HTTP challenges
+	challenges *Socket      // nil without HTTP challenges
 	answer     http.Handler // answers the challenges
 }
 
@@ -64,6 +64,14 @@ func (t *TLS) Run(ctx context.Context) error {
 		return nil
 	}
 	return Serve(ctx, t.challenges, t.answer, t.logger)
+}
+
+// Check returns why the listener for HTTP challenges accepts no connections, or nil; see Socket.Check.
+func (t *TLS) Check() error {
+	if t.challenges == nil {
+		return nil
+	}
+	return t.challenges.Check()
 }
 
 // Reload reads the certificate's files again.

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -50,4 +51,22 @@ func TestStartupHandlerRejectsUntilTheServerIsSet(t *testing.T) {
 	handler.SetServer(server.New(openLog(t, eventlog.Options{}).Reader, 0, server.Options{Logger: quiet}))
 	check("/livez", 200)
 	check("/history", 200)
+}
+
+// TestLiveCheckFailsWithTheListener asks for /livez before and after the server is set.
+func TestLiveCheckFailsWithTheListener(t *testing.T) {
+	var deaf error
+	handler := server.StartupHandler{Live: func() error { return deaf }}
+	for range 2 {
+		for _, deaf = range []error{errors.New("accept has failed"), nil} {
+			want := 200
+			if deaf != nil {
+				want = 503
+			}
+			if got := serveHTTP(&handler, "/livez").Code; got != want {
+				t.Errorf("/livez with %v: %d, want %d", deaf, got, want)
+			}
+		}
+		handler.SetServer(server.New(openLog(t, eventlog.Options{}).Reader, 0, server.Options{Logger: quiet}))
+	}
 }

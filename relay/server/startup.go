@@ -12,7 +12,12 @@ const startupText = "the broker has not been reached yet; retry"
 
 // StartupHandler is the public handler while the relay starts, and then passes requests to the server. The zero value
 // works.
-type StartupHandler struct{ server atomic.Pointer[Server] }
+type StartupHandler struct {
+	// Live returns why /livez fails, or nil. Its text is for operators and is not sent. Default: /livez never fails.
+	Live func() error
+
+	server atomic.Pointer[Server]
+}
 
 // SetServer passes all further requests to server.
 func (h *StartupHandler) SetServer(server *Server) { h.server.Store(server) }
@@ -25,6 +30,8 @@ func (h *StartupHandler) Server() *Server { return h.server.Load() }
 func (h *StartupHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	server := h.server.Load()
 	switch {
+	case isLiveCheck(r) && h.Live != nil && h.Live() != nil:
+		http.Error(w, "wpre-relay: a listener accepts no connections, see the log", http.StatusServiceUnavailable)
 	case server != nil:
 		server.ServeHTTP(w, r)
 	case isLiveCheck(r):
