@@ -100,7 +100,7 @@ func (r *Relay) Publish(ctx context.Context, document []byte) (Decision, error) 
 		err = r.Flush(ctx)
 	}
 	if err == nil {
-		err = r.JournalError()
+		err = r.log.VerifyJournal()
 	}
 	return decision, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,12 +88,15 @@ func (j *journal) load() (next schema.Position, err error) {
 		}
 		saved = checkpoint{}
 	}
-	previous, last, _, err := j.openSegment(previousName, os.O_RDONLY, schema.Position{})
+	previous, last, _, err := j.openSegment(previousName, os.O_RDONLY, schema.Position{}, math.MinInt64)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return next, err
 	}
-	epoch := last.Epoch
-	current, last, found, err := j.openSegment(journalName, os.O_RDWR|os.O_CREATE|os.O_APPEND, last)
+	epoch, latest := last.Epoch, int64(math.MinInt64)
+	if previous != nil {
+		latest = previous.latest
+	}
+	current, last, found, err := j.openSegment(journalName, os.O_RDWR|os.O_CREATE|os.O_APPEND, last, latest)
 	if err != nil {
 		return next, err
 	}
@@ -130,15 +134,16 @@ func (j *journal) firstPosition(saved checkpoint, last schema.Position, damaged 
 // NewEpoch returns a new epoch: eight random letters and digits, so that no two logs have the same one.
 func NewEpoch() string { return strings.ToLower(rand.Text()[:8]) }
 
-// openSegment opens and indexes a segment whose records follow a position. It returns the last record's position.
-func (j *journal) openSegment(name string, flags int, after schema.Position) (
+// openSegment opens and indexes a segment whose records follow a position and are at least as young as latest. It
+// returns the last record's position.
+func (j *journal) openSegment(name string, flags int, after schema.Position, latest int64) (
 	s *segment, last schema.Position, found damage, err error,
 ) {
 	file, err := os.OpenFile(filepath.Join(j.dir, name), flags, 0o600)
 	if err != nil {
 		return nil, after, found, fmt.Errorf("open journal: %w; set --state-dir to another directory", err)
 	}
-	s = &segment{name: name, file: file}
+	s = &segment{name: name, file: file, latest: latest}
 	last, found, err = s.scan(file, after)
 	if err != nil {
 		return nil, after, found, errors.Join(fmt.Errorf("read journal: %w", err), file.Close())

@@ -91,7 +91,8 @@ func Open(dir string, opts Options) (*Log, error) {
 func (l *Log) loadRing() error {
 	seq := uint64(0)
 	if first, ok := l.journal.newest(l.opts.MemoryRecords); ok {
-		seq = first - 1
+		s, i := l.journal.find(first-1, time.Time{})
+		seq, l.ring.latest = first-1, s.index[i].time
 	}
 	var recs []*Record
 	for seq < l.head {
@@ -139,6 +140,10 @@ func (l *Log) Capacity() int { return l.opts.MemoryRecords }
 
 // JournalError returns why the journal does not hold all records at the moment, or nil if it does.
 func (l *Log) JournalError() error { return l.journal.err() }
+
+// VerifyJournal is like JournalError, but also examines the files on disk now. It therefore detects a state directory
+// that was deleted a moment ago, before KeepSynced does. It may block on the disk.
+func (l *Log) VerifyJournal() error { return l.journal.verify() }
 
 // StateStatus returns the state of the files on disk, as far as KeepSynced has checked it.
 func (l *Log) StateStatus() StateStatus { return l.journal.status() }

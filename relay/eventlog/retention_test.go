@@ -3,12 +3,15 @@ package eventlog_test
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/schema"
 )
 
 func TestRecordsBoundTheLog(t *testing.T) {
@@ -57,6 +60,34 @@ func TestBytesBoundTheLog(t *testing.T) {
 	l.Append(event(t, sized(1, 20_000)))
 	if n := len(l.Records()); n != 1 {
 		t.Errorf("%d records in memory after one that exceeds the bound, want only that one", n)
+	}
+}
+
+// TestRecordsExpireInOrderWhenClockJumps opens journals whose times are random, as after jumps of the clock. The reader
+// gets the first record that is not older than Options.Age, and all records after it, from memory and from disk.
+func TestRecordsExpireInOrderWhenClockJumps(t *testing.T) {
+	now := time.Now()
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		var journal []byte
+		var want []uint64
+		for seq := uint64(1); seq <= 40; seq++ {
+			age := time.Duration(random.ExpFloat64()*30) * time.Minute
+			if age < time.Hour || len(want) > 0 {
+				want = append(want, seq)
+			}
+			stamp := schema.Stamp{Position: schema.Position{Epoch: "abcdefgh", Seq: seq}, Time: now.Add(-age)}
+			line := schema.Line{Stamp: stamp, Document: numbered(t, int(seq)).Document}
+			journal = line.Append(journal)
+		}
+		for _, inMemory := range []int{1, 20, 40} {
+			dir := makeDir(t, map[string][]byte{"journal.ndjson": journal})
+			l := open(t, dir, eventlog.Options{Age: time.Hour, MemoryRecords: inMemory})
+			if got := seqs(t, l, 0); !slices.Equal(got, want) || l.Start().Seq != 40-uint64(len(want)) {
+				t.Fatalf("seed %d, %d in memory: got %v from %v, want %v", seed, inMemory, got, l.Start(), want)
+			}
+			l.Close()
+		}
 	}
 }
 

@@ -21,6 +21,10 @@ type segment struct {
 	size  int64  // length of the complete lines
 	index []indexEntry
 
+	// latest is the latest time of the records up to the newest, in microseconds since 1970. It includes the records
+	// of the segment before.
+	latest int64
+
 	fileMu sync.RWMutex // held shared during reads and syncs, exclusively while file is closed or replaced
 	file   *os.File
 }
@@ -28,7 +32,7 @@ type segment struct {
 // indexEntry locates a record in a segment. Its line starts where the line before ends, or after damaged lines.
 type indexEntry struct {
 	seq  uint64
-	time int64 // when the record was appended, in microseconds since 1970
+	time int64 // the latest time of the records up to this one, in microseconds since 1970
 	end  int64 // offset of the byte after its line
 }
 
@@ -66,7 +70,7 @@ func (s *segment) scan(file io.Reader, after schema.Position) (last schema.Posit
 			last, s.index = schema.Position{Epoch: l.Position.Epoch}, nil
 		}
 		if l.Position.Seq > last.Seq {
-			s.index = append(s.index, indexEntry{l.Position.Seq, l.Time.UnixMicro(), offset})
+			s.push(indexEntry{l.Position.Seq, l.Time.UnixMicro(), offset})
 			last.Seq = l.Position.Seq
 		}
 	}
@@ -98,11 +102,19 @@ func readLine(r *bufio.Reader, dst []byte) ([]byte, error) {
 	}
 }
 
+// push indexes a record. The times in the index never decrease, although the clock may have been set back: a record
+// is at least as young as each record before it. Records therefore expire in the order in which they were appended.
+func (s *segment) push(entry indexEntry) {
+	s.latest = max(s.latest, entry.time)
+	entry.time = s.latest
+	s.index = append(s.index, entry)
+}
+
 // add indexes lines that were appended to the file. The ends in entries are relative to the former size.
 func (s *segment) add(entries []indexEntry) {
 	for _, entry := range entries {
 		entry.end += s.size
-		s.index = append(s.index, entry)
+		s.push(entry)
 	}
 	if len(entries) > 0 {
 		s.size += entries[len(entries)-1].end
@@ -114,7 +126,8 @@ func (s *segment) indexAfter(seq uint64) int {
 	return sort.Search(len(s.index), func(i int) bool { return s.index[i].seq > seq })
 }
 
-// indexSince returns the index of the first record that is not older than t, or len(s.index) if there is none.
+// indexSince returns the index of the first record that is not older than t, or len(s.index) if there is none. Later
+// records may have an earlier time, if the clock was set back.
 func (s *segment) indexSince(t time.Time) int {
 	cutoff := t.UnixMicro()
 	return sort.Search(len(s.index), func(i int) bool { return s.index[i].time >= cutoff })

@@ -60,6 +60,19 @@ func (j *journal) lostFiles() (names []string) {
 	return names
 }
 
+// verify returns why the files on disk do not hold all records at the moment, or nil if they do.
+func (j *journal) verify() error {
+	if err := j.err(); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if lost := j.lostFiles(); len(lost) > 0 && !j.closed {
+		return fmt.Errorf("state files lost (%s), re-creating them", strings.Join(lost, ", "))
+	}
+	return nil
+}
+
 // isCurrent reports whether the file with this name is the open one that stat describes, with at least this size. A
 // file that cannot be examined counts as current.
 func (j *journal) isCurrent(name string, stat func() (fs.FileInfo, error), size int64) bool {
@@ -186,7 +199,7 @@ func (j *journal) rewrite(recs []*Record) error {
 	}
 	j.segmentsMu.Lock()
 	j.deleted = append(j.deleted, j.segments()...)
-	j.previous, j.current = nil, &segment{name: journalName, file: file}
+	j.previous, j.current = nil, &segment{name: journalName, file: file, latest: j.current.latest}
 	j.segmentsMu.Unlock()
 	j.buffer.truncate(0)
 	for _, rec := range recs {

@@ -134,7 +134,7 @@ func (j *journal) rotate() error {
 		j.deleted = append(j.deleted, j.previous)
 	}
 	j.rotated = append(j.rotated, j.current)
-	j.previous, j.current = j.current, &segment{name: journalName}
+	j.previous, j.current = j.current, &segment{name: journalName, latest: j.current.latest}
 	j.segmentsMu.Unlock()
 	file, err := j.openCurrent()
 	j.current.file = file

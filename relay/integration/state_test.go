@@ -49,6 +49,40 @@ func TestStateDeletedUnderTheRelayIsRecreated(t *testing.T) {
 	}
 }
 
+// TestPublishIsRejectedWithoutState deletes the state directory, and puts a file in its place. Each event is answered
+// with 503 until the relay has re-created its state, the first one too. It is relayed nevertheless, so a repetition is a
+// duplicate, and a kill does not lose it.
+func TestPublishIsRejectedWithoutState(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r := s.start("--publish-token", secret)
+	conn := r.dial()
+	dir := s.stateDir()
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, dir, "in the way")
+	for n := range 12 {
+		status, body := r.publish("Bearer "+secret, document(n))
+		if status != 503 || !strings.Contains(body, "state files lost") {
+			t.Errorf("event %d without state directory: %d %s, want 503", n, status, body)
+		}
+		expect(t, conn, document(n))
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	r.waitForBody("/metrics", "wpre_relay_state_restored_total 1\n")
+	if status, body := r.publish("Bearer "+secret, document(11)); status != 200 || !strings.Contains(body, "duplicate") {
+		t.Errorf("event repeated after the state is back: %d %s, want a duplicate", status, body)
+	}
+	os.RemoveAll(dir + ".old")
+	r.stop(syscall.SIGKILL)
+	if events := s.journal(); len(events) != 12 {
+		t.Errorf("the journal holds events %v, want 12", events)
+	}
+}
+
 func TestNotReadyWhileStateCannotBeRecreated(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
