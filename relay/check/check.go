@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"wpre-relay/relay/security/filter"
 	"wpre-relay/relay/security/origin"
 )
 
@@ -65,16 +66,17 @@ type Options struct {
 	Listen      string // the relay's addresses; "" and "off" skip the check
 	AdminListen string
 
-	Origins origin.Policy // applied where the relay cannot be asked
-	Drafts  bool          // the relay sends events of drafts to the public
+	Origins origin.Policy  // applied where the relay cannot be asked
+	Drafts  bool           // the relay sends events of drafts to the public
+	Filter  *filter.Filter // decides which events a client sees; nil: all
 }
 
 // Run runs all checks concurrently and returns their findings in a fixed order. It takes as long as Options.Idle, and
 // at most half a minute more.
 func Run(ctx context.Context, opts Options) []Finding {
 	checks := []func(context.Context, Options) []Finding{
-		checkPath, checkPermissions, checkWatch, checkPlugin, checkCompanion, checkFileAccess, checkDrafts, checkPorts,
-		checkSite, checkConnection,
+		checkPath, checkPermissions, checkWatch, checkPlugin, checkCompanion, checkFileAccess, checkDrafts, checkNetwork,
+		checkPorts, checkSite, checkConnection,
 	}
 	results := make([][]Finding, len(checks))
 	var running sync.WaitGroup

@@ -36,6 +36,11 @@ func checkCompanion(_ context.Context, opts Options) []Finding {
 	return []Finding{warn(check,
 		"when posts are saved at the same instant, some events are overwritten before the relay can read them",
 		"Install the companion, which stores every event:",
-		Snippet{"In a shell, as the owner of WordPress's files",
-			"wpre-relay companion | install -D -m 644 /dev/stdin " + muPlugins + "/wpre-relay-companion.php"})}
+		installCompanion(muPlugins))}
+}
+
+// installCompanion returns the command that installs the companion.
+func installCompanion(muPlugins string) Snippet {
+	return Snippet{"In a shell, as the owner of WordPress's files",
+		"wpre-relay companion | install -D -m 644 /dev/stdin " + muPlugins + "/wpre-relay-companion.php"}
 }

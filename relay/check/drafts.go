@@ -12,7 +12,11 @@ func checkDrafts(_ context.Context, opts Options) []Finding {
 	if !opts.Drafts {
 		return []Finding{ok(check, "the settings restrict which events the public receives")}
 	}
-	return []Finding{warn(check, "titles of drafts, private and pending posts are sent to every client",
+	const text = "titles of drafts, private and pending posts are sent to every client"
+	if isNetwork(opts.File) {
+		return []Finding{warn(check, text, "Set the filter for a network of sites; see below.")}
+	}
+	return []Finding{warn(check, text,
 		"To send only events of published posts, set:",
 		Snippet{"For the command line", "--public-status publish"},
 		Snippet{"For compose.yaml, at the relay's environment", "WPRE_RELAY_PUBLIC_STATUS: publish"})}

@@ -50,6 +50,10 @@ func (c *Check) validate() error {
 // run prints the findings. The error is check.ErrFailed, possibly joined with another, if a check failed.
 func (c *Check) run(ctx context.Context, env Env) error {
 	settings := c.Settings()
+	events, err := settings.EventFilter()
+	if err != nil {
+		return err
+	}
 	opts := check.Options{
 		Settings:     check.Settings(c.CheckSettings),
 		Watch:        func(file string) (mode, reason string) { return env.Probe(file, c.PollInterval) },
@@ -58,9 +62,9 @@ func (c *Check) run(ctx context.Context, env Env) error {
 		PollInterval: c.PollInterval,
 		Origins:      origin.Policy{Allow: c.AllowOrigin, Require: c.RequireOrigin},
 		Drafts:       settings.ShowsDrafts(),
+		Filter:       events,
 	}
 	if opts.Path = c.Watch; c.Watch != "" {
-		var err error
 		if opts.File, opts.Doubt, err = env.Locate(c.Watch); err != nil {
 			return err
 		}

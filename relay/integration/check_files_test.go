@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"wpre-relay/relay/security/filter"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files with the current output")
@@ -107,6 +109,9 @@ func withoutInotify(cmd *exec.Cmd) {
 	cmd.Path, cmd.Err = exec.LookPath("unshare")
 }
 
+// multisite makes the WordPress a network of sites.
+var multisite = write("/wp-config.php", "<?php\ndefine( 'MULTISITE', true );\n", 0o644)
+
 // fileCases are faults in the files of a WordPress. The output of check for each is in testdata/check.
 var fileCases = []struct {
 	name    string
@@ -133,6 +138,18 @@ var fileCases = []struct {
 	{name: "tight-directories", changes: []change{giveToWebServer("/wp-content"), chmod("/wp-content", 0o750)}},
 	{name: "cannot-read", changes: []change{write(eventsDir+"/latest_event.json", "{}", 0o600)}, run: runAsNobody,
 		status: 1},
+	{name: "network", changes: []change{multisite}},
+	{name: "network-status", changes: []change{multisite}, args: []string{"--public-status", "publish"}},
+	{name: "network-filter", changes: []change{multisite}, args: []string{"--filter", filter.NetworkExpression}},
+	{name: "network-old-companion", args: []string{"--filter", filter.NetworkExpression}, changes: []change{
+		write("/wp-content/uploads/sites", "", 0o644),
+		write(muPlugins+"/companion.php", "<?php 'wp-admin/includes/file.php'; class WPRE_Relay_Outbox {}\n", 0o644)}},
+	{name: "not-a-network", args: []string{"--public-status", "publish"}, changes: []change{
+		write("/wp-config.php", "<?php\ndefine( 'WP_ALLOW_MULTISITE', true );\n// define( 'MULTISITE', true );\n"+
+			"define( \"MULTISITE\", false );\n", 0o644),
+		write(eventsDir+"/latest_event.json", `{"timestamp":1,"site_id":1}`, 0o644)}},
+	{name: "network-by-event", args: []string{"--filter", filter.NetworkExpression}, changes: []change{
+		write(eventsDir+"/latest_event.json", `{"timestamp":1,"site_id":2}`, 0o644)}},
 	{name: "polling", args: []string{"--poll-interval", "1s"}},
 	{name: "no-inotify", run: withoutInotify},
 }

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"wpre-relay/relay/security/filter"
 )
 
 var all, published = []string{"publish", "draft", "private"}, []string{"publish"}
@@ -64,6 +67,13 @@ func TestPublicStatusShowsDraftsToTrustedClientsOnly(t *testing.T) {
 		conn, _ := r.dialWith("/?last=100", v.header)
 		v.expectMessages(t, conn, "resumed")
 		v.expectHistory(t, r)
+	}
+}
+
+func TestSecurityDocumentShowsTheNetworkFilter(t *testing.T) {
+	t.Parallel()
+	if !strings.Contains(readDocument(t, "scripts/docs/security.md"), "--filter '"+filter.NetworkExpression+"'") {
+		t.Errorf("security.md does not show %s", filter.NetworkExpression)
 	}
 }
 

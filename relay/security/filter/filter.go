@@ -7,14 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
 
 	"wpre-relay/schema"
@@ -48,6 +46,7 @@ const decodedEvents = 64
 type Filter struct {
 	source  string
 	program *vm.Program
+	uses    uses     // of the expression
 	claims  []string // the claims that the expression can use; nil: all
 	vms     sync.Pool
 	cache   [decodedEvents]atomic.Pointer[decoded]
@@ -64,30 +63,31 @@ type decoded struct {
 // event; trusted, which is true for a client whose claims have the trusted capability; and claims, the claims of the
 // token. token is an older name of trusted: any token used to be trusted. The error shows the place of a mistake.
 func Parse(expression string) (*Filter, error) {
-	claims := &claimFinder{}
+	finder := &nameFinder{}
 	program, err := expr.Compile(expression,
 		expr.Env(environment{}),
 		expr.AsBool(),
 		expr.DisableBuiltin("now"),  // the result for an event must not change
 		expr.DisableBuiltin("type"), // the name is the type of the event
-		expr.Patch(claims),
+		expr.Patch(finder),
 	)
 	if err != nil {
 		return nil, err
 	}
-	f := &Filter{source: expression, program: program, claims: claims.found()}
+	f := &Filter{source: expression, program: program, uses: finder.uses, claims: finder.claims()}
 	f.vms.New = func() any { return new(vm.VM) }
 	return f, nil
 }
 
 // PublicStatus returns a filter that shows the public only events with one of these statuses. Trusted clients see all
-// events; others with a token see the same as the public.
+// events, except those of another site of a network; others with a token see the same as the public.
 func PublicStatus(statuses []string) (*Filter, error) {
 	quoted := make([]string, len(statuses))
 	for i, status := range statuses {
 		quoted[i] = strconv.Quote(status)
 	}
-	return Parse("trusted || status in [" + strings.Join(quoted, ", ") + "]")
+	return Parse("status in [" + strings.Join(quoted, ", ") + "] || " +
+		"trusted && (event.site_id == nil || event.site_id == claims.site_id)")
 }
 
 // String returns the expression.
@@ -99,7 +99,8 @@ func (f *Filter) UnmarshalText(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("\n%w", err) // the error has three lines; a caret in the last one marks the place
 	}
-	f.source, f.program, f.claims, f.vms.New = parsed.source, parsed.program, parsed.claims, parsed.vms.New
+	f.source, f.program, f.uses, f.claims = parsed.source, parsed.program, parsed.uses, parsed.claims
+	f.vms.New = parsed.vms.New
 	return nil
 }
 
@@ -185,38 +186,4 @@ func convertNumbers(value any) any {
 		return n
 	}
 	return value
-}
-
-// claimFinder finds the claims that an expression can use.
-type claimFinder struct {
-	names   []string
-	uses    int // uses of the variable claims, or of all variables
-	members int // the uses that access one claim by a constant name
-}
-
-// found returns the claims that the expression can use, or nil if it can use any.
-func (f *claimFinder) found() []string {
-	if f.members < f.uses {
-		return nil
-	}
-	return append([]string{}, f.names...) // not nil
-}
-
-// Visit implements ast.Visitor.
-func (f *claimFinder) Visit(node *ast.Node) {
-	switch node := (*node).(type) {
-	case *ast.IdentifierNode:
-		if node.Value == "claims" || node.Value == "$env" {
-			f.uses++
-		}
-	case *ast.MemberNode:
-		variable, isVariable := node.Node.(*ast.IdentifierNode)
-		name, isConstant := node.Property.(*ast.StringNode)
-		if isVariable && variable.Value == "claims" && isConstant {
-			f.members++
-			if !slices.Contains(f.names, name.Value) {
-				f.names = append(f.names, name.Value)
-			}
-		}
-	}
 }
