@@ -69,11 +69,20 @@ type Options struct {
 	Origins origin.Policy  // applied where the relay cannot be asked
 	Drafts  bool           // the relay sends events of drafts to the public
 	Filter  *filter.Filter // decides which events a client sees; nil: all
+
+	frontPage func() answer // requests the site\'s front page once; set by Run if Site is not nil
 }
 
 // Run runs all checks concurrently and returns their findings in a fixed order. It takes as long as Options.Idle, and
 // at most half a minute more.
 func Run(ctx context.Context, opts Options) []Finding {
+	if opts.URL != nil {
+		opts.URL = asBrowser(opts.URL)
+	}
+	if opts.Site != nil {
+		opts.Site = asBrowser(opts.Site)
+		opts.frontPage = sync.OnceValue(func() answer { return fetch(ctx, opts.Site) })
+	}
 	checks := []func(context.Context, Options) []Finding{
 		checkPath, checkPermissions, checkWatch, checkPlugin, checkCompanion, checkFileAccess, checkDrafts, checkNetwork,
 		checkPorts, checkSite, checkConnection,
@@ -105,6 +114,11 @@ func Failed(findings []Finding) error {
 func ok(check, text string) Finding { return Finding{Check: check, Level: OK, Text: text} }
 
 func skip(check, text string) Finding { return Finding{Check: check, Level: Skip, Text: text} }
+
+// unknown returns a finding for a question that check could not answer.
+func unknown(check, text, fix string) Finding {
+	return Finding{Check: check, Level: Skip, Text: "not known: " + text, Fix: fix}
+}
 
 func warn(check, text, fix string, paste ...Snippet) Finding {
 	return Finding{Check: check, Level: Warn, Text: text, Fix: fix, Paste: paste}

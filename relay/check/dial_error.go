@@ -17,7 +17,7 @@ func explainDialError(opts Options, page string, response *http.Response, err er
 	const check = "connection"
 	address := withoutSecrets(opts.URL)
 	if response == nil {
-		return explainNoResponse(address, err)
+		return explainNoResponse(opts, address, err)
 	}
 	body := readBody(response)
 	fromRelay := strings.HasPrefix(response.Status, "4") && !strings.Contains(body, "<")
@@ -61,22 +61,35 @@ func readBody(response *http.Response) string {
 }
 
 // explainNoResponse returns the finding for an error before any response.
-func explainNoResponse(address string, err error) Finding {
+func explainNoResponse(opts Options, address string, err error) Finding {
 	const check = "connection"
+	if finding, found := explainTLSError(check, address, err); found {
+		return finding
+	}
+	return fail(check, fmt.Sprintf("cannot connect to %s: %v", address, innermost(err)),
+		"If the relay runs, check the firewall and the port mapping of the container. Otherwise start it:",
+		startCommands(opts)...)
+}
+
+// explainTLSError returns the finding for a server without TLS or with a certificate that browsers reject. found is
+// false for other errors.
+func explainTLSError(check, address string, err error) (finding Finding, found bool) {
 	var certificate *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &host), errors.As(err, &authority), errors.As(err, &certificate):
-		return fail(check, fmt.Sprintf("browsers reject the certificate of %s: %v", address, innermost(err)),
-			"Use a certificate for this name from a public authority, and put the intermediate certificates into the file.")
-	case errors.As(err, &record):
-		return fail(check, address+" does not speak TLS",
-			"Use ws://, or enable TLS in the relay (--tls-cert, --acme-domain) or in a proxy in front of it.")
+		return fail(check, fmt.Sprintf("browsers reject the certificate of %s: %v", address, innermost(err)), "Use a "+
+			"certificate for this name from a public authority, and put the intermediate certificates into the file."), true
+	case errors.As(err, &record), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
+		fix := "Use http://, or enable TLS in the web server."
+		if check == "connection" {
+			fix = "Use ws://, or enable TLS in the relay (--tls-cert, --acme-domain) or in a proxy in front of it."
+		}
+		return fail(check, address+" does not speak TLS", fix), true
 	}
-	return fail(check, fmt.Sprintf("cannot connect to %s: %v", address, innermost(err)),
-		"Start the relay. If it runs, check the firewall and the port mapping of the container.")
+	return Finding{}, false
 }
 
 // innermost returns the error inside the HTTP client's error, which repeats the address.

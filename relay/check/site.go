@@ -1,25 +1,13 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
-	"time"
-
-	"wpre-relay/schema"
-)
-
-const (
-	// maxBody bounds the bytes that are read of a response. A longer JSON response also counts as an event.
-	maxBody = 1 << 20
-
-	// siteTimeout bounds one request to the site.
-	siteTimeout = 10 * time.Second
 )
 
 // checkSite checks whether the site exposes the event file, and where its pages connect.
@@ -27,78 +15,82 @@ func checkSite(ctx context.Context, opts Options) []Finding {
 	if opts.Site == nil {
 		return []Finding{skip("event file", "not checked; set --site to check whether the event file is public")}
 	}
-	root := *opts.Site
-	root.Path = "/" + strings.TrimPrefix(root.Path, "/")
-	return []Finding{checkEventFile(ctx, &root), checkPage(ctx, &root, opts.URL)}
+	front := opts.frontPage()
+	return append([]Finding{checkExposure(ctx, opts, front)}, checkPage(front, opts.URL)...)
 }
 
-// checkEventFile checks whether the site serves the event file.
-func checkEventFile(ctx context.Context, root *url.URL) Finding {
-	const check = "event file"
-	dir := root.JoinPath("wp-content/realtime-events/")
-	file := dir.JoinPath("latest_event.json")
-	status, body, err := fetch(ctx, file)
-	_, _, notAnEvent := schema.Decode(body, 0)
-	switch {
-	case err != nil:
-		return unreachable(check, err)
-	case status == http.StatusOK && (notAnEvent == nil || len(body) == maxBody):
-		text := fmt.Sprintf("%s is public: everyone can read the last event, even of a draft or a private post",
-			withoutSecrets(file))
-		return fail(check, text, "Block the directory in the web server. The relay reads the file from the disk:",
-			denyAccess(dir.EscapedPath())...)
-	case status == http.StatusOK:
-		return ok(check, fmt.Sprintf("%s responds with 200, but not with an event", withoutSecrets(file)))
-	default:
-		return ok(check, fmt.Sprintf("%s is not public: it responds with %d", withoutSecrets(file), status))
-	}
-}
-
-var (
-	pageScript = regexp.MustCompile(`websocket-client\.js`)
-	pageURL    = regexp.MustCompile(`wss?:\\?/\\?/[^"'<>\s]+`)
-)
-
-// checkPage checks whether the site's front page loads the plugin's script, and where the script connects. relay is
-// the address that browsers should connect to, or nil.
-func checkPage(ctx context.Context, root, relay *url.URL) Finding {
+// checkPage checks whether the site's front page loads the plugin's script or the relay's client, and where it
+// connects. relay is the address that browsers should connect to, or nil.
+func checkPage(front answer, relay *url.URL) []Finding {
 	const check = "page"
-	status, body, err := fetch(ctx, root)
+	site := withoutSecrets(front.address)
 	switch {
-	case err != nil:
-		return unreachable(check, err)
-	case status != http.StatusOK:
-		return skip(check, fmt.Sprintf("not checked: %s responds with %d", withoutSecrets(root), status))
-	case !pageScript.Match(body):
-		return warn(check, fmt.Sprintf("%s does not load the plugin's script, websocket-client.js", withoutSecrets(root)),
-			"Activate WP Realtime Events on the Plugins page of WordPress. If it is active, empty the page cache.")
+	case front.err != nil:
+		return []Finding{unreachable(check, site, front.err)}
+	case front.status != http.StatusOK || front.isChallenge():
+		return []Finding{unknown(check, fmt.Sprintf("%s responds with %d", site, front.status), tryAgain(front.status))}
 	}
-	text := strings.ReplaceAll(string(pageURL.Find(body)), `\/`, "/")
-	used, err := url.Parse(text)
-	if text == "" || err != nil {
-		return ok(check, "the page loads the plugin's script, but does not show where the script connects")
+	page := parsePage(front.body)
+	if index := page.pluginScript(); index >= 0 {
+		return append(checkPageURL(front.address, "the plugin's script", page.pluginURL(index), relay),
+			checkLogElement(page, "realtime-event-log")...)
 	}
-	return checkPageURL(root, used, relay)
+	if index := page.relayClient(); index >= 0 {
+		findings := checkPageURL(front.address, "the relay's client", page.clientURL(index, front.address), relay)
+		if log, shows := page.scripts[index].attributes["data-log"]; shows {
+			findings = append(findings, checkLogElement(page, cmp.Or(log, "realtime-event-log"))...)
+		}
+		return findings
+	}
+	return []Finding{warn(check, site+" loads neither the plugin's script, websocket-client.js, nor the relay's client",
+		"Activate WP Realtime Events on the Plugins page of WordPress. If it is active, empty the page cache. If "+
+			"another plugin combines scripts, exclude websocket-client.js.")}
 }
 
-// checkPageURL checks used, the address that the pages of root connect to.
-func checkPageURL(root, used, relay *url.URL) Finding {
+// checkLogElement warns if the page has no element that shows events. selector is that of the element; only an id is
+// checked.
+func checkLogElement(page page, selector string) []Finding {
+	id := strings.TrimPrefix(selector, "#")
+	if page.ids[id] || strings.ContainsAny(id, " .:[>,#+~") {
+		return nil
+	}
+	return []Finding{warn("page", "the front page shows no events: it has no element with the id "+id,
+		"Ignore this if other pages show them. Otherwise add the element, for example in a \"Custom HTML\" block:",
+		Snippet{"For the page", fmt.Sprintf(`<div id="%s"></div>`, id)})}
+}
+
+// checkPageURL checks the address that the pages of root connect to, or "" if it is not known. loader is the script
+// that connects.
+func checkPageURL(root *url.URL, loader, address string, relay *url.URL) []Finding {
 	const check = "page"
 	site, setURL := withoutSecrets(root), setServerURL(root, relay)
+	used, err := url.Parse(address)
+	if err != nil || used.Host == "" {
+		return []Finding{unknown(check, fmt.Sprintf("%s loads %s, but does not show where it connects", site, loader),
+			"Open the page in a browser, and look at its console.")}
+	}
+	used = asBrowser(used)
+	target := withoutSecrets(used)
 	switch {
 	case root.Scheme == "https" && used.Scheme == "ws" && !isLoopback(used.Hostname()):
 		text := fmt.Sprintf("mixed content: pages of %s connect to %s, and browsers block ws:// on pages that were "+
-			"loaded over HTTPS", site, used)
-		return fail(check, text,
-			"Enable TLS in the relay (--tls-cert, --acme-domain) or in a proxy, and set the wss:// address:", setURL)
+			"loaded over HTTPS", site, target)
+		return []Finding{fail(check, text,
+			"Enable TLS in the relay (--tls-cert, --acme-domain) or in a proxy, and set the wss:// address:", setURL)}
 	case isLoopback(used.Hostname()) && !isLoopback(root.Hostname()):
-		return fail(check, fmt.Sprintf("pages of %s connect to %s, which is the visitor's own computer", site, used),
-			"Set the relay's public address:", setURL)
-	case relay != nil && (used.Scheme != relay.Scheme || used.Host != relay.Host):
-		return warn(check, fmt.Sprintf("pages of %s connect to %s instead of %s", site, used, withoutSecrets(relay)),
-			"Ignore this if both addresses lead to the same relay. Otherwise set the relay's address:", setURL)
+		return []Finding{fail(check, fmt.Sprintf("pages of %s connect to %s, which is the visitor's own computer", site,
+			target), "Set the relay's public address:", setURL)}
+	case relay != nil && !sameAddress(used, relay):
+		return []Finding{warn(check, fmt.Sprintf("pages of %s connect to %s instead of %s", site, target,
+			withoutSecrets(relay)), "Ignore this if both addresses lead to the same relay. Otherwise set the relay's "+
+			"address:", setURL)}
 	}
-	return ok(check, fmt.Sprintf("the page loads the plugin's script, which connects to %s", used))
+	return []Finding{ok(check, fmt.Sprintf("the page loads %s, which connects to %s", loader, target))}
+}
+
+// sameAddress reports whether two addresses lead to the same path of the same server.
+func sameAddress(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && a.Host == b.Host && strings.Trim(a.Path, "/") == strings.Trim(b.Path, "/")
 }
 
 // setServerURL returns configuration that sets the address that pages connect to. Without relay it guesses the
@@ -109,7 +101,7 @@ func setServerURL(root, relay *url.URL) Snippet {
 		address = "ws://" + root.Hostname() + ":8080"
 	}
 	if relay != nil {
-		address = relay.String()
+		address = withoutSecrets(relay)
 	}
 	return wpConfig(fmt.Sprintf("define( 'WPRE_WS_SERVER_URL', '%s' );", address))
 }
@@ -119,23 +111,23 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func unreachable(check string, err error) Finding {
-	return fail(check, "the request to the site failed: "+err.Error(), "Set --site to the address that browsers use.")
+// unreachable returns the finding for a request to the site that got no response.
+func unreachable(check, address string, err error) Finding {
+	if finding, found := explainTLSError(check, address, err); found {
+		return finding
+	}
+	return fail(check, fmt.Sprintf("the request to %s failed: %v", address, innermost(err)),
+		"Set --site to the address that browsers use.")
 }
 
-// fetch requests the address and returns the status and the body of the response.
-func fetch(ctx context.Context, address *url.URL) (status int, body []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, siteTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
-		return 0, nil, err
+// tryAgain returns the fix for a response that says nothing about the site's pages.
+func tryAgain(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "Give check the site's user name and password: --site https://NAME:PASSWORD@www.example.com"
+	case http.StatusForbidden:
+		return "The site rejects requests from this machine. Run check on another one, or allow this one."
+	default:
+		return "Run check again when the site responds with 200."
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer response.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(response.Body, maxBody))
-	return response.StatusCode, body, err
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"time"
@@ -39,12 +40,25 @@ func (c *Check) validate() error {
 		return errors.New("--site must be of the form https://www.example.com")
 	case c.URL != nil && (c.URL.Host == "" || c.URL.Scheme != "ws" && c.URL.Scheme != "wss"):
 		return errors.New("--url must be of the form wss://www.example.com/ws")
+	case !isHostName(c.Site):
+		return fmt.Errorf("--site: %q is not a valid host name", c.Site.Hostname())
+	case !isHostName(c.URL):
+		return fmt.Errorf("--url: %q is not a valid host name", c.URL.Hostname())
 	case c.Idle < 0:
 		return errors.New("--idle must not be negative")
 	case c.Watch == "" && c.Site == nil && c.URL == nil:
 		return errors.New("--watch, --site and --url are missing: set at least one; each enables more checks")
 	}
 	return nil
+}
+
+// isHostName reports whether an address is nil or has a host name that DNS can have.
+func isHostName(address *url.URL) bool {
+	if address == nil {
+		return true
+	}
+	_, err := origin.ASCIIName(address.Hostname())
+	return err == nil
 }
 
 // run prints the findings. The error is check.ErrFailed, possibly joined with another, if a check failed.

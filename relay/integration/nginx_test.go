@@ -77,11 +77,11 @@ const nginxLocations = `
 	location /nowhere { proxy_pass http://127.0.0.1:1; }
 	location /moved { return 301 /ws; }
 	location = / { default_type text/html; return 200 '<script src="/websocket-client.js"></script>
-		<script>var x = {"url":"ws:\/\/www.example.test:8080"};</script>'; }
+		<script>var x = {"url":"ws:\/\/www.example.test:8080"};</script><p id="realtime-event-log">'; }
 	location /local/ { default_type text/html; return 200 '<script src="/websocket-client.js"></script>
-		<script>var x = {"url":"ws:\/\/localhost:8080"};</script>'; }
+		<script>var x = {"url":"ws:\/\/localhost:8080"};</script><p id="realtime-event-log">'; }
 	location /good/ { default_type text/html; return 200 '<script src="/websocket-client.js"></script>
-		<script>var x = {"url":"wss:\/\/www.example.test\/ws"};</script>'; }
+		<script>var x = {"url":"wss:\/\/www.example.test\/ws"};</script><p id="realtime-event-log">'; }
 	location /plain/ { default_type text/html; return 200 'Hello'; }
 	location /wp-content/realtime-events/ { default_type application/json; return 200 '{"timestamp":1,"status":"draft"}'; }
 	location ~ ^/(local|good|plain)/wp-content/ { return 403; }`
@@ -91,7 +91,8 @@ const nginxLocations = `
 func startNginx(t *testing.T, relay string) (environment []string) {
 	t.Helper()
 	dir := t.TempDir()
-	writeCertificate(t, dir, 1, "www.example.test", "other.example.test")
+	writeCertificate(t, dir, 1, "www.example.test", "other.example.test",
+		"xn--bcher-kva.test", "www.xn--bcher-kva.test")
 	server := nginx(strings.ReplaceAll(nginxLocations, "RELAY", relay))
 	address := server.start(t, dir, func(address string) bool {
 		conn, err := net.Dial("tcp", address)
