@@ -27,6 +27,7 @@
 	const MAX_LOG_ENTRIES = 50;
 	const CLOSE_RESTART = 1012; // close codes, RFC 6455 §7.4
 	const CLOSE_POLICY = 1008;
+	const EXPIRED = 'token expired'; // the reason of CLOSE_POLICY after which the client may connect again
 	const LOG_SELECTOR = '#realtime-event-log';
 
 	const script = document.currentScript instanceof HTMLScriptElement ? document.currentScript : null;
@@ -120,9 +121,9 @@
 				this.#setState('open');
 			};
 			socket.onmessage = (message) => this.#receive(message.data);
-			socket.onclose = ({ code }) => {
+			socket.onclose = ({ code, reason }) => {
 				clearTimeout(timer);
-				this.#handleLoss(opened, code);
+				this.#handleLoss(opened, { code, reason });
 			};
 			this.#abort = () => {
 				clearTimeout(timer);
@@ -152,10 +153,12 @@
 				this.#receive(`{"id":${JSON.stringify(lastEventId)},"event":${data}}`);
 			source.addEventListener('position', ({ data }) => this.#receive(data));
 			source.addEventListener('gap', ({ data }) => this.#receive(`{"gap":${data}}`));
-			source.addEventListener('rejected', ({ data }) => {
+			const endWithReason = (/** @type {MessageEvent} */ { data }) => {
 				end();
-				this.#handleLoss(opened, undefined, JSON.parse(data).retry);
-			});
+				this.#handleLoss(opened, JSON.parse(data));
+			};
+			source.addEventListener('rejected', endWithReason);
+			source.addEventListener('closed', endWithReason);
 			source.onerror = fail; // EventSource would retry at a fixed interval; this client backs off
 			this.#abort = end;
 		}
@@ -180,12 +183,12 @@
 
 		/**
 		 * @param {number} opened time when the connection opened, 0 if it did not
-		 * @param {number} [code] close code
-		 * @param {number} [wait] least time until the next attempt, in ms
+		 * @param {{code?: number, reason?: string, retry?: number}} [end] what the relay said: close code, reason, and least
+		 *   time until the next attempt in ms
 		 */
-		#handleLoss(opened, code, wait = 0) {
+		#handleLoss(opened, { code, reason, retry = 0 } = {}) {
 			this.#abort = undefined;
-			if (code === CLOSE_POLICY) {
+			if (code === CLOSE_POLICY && reason !== EXPIRED) {
 				this.close();
 				return;
 			}
@@ -195,7 +198,7 @@
 				this.transport = this.transport === 'sse' ? 'websocket' : 'sse';
 			}
 			this.#setState('waiting', code);
-			this.#timer = setTimeout(() => this.#retryNow(), Math.max(wait, this.#delay(code)));
+			this.#timer = setTimeout(() => this.#retryNow(), Math.max(retry, this.#delay(code)));
 		}
 
 		/** @param {number} [code] @returns {number} ms until the next attempt, random to spread the load on the relay */

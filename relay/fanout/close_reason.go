@@ -3,7 +3,7 @@ package fanout
 import "github.com/coder/websocket"
 
 // CloseReason is why a connection is closed: the code and the text of a WebSocket close frame (RFC 6455 §7.1.5,
-// §7.1.6). Text has at most 123 bytes. SSE clients do not get it.
+// §7.1.6). Text has at most 123 bytes. SSE clients get both in an event of type "closed".
 type CloseReason struct {
 	Code websocket.StatusCode
 	Text string
@@ -14,7 +14,7 @@ var (
 	CloseStop            = CloseReason{websocket.StatusGoingAway, "the relay stops"}
 	CloseRestart         = CloseReason{websocket.StatusServiceRestart, "the relay restarts"}
 	CloseTooSlow         = CloseReason{websocket.StatusTryAgainLater, "too slow"}
-	CloseExpired         = CloseReason{websocket.StatusPolicyViolation, "expired"}
+	CloseExpired         = CloseReason{websocket.StatusPolicyViolation, "token expired"}
 	CloseTooManyMessages = CloseReason{websocket.StatusPolicyViolation, "too many messages"}
 	CloseMessageTooBig   = CloseReason{websocket.StatusMessageTooBig, "message too big"}
 	CloseInvalidUTF8     = CloseReason{websocket.StatusInvalidFramePayloadData, "text must be UTF-8"}

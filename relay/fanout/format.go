@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"fmt"
 	"strconv"
 
 	"wpre-relay/relay/eventlog"
@@ -116,10 +117,12 @@ func (f Format) ping() []byte {
 	return pingFrame
 }
 
-// closeMessage returns the message that closes a client. An SSE stream just ends.
+// closeMessage returns the message that closes a client. An SSE stream ends after an event of type "closed", which
+// scripts can use: a stream that just ends does not say why.
 func (f Format) closeMessage(reason CloseReason) closeMessage {
 	if f == SSE {
-		return closeMessage{reason: reason, end: errClosedByRelay}
+		event := fmt.Appendf(nil, "event: closed\ndata: {\"code\":%d,\"reason\":%q}\n\n", reason.Code, reason.Text)
+		return closeMessage{reason: reason, frame: event, end: errClosedByRelay}
 	}
 	return closeMessage{reason: reason, frame: closeFrame(reason)}
 }

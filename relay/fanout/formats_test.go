@@ -200,16 +200,18 @@ func TestDrainEndsSSEStreamAfterItsEvents(t *testing.T) {
 	s.append(t, 1, 1, 0)
 	s.clients.Drain(fanout.CloseRestart, 0)
 	rest, err := io.ReadAll(c.lines)
-	if err != nil || !strings.HasSuffix(string(rest), string(event(t, 1, 0).Document)+"\n\n") {
+	want := string(event(t, 1, 0).Document) +
+		"\n\nevent: closed\ndata: {\"code\":1012,\"reason\":\"the relay restarts\"}\n\n"
+	if err != nil || !strings.HasSuffix(string(rest), want) {
 		t.Errorf("the stream ends with %q, %v", rest, err)
 	}
 	got := <-s.disconnects
-	want := fanout.Disconnect{
+	wantEnd := fanout.Disconnect{
 		Transport: fanout.SSETransport,
 		EndedBy:   fanout.EndedByRelay,
 		Reason:    fanout.CloseRestart,
 	}
-	if got != want || got.CodeLabel() != "none" {
-		t.Errorf("got %+v, want %+v", got, want)
+	if got != wantEnd || got.CodeLabel() != "none" {
+		t.Errorf("got %+v, want %+v", got, wantEnd)
 	}
 }

@@ -3,6 +3,7 @@ package fanout_test
 import (
 	"bufio"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,12 +52,26 @@ func TestSSEStreamGetsComments(t *testing.T) {
 	})
 }
 
+// TestExpiredStreamEndsWithItsReason lets a token expire on an SSE stream.
+func TestExpiredStreamEndsWithItsReason(t *testing.T) {
+	inBubble(t, fanout.Options{}, func(t *testing.T, b *bubble) {
+		b.run()
+		conn := b.connect(t, fanout.ClientConfig{Format: fanout.SSE, Expires: time.Now().Add(time.Minute)})
+		all, err := io.ReadAll(conn)
+		const want = "event: closed\ndata: {\"code\":1008,\"reason\":\"token expired\"}\n\n"
+		if err != nil || !strings.HasSuffix(string(all), "\n\n"+want) {
+			t.Errorf("the stream ends with %q, %v", all, err)
+		}
+		b.stop()
+	})
+}
+
 func TestExpiredClientIsClosedWith1008(t *testing.T) {
 	inBubble(t, fanout.Options{PingInterval: 2 * time.Hour}, func(t *testing.T, b *bubble) {
 		b.run()
 		expires := time.Now().Add(time.Hour)
 		conn := b.connect(t, fanout.ClientConfig{Expires: expires})
-		expectFrames(t, conn, "\x88\x09\x03\xf0expired")
+		expectFrames(t, conn, "\x88\x0f\x03\xf0token expired")
 		if late := time.Since(expires); late < 0 || late > time.Second {
 			t.Errorf("closed %v after the time, want at most 1 s", late)
 		}

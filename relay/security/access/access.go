@@ -52,12 +52,17 @@ func New(opts Options) *Authenticator {
 type Identity struct {
 	Viewer      filter.Viewer
 	Expires     time.Time // the client must be disconnected then; zero: never
-	Subprotocol string    // the WebSocket subprotocol that carried the token and must be accepted, or ""
+	Subprotocol string    // the WebSocket subprotocol before a token, which must be accepted, or ""
 }
 
 // Authenticate returns the identity of the client that sent r from the given address. The error is always a
 // *Rejection.
-func (a *Authenticator) Authenticate(r *http.Request, address string) (Identity, error) {
+func (a *Authenticator) Authenticate(r *http.Request, address string) (identity Identity, err error) {
+	defer func() {
+		if tokenInSubprotocols(r) != "" {
+			identity.Subprotocol = Subprotocol
+		}
+	}()
 	if identity, found, err := a.byToken(r); found || err != nil {
 		return identity, err
 	}
@@ -85,28 +90,51 @@ func (a *Authenticator) Reload() {
 	}
 }
 
-// byToken returns the identity that a token proves, the first valid one if there are several. found is false if the
-// request has no token. It is also false if all are expired tokens in cookies: a browser sends its cookies even if the
-// page does not want to authenticate.
+// byToken returns the identity that a token proves. found is false if the request has no token. It is also false if all
+// tokens have expired and the public is admitted: a page cannot renew the token in its URL.
 func (a *Authenticator) byToken(r *http.Request) (identity Identity, found bool, err error) {
 	if a.opts.Tokens == nil {
 		return Identity{}, false, nil
 	}
-	texts, from := findTokens(r, a.opts.Cookie)
-	for _, text := range texts {
-		claims, expires, invalid := a.opts.Tokens.Verify(text)
+	text := explicitToken(r)
+	if text == "" {
+		return a.byCookie(r)
+	}
+	identity, invalid := a.verify(text)
+	if invalid == nil {
+		return identity, true, nil
+	}
+	if errors.Is(invalid, token.ErrExpired) {
+		identity, found, err = a.byCookie(r)
+		if found || err != nil || a.opts.Anonymous {
+			return identity, found, err
+		}
+	}
+	return Identity{}, false, tokenRejection(invalid)
+}
+
+// byCookie returns the identity that the first valid token in the cookies proves. found is false if there is none, or
+// only expired ones: a browser sends its cookies even if the page does not want to authenticate.
+func (a *Authenticator) byCookie(r *http.Request) (_ Identity, found bool, err error) {
+	for _, text := range cookieTokens(r, a.opts.Cookie) {
+		identity, invalid := a.verify(text)
 		if invalid == nil {
-			identity = Identity{Viewer: a.viewer(claims), Expires: expires}
-			if from == fromSubprotocol {
-				identity.Subprotocol = Subprotocol
-			}
 			return identity, true, nil
 		}
-		if err == nil && !(from == fromCookie && errors.Is(invalid, token.ErrExpired)) {
+		if err == nil && !errors.Is(invalid, token.ErrExpired) {
 			err = tokenRejection(invalid)
 		}
 	}
 	return Identity{}, false, err
+}
+
+// verify returns the identity that a token proves, or why the token is not valid.
+func (a *Authenticator) verify(text string) (Identity, error) {
+	claims, expires, err := a.opts.Tokens.Verify(text)
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{Viewer: a.viewer(claims), Expires: expires}, nil
 }
 
 // tokenRejection returns the rejection of a token for the error of its verification.

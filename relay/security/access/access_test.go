@@ -63,7 +63,7 @@ var reasons = map[access.Reason]string{
 	access.Forbidden:     "forbidden",
 }
 
-// result returns "public", or the client's subject and subprotocol, or the reason of the rejection.
+// result returns "public" or the client's subject, and the subprotocol to accept, or the reason of the rejection.
 func result(auth *access.Authenticator, r *http.Request) string {
 	identity, err := auth.Authenticate(r, "203.0.113.9")
 	var rejection *access.Rejection
@@ -73,7 +73,7 @@ func result(auth *access.Authenticator, r *http.Request) string {
 	case err != nil:
 		return err.Error()
 	case identity.Expires.IsZero():
-		return "public"
+		return "public" + identity.Subprotocol
 	default:
 		return fmt.Sprint(identity.Viewer.Claims["sub"]) + identity.Subprotocol
 	}
@@ -89,7 +89,9 @@ func TestTokensAreFoundInRequests(t *testing.T) {
 	inProtocol := request("/", "Sec-WebSocket-Protocol: bearer, "+good)
 	headerAndCookie := request("/", "Cookie: wpre_token="+other, "Authorization: Bearer "+good)
 	queryAndCookie := request("/?access_token="+old, "Cookie: wpre_token="+good)
+	oldInProtocol := request("/", "Sec-WebSocket-Protocol: wpre.v1, bearer, "+old)
 	forge := func(text string) string { return text[:len(text)-4] + "AAAA" }
+	queryAndForged := request("/?access_token="+old, "Cookie: wpre_token="+forge(good))
 	for name, tc := range map[string]struct {
 		r                        *http.Request
 		required, optional, open string
@@ -98,14 +100,18 @@ func TestTokensAreFoundInRequests(t *testing.T) {
 		"header":                    {request("/", "Authorization: Bearer "+good), "ann", "ann", "public"},
 		"header in lower case":      {request("/", "Authorization: bearer "+good), "ann", "ann", "public"},
 		"header of another scheme":  {request("/", "Authorization: Basic YTpi"), "token", "public", "public"},
-		"subprotocol":               {inProtocol, "annbearer", "annbearer", "public"},
-		"subprotocol, two lines":    {twoLines, "annbearer", "annbearer", "public"},
+		"subprotocol":               {inProtocol, "annbearer", "annbearer", "publicbearer"},
+		"subprotocol, two lines":    {twoLines, "annbearer", "annbearer", "publicbearer"},
 		"subprotocol without token": {request("/", "Sec-WebSocket-Protocol: bearer"), "token", "public", "public"},
 		"query":                     {request("/?access_token=" + good), "ann", "ann", "public"},
 		"cookie":                    {request("/", "Cookie: a=b; wpre_token="+good), "ann", "ann", "public"},
 		"header and cookie":         {headerAndCookie, "ann", "ann", "public"},
-		"expired":                   {request("/?access_token=" + old), "token", "token", "public"},
-		"expired, valid cookie":     {queryAndCookie, "token", "token", "public"},
+		"expired":                   {request("/?access_token=" + old), "token", "public", "public"},
+		"expired in a header":       {request("/", "Authorization: Bearer "+old), "token", "public", "public"},
+		"expired in a subprotocol":  {oldInProtocol, "token", "publicbearer", "publicbearer"},
+		"expired and forged":        {request("/?access_token=" + forge(old)), "token", "token", "public"},
+		"expired, valid cookie":     {queryAndCookie, "ann", "ann", "public"},
+		"expired, forged cookie":    {queryAndForged, "token", "token", "public"},
 		"expired cookie":            {inCookie(old), "token", "public", "public"},
 		"not a token":               {request("/?access_token=x"), "token", "token", "public"},
 		"cookie is not a token":     {inCookie("x"), "token", "token", "public"},

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 )
@@ -18,47 +19,33 @@ const (
 	maxCookies = 8
 )
 
-// tokenSource is the place of a token in a request.
-type tokenSource int
+// explicitToken returns the token that a script or program has put into the request on purpose, or "".
+func explicitToken(r *http.Request) string {
+	scheme, text, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if text = strings.TrimSpace(text); ok && text != "" && strings.EqualFold(scheme, "Bearer") {
+		return text
+	}
+	return cmp.Or(tokenInSubprotocols(r), r.URL.Query().Get(Parameter))
+}
 
-const (
-	fromHeader tokenSource = iota
-	fromSubprotocol
-	fromQuery
-	fromCookie
-)
-
-// findTokens returns the tokens of a request, which come from one place. A place that a script must fill on purpose
-// takes precedence over the cookies with the given name. Only cookies can hold several tokens: a browser sends one
-// for each domain and path that has the name, the one for the longest path first (RFC 6265 §5.4).
-func findTokens(r *http.Request, cookie string) (texts []string, from tokenSource) {
-	if scheme, text, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		if text = strings.TrimSpace(text); text != "" {
-			return []string{text}, fromHeader
-		}
-		return nil, fromHeader
+// cookieTokens returns the tokens in the cookies with this name. A browser sends one for each domain and path that has
+// the name, the one for the longest path first (RFC 6265 §5.4).
+func cookieTokens(r *http.Request, name string) (texts []string) {
+	if name == "" {
+		return nil
 	}
-	if text := tokenInSubprotocols(r.Header.Values("Sec-WebSocket-Protocol")); text != "" {
-		return []string{text}, fromSubprotocol
-	}
-	if text := r.URL.Query().Get(Parameter); text != "" {
-		return []string{text}, fromQuery
-	}
-	if cookie == "" {
-		return nil, fromHeader
-	}
-	for _, c := range r.CookiesNamed(cookie) {
-		if c.Value != "" && len(texts) < maxCookies {
-			texts = append(texts, c.Value)
+	for _, cookie := range r.CookiesNamed(name) {
+		if cookie.Value != "" && len(texts) < maxCookies {
+			texts = append(texts, cookie.Value)
 		}
 	}
-	return texts, fromCookie
+	return texts
 }
 
 // tokenInSubprotocols returns the subprotocol that a client offers next after Subprotocol, or "".
-func tokenInSubprotocols(values []string) string {
+func tokenInSubprotocols(r *http.Request) string {
 	found := false
-	for _, value := range values {
+	for _, value := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for name := range strings.SplitSeq(value, ",") {
 			name = strings.TrimSpace(name)
 			if found {
