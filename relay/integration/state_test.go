@@ -50,8 +50,8 @@ func TestStateDeletedUnderTheRelayIsRecreated(t *testing.T) {
 }
 
 // TestPublishIsRejectedWithoutState deletes the state directory, and puts a file in its place. Each event is answered
-// with 503 until the relay has re-created its state, the first one too. It is relayed nevertheless, so a repetition is a
-// duplicate, and a kill does not lose it.
+// with 503 until the relay has re-created its state, the first one too. It is relayed nevertheless, so a repetition is
+// a duplicate, and a kill does not lose it.
 func TestPublishIsRejectedWithoutState(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
