@@ -64,7 +64,7 @@ func (r *Relay) Bypassed() uint64 {
 func (r *Relay) hold(ctx context.Context, ev schema.Event, written time.Time, torn bool) error {
 	h := &r.held
 	if len(h.events) == 0 {
-		r.opts.Logger.Warn("outbox cannot be read, events wait for it", "limit", outboxWait.String())
+		r.opts.Logger.Warn("outbox cannot be read, events wait for it", "limit", outboxWait)
 	}
 	h.events = append(h.events, heldEvent{ev, written, torn, time.Now().Add(outboxWait)})
 	h.bytes += len(ev.Document) + heldOverhead
@@ -129,7 +129,7 @@ func (r *Relay) bypass(ctx context.Context) error {
 	r.held.followed = false
 	r.held.bypassed += uint64(len(events))
 	r.opts.Logger.Warn("outbox not readable in time, relaying events from the event file", "events", len(events),
-		"waited", time.Since(events[0].deadline.Add(-outboxWait)).Round(time.Millisecond).String())
+		"waited", time.Since(events[0].deadline.Add(-outboxWait)).Round(time.Millisecond))
 	return r.release(ctx, events)
 }
 

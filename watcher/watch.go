@@ -220,7 +220,7 @@ func (w *watch) close() {
 // log logs message with the mode of the watch.
 func (w *watch) log(logger *slog.Logger, message string) {
 	if w.mode == Polling {
-		logger.Warn(message, "mode", w.mode, "reason", w.reason, "interval", w.interval.String())
+		logger.Warn(message, "mode", w.mode, "reason", w.reason, "interval", w.interval)
 		return
 	}
 	logger.Info(message, "mode", w.mode, "directories", w.path.dirs)

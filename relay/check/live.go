@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -45,7 +46,7 @@ func isRelay(ctx context.Context, address string) bool {
 	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
 	defer cancel()
 	for _, scheme := range []string{"http", "https"} {
-		response, err := getUnverified(ctx, scheme+"://"+local+"/")
+		response, err := getUnverified(ctx, url.URL{Scheme: scheme, Host: local, Path: "/"})
 		if err != nil {
 			continue
 		}
@@ -62,7 +63,7 @@ var errNotLive = errors.New("this is not a relay that serves requests")
 
 // getLive requests /livez. It returns errNotLive if the status is not 200.
 func getLive(ctx context.Context, scheme, address string) error {
-	response, err := getUnverified(ctx, scheme+"://"+address+"/livez")
+	response, err := getUnverified(ctx, url.URL{Scheme: scheme, Host: address, Path: "/livez"})
 	if err != nil {
 		return err
 	}
@@ -74,8 +75,8 @@ func getLive(ctx context.Context, scheme, address string) error {
 }
 
 // getUnverified requests an address on this machine. It does not verify the certificate, which is for the public name.
-func getUnverified(ctx context.Context, address string) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+func getUnverified(ctx context.Context, address url.URL) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"reflect"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
@@ -119,6 +120,11 @@ func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, 
 }
 
 func (c *CLI) parse(parser *kong.Kong, args []string) (err error) {
+	for _, arg := range args {
+		if !utf8.ValidString(arg) {
+			return fmt.Errorf("argument %q %w", arg, errNotUTF8)
+		}
+	}
 	if c.env, c.unknown, err = readEnvironment(parser.Model); err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ var yamlLine = regexp.MustCompile(`line (\d+)`)
 
 // yamlError returns an error with the line of err. Its text often quotes the file.
 func yamlError(err error) error {
-	const text = "the configuration file is not YAML of the form 'name: value', with each name once"
+	const text = "the configuration file is not YAML of the form 'name: value' in UTF-8, with each name once"
 	if line := yamlLine.FindStringSubmatch(err.Error()); line != nil {
 		return fmt.Errorf("%s: see line %s", text, line[1])
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -79,12 +80,18 @@ func settingOf(name string, flags map[string]*kong.Flag) (setting string, isFile
 
 // readVariable returns the value of a variable, from a file if isFile.
 func readVariable(name, value string, isFile bool, flag *kong.Flag) (input, error) {
+	if !utf8.ValidString(value) {
+		return input{}, fmt.Errorf("%s %w", name, errNotUTF8)
+	}
 	if !isFile || value == "" || namesFile(flag) {
 		return input{value: value, source: name}, nil
 	}
 	content, err := os.ReadFile(value)
 	if err != nil {
 		return input{}, fmt.Errorf("%s: %w", name, err)
+	}
+	if !utf8.Valid(content) {
+		return input{}, fmt.Errorf("%s: the content of the file %w", name, errNotUTF8)
 	}
 	text := strings.TrimRight(strings.TrimPrefix(string(content), "\ufeff"), "\r\n")
 	return input{value: text, source: name, hidden: true}, nil

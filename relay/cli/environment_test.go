@@ -109,3 +109,28 @@ func TestItemsOfListsAreParsedWithoutWhiteSpace(t *testing.T) {
 		t.Errorf("got %v, %v, %v", s.AllowOrigin, s.TrustedProxy, s.ACMEDomain)
 	}
 }
+
+// TestRejectsValuesThatAreNotUTF8 gives a Latin-1 name in each way. Decoding would turn it into another name.
+func TestRejectsValuesThatAreNotUTF8(t *testing.T) {
+	const name = "/srv/caf\xe9"
+	check := func(source string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "UTF-8") || strings.Contains(err.Error(), "\ufffd") {
+			t.Errorf("%s: got %v, want an error", source, err)
+		}
+	}
+	_, err := try("--state-dir", name)
+	check("flag", err)
+	_, err = try("--state-dir=" + name)
+	check("flag with =", err)
+	_, err = try("--config", write(t, "state-dir: "+name+"\n"))
+	check("file", err)
+	t.Run("secret", func(t *testing.T) {
+		t.Setenv("WPRE_RELAY_STATE_DIR_FILE", write(t, name))
+		_, err = try()
+		check("content of a file", err)
+	})
+	t.Setenv("WPRE_RELAY_STATE_DIR", name)
+	_, err = try()
+	check("variable", err)
+}

@@ -31,8 +31,9 @@ type safeError string
 func (e safeError) Error() string { return string(e) }
 
 const (
-	errEmpty = safeError("must not be empty, since that would turn a protection off; set it or remove it")
-	errValue = safeError("the value is missing or not valid; it is not shown, since it may be a secret")
+	errEmpty   = safeError("must not be empty, since that would turn a protection off; set it or remove it")
+	errNotUTF8 = safeError("is not valid UTF-8; for a file with such a name, make a symbolic link with another name")
+	errValue   = safeError("the value is missing or not valid; it is not shown, since it may be a secret")
 )
 
 // useMappers makes each flag decode its values with a mapper.

@@ -12,6 +12,7 @@ func (c *CLI) Logger(f *os.File, level slog.Leveler) (*slog.Logger, *LogSink) {
 	options := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewTextHandler(sink, options)
 	if c.LogFormat == "json" || c.LogFormat == "auto" && !isTerminal(f) {
+		options.ReplaceAttr = durationInSeconds
 		handler = slog.NewJSONHandler(sink, options)
 	}
 	logger := slog.New(handler)
@@ -20,6 +21,14 @@ func (c *CLI) Logger(f *os.File, level slog.Leveler) (*slog.Logger, *LogSink) {
 	}
 	go sink.run()
 	return logger, sink
+}
+
+// durationInSeconds replaces a duration, which slog would write as a number of nanoseconds.
+func durationInSeconds(_ []string, attr slog.Attr) slog.Attr {
+	if attr.Value.Kind() == slog.KindDuration {
+		return slog.Float64(attr.Key+"_seconds", attr.Value.Duration().Seconds())
+	}
+	return attr
 }
 
 // isTerminal reports whether f is a character device, such as a terminal. It is also true for /dev/null.

@@ -50,6 +50,7 @@ var usageErrors = []struct {
 	{args: "demo --listen SERVER --page-listen 127.0.0.1:0", status: 1, want: "another program"},
 	{args: "tail 127.0.0.1:1", status: 1, want: "connect to ws://127.0.0.1:1"},
 	{args: "healthcheck --listen 127.0.0.1:1", status: 1, want: "refused"},
+	{args: "healthcheck --listen [::1%lo]:1", status: 1, want: "dial tcp [::1%lo]:1"},
 	// Kubernetes sets such a variable for a service that is called wpre-relay.
 	{args: "healthcheck --listen 127.0.0.1:1", env: "WPRE_RELAY_PORT_8080_TCP=tcp://10.0.0.1:8080", status: 1,
 		want: "refused"},

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
+	"net/url"
 	"syscall"
 )
 
@@ -58,8 +60,8 @@ func Adopt(listener net.Listener, logger *slog.Logger) (*Socket, error) {
 // URL returns the URL at which a browser on this machine reaches a listener with the address addr.
 func URL(scheme string, addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
-	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {
+	if ip, invalid := netip.ParseAddr(host); err != nil || invalid != nil || ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return scheme + "://" + net.JoinHostPort(host, port) + "/"
+	return (&url.URL{Scheme: scheme, Host: net.JoinHostPort(host, port), Path: "/"}).String() // escapes a zone
 }

@@ -141,7 +141,7 @@ func (t *tail) redial(ctx context.Context) *websocket.Conn {
 			return conn
 		}
 		wait := rand.N(limit)
-		t.logger.Info("connect failed, retrying", "in", wait.Round(time.Millisecond), "error", err)
+		t.logger.Info("connect failed, retrying", "retry_in", wait.Round(time.Millisecond), "error", err)
 		select {
 		case <-ctx.Done():
 			return nil
