@@ -45,7 +45,7 @@ const flow = `
 	# Order and keep: the log of one relay, or a stream that relays share over a broker
 	relay/eventlog: schema
 	relay/sharedlog: relay/eventlog schema
-	relay/sharedlog/enginetest: relay/sharedlog relay/testwait
+	relay/sharedlog/enginetest: relay/eventlog relay/sharedlog relay/testwait schema
 	relay/sharedlog/redislog: relay/eventlog relay/sharedlog
 	relay/sharedlog/natslog: relay/sharedlog
 	relay/sharedlog/kafkalog: relay/sharedlog

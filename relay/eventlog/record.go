@@ -12,6 +12,8 @@ type Record struct {
 	Position schema.Position
 	Time     time.Time // when it was appended, UTC, to the microsecond
 	Event    schema.Event
+
+	gap bool // made by NewGapRecord
 }
 
 // NewRecord returns the record of an event, for Mirror.Put. It copies the document, so that the caller may reuse
@@ -27,7 +29,16 @@ func NewTombstone(at schema.Position, time time.Time) *Record {
 	return &Record{Position: at, Time: time}
 }
 
-// IsTombstone reports whether r was made by NewTombstone.
+// NewGapRecord returns a record without an event. It stands for an unknown number of lost ones: clients get a gap notice
+// in its place.
+func NewGapRecord(at schema.Position, time time.Time) *Record {
+	return &Record{Position: at, Time: time, gap: true}
+}
+
+// IsGap reports whether r was made by NewGapRecord.
+func (r *Record) IsGap() bool { return r.gap }
+
+// IsTombstone reports whether r has no event.
 func (r *Record) IsTombstone() bool { return r.Event.Document == nil }
 
 // line returns the record's line in the journal.

@@ -52,7 +52,12 @@ func (b *batch) fill(a audience, epoch string, s span) {
 		if seq > at+1 {
 			b.add(a.format.appendGap(b.joined, a.gap(epoch, at, seq-1)), seq-1, events)
 		}
-		if at = seq; !a.sees(rec) {
+		if rec.IsGap() {
+			lost := a.gap(epoch, at, seq)
+			lost.Uncounted = true
+			b.add(a.format.appendGap(b.joined, lost), seq, events)
+		}
+		if at = seq; rec.IsTombstone() || !a.sees(rec) {
 			continue
 		}
 		events++

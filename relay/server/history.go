@@ -97,7 +97,10 @@ func (s *Server) historyAfter(position schema.Position, limit int, view fanout.V
 		if upTo > page.Next.Seq && !page.skipTo(upTo, view) {
 			break
 		}
-		size += page.append(recs, limit, view)
+		before := page.Next
+		if size += page.append(recs, limit, view); page.Next == before {
+			break
+		}
 	}
 	page.More = page.Next.Seq < s.log.Head().Seq
 	return page, nil
@@ -114,6 +117,20 @@ func (p *historyPage) skipTo(seq uint64, view fanout.View) bool {
 	return true
 }
 
+// addGap adds a gap of unknown size from Next to until at the beginning of the page. It reports false if the page has
+// events already.
+func (p *historyPage) addGap(until schema.Position) bool {
+	if len(p.Events) > 0 {
+		return false
+	}
+	since := p.Next
+	if p.Gap != nil {
+		since = p.Gap.Since
+	}
+	p.Gap = &eventlog.Gap{Since: since, Until: until, Uncounted: true}
+	return true
+}
+
 // append adds the events that the client sees, up to the limit and the next gap, and returns the size of all events
 // that it has passed.
 func (p *historyPage) append(recs []*eventlog.Record, limit int, view fanout.View) (size int) {
@@ -121,7 +138,10 @@ func (p *historyPage) append(recs []*eventlog.Record, limit int, view fanout.Vie
 		if len(p.Events) == limit || rec.Position.Seq != p.Next.Seq+1 {
 			break
 		}
-		if view == nil || view.Sees(rec) {
+		if rec.IsGap() && !p.addGap(rec.Position) {
+			break
+		}
+		if !rec.IsTombstone() && (view == nil || view.Sees(rec)) {
 			p.Events = append(p.Events, historyEvent{rec.Position, rec.Time, json.RawMessage(rec.Event.Document)})
 		}
 		size += len(rec.Event.Document)

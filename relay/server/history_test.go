@@ -92,3 +92,24 @@ func TestPositionInALostEntryGetsGap(t *testing.T) {
 		}
 	}
 }
+
+// TestHistoryPageEndsBeforeGapRecord follows the pages of a mirror whose record 3 stands for lost ones.
+func TestHistoryPageEndsBeforeGapRecord(t *testing.T) {
+	mirror := eventlog.NewMirror(schema.Position{Epoch: "one"}, eventlog.Options{})
+	at := func(seq uint64) schema.Position { return schema.Position{Epoch: "one", Seq: seq} }
+	mirror.Put(eventlog.NewGapRecord(at(1), time.Now()))
+	mirror.Put(eventlog.NewRecord(at(2), time.Now(), event(t, document(2))))
+	mirror.Put(eventlog.NewGapRecord(at(3), time.Now()))
+	srv := server.New(mirror.Reader, 0, server.Options{Logger: quiet})
+	for since, want := range map[string]string{
+		"one-0":   `{"gap":{"since":"one-0","until":"one-1"},"events":[{"id":"one-2"`,
+		"one-1":   `{"events":[{"id":"one-2"`,
+		"one-2":   `{"gap":{"since":"one-2","until":"one-3"},"events":[],"next":"one-3","more":false}`,
+		"other-1": `{"gap":{"since":"other-1","until":"one-1"},"events":[{"id":"one-2"`,
+	} {
+		response := serveHTTP(srv, "/history?since="+since)
+		if body := response.Body.String(); !strings.HasPrefix(body, want) {
+			t.Errorf("since=%s: got %s, want %s…", since, body, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package sharedlog
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -28,13 +29,25 @@ type Status struct {
 	Lost       uint64    `json:"lost"`       // number of captured events that will never be published
 }
 
-// connectionState tracks whether the broker is reachable.
+// direction is what a relay does with the broker's stream. One may fail while the other succeeds.
+type direction int
+
+const (
+	reading direction = iota
+	publishing
+	directions
+)
+
+// connectionState tracks whether the broker is reachable. The relay is connected once it has read, and while neither
+// direction has a problem.
 type connectionState struct {
 	logger *slog.Logger
 
 	mu       sync.Mutex
-	current  Status    // without Pending; guarded by mu
-	loggedAt time.Time // when the current outage was last logged; guarded by mu
+	read     bool               // reading has succeeded; guarded by mu
+	problems [directions]string // "" where there is none; guarded by mu
+	current  Status             // without Pending; guarded by mu
+	loggedAt time.Time          // when the current outage was last logged; guarded by mu
 }
 
 // status returns the current state, without Pending.
@@ -44,10 +57,17 @@ func (c *connectionState) status() Status {
 	return c.current
 }
 
+// isReading reports whether the relay reads all new entries.
+func (c *connectionState) isReading() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.read && c.problems[reading] == ""
+}
+
 // retry calls try with growing pauses until it succeeds or ctx ends, and returns ctx's error. It reports failures
 // as a lost connection. It does not report success as a connection, because a relay may have the right to join but
 // not to read.
-func (c *connectionState) retry(ctx context.Context, try func() error) error {
+func (c *connectionState) retry(ctx context.Context, d direction, try func() error) error {
 	for pause := minRetryPause; ; pause = min(2*pause, maxRetryPause) {
 		err := try()
 		if err == nil {
@@ -56,7 +76,7 @@ func (c *connectionState) retry(ctx context.Context, try func() error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		c.setDisconnected(err)
+		c.setDisconnected(d, err)
 		if sleep(ctx, pause); ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -71,11 +91,14 @@ func sleep(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// setConnected records that the broker is reachable.
-func (c *connectionState) setConnected() {
+// setConnected records that a direction has succeeded.
+func (c *connectionState) setConnected(d direction) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.current.Connected {
+	c.problems[d] = ""
+	c.read = c.read || d == reading
+	if problem := c.problem(); c.current.Connected || problem != "" || !c.read {
+		c.current.Problem = problem
 		return
 	}
 	reconnected := c.current.Problem != ""
@@ -86,8 +109,8 @@ func (c *connectionState) setConnected() {
 	}
 }
 
-// setDisconnected records that the broker is unreachable because of err, and logs it once per logInterval.
-func (c *connectionState) setDisconnected(err error) {
+// setDisconnected records that a direction has failed because of err, and logs it once per logInterval.
+func (c *connectionState) setDisconnected(d direction, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
@@ -98,7 +121,14 @@ func (c *connectionState) setDisconnected(err error) {
 		c.loggedAt = now
 		c.logger.Warn("broker unreachable, retrying", "since", c.current.Since, "error", err)
 	}
-	c.current.Connected, c.current.Problem = false, err.Error()
+	c.problems[d] = err.Error()
+	c.current.Connected, c.current.Problem = false, c.problem()
+}
+
+// problem returns why the relay is not connected: the problem with reading, which is usually that with publishing,
+// too. The caller holds c.mu.
+func (c *connectionState) problem() string {
+	return cmp.Or(c.problems[reading], c.problems[publishing])
 }
 
 // addLost counts captured events that will never be published.

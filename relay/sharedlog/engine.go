@@ -44,6 +44,9 @@ type Engine interface {
 	// Read calls take with the entries that follow sequence number after, in order, and then with new entries as
 	// soon as they arrive. It skips entries that the broker no longer keeps. It returns when ctx ends, when take
 	// returns an error, or soon after the broker becomes unreachable.
+	//
+	// If another program can delete the newest entries, so that the stream holds none up to StreamInfo.Last, Read
+	// calls take without entries while there are no more.
 	Read(ctx context.Context, after uint64, take func([]Entry) error) error
 
 	// Append appends an entry, which the broker numbers, and returns when the broker has acknowledged it. If the

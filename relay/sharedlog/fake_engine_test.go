@@ -12,14 +12,15 @@ import (
 
 // fakeEngine is an engine in memory. Tests make it fail, and change its entries and IDs with set.
 type fakeEngine struct {
-	mu      sync.Mutex
-	epoch   string
-	entries []sharedlog.Entry // the first one has number first
-	first   uint64
-	ids     map[string]bool
-	err     error         // of every method, if not nil
-	readErr error         // of Read only, if not nil
-	changed chan struct{} // closed and replaced by set
+	mu        sync.Mutex
+	epoch     string
+	entries   []sharedlog.Entry // the first one has number first
+	first     uint64
+	ids       map[string]bool
+	err       error         // of every method, if not nil
+	readErr   error         // of Read only, if not nil
+	appendErr error         // of Append only, if not nil
+	changed   chan struct{} // closed and replaced by set
 }
 
 func newFakeEngine() *fakeEngine {
@@ -54,8 +55,11 @@ func (e *fakeEngine) Read(ctx context.Context, after uint64, take func([]sharedl
 		e.mu.Lock()
 		err, changed := cmp.Or(e.err, e.readErr), e.changed
 		var entries []sharedlog.Entry
+		deleted := false
 		if from := max(after+1, e.first); from <= e.last() {
 			entries = slices.Clone(e.entries[from-e.first:])
+			entries = slices.DeleteFunc(entries, func(entry sharedlog.Entry) bool { return entry.Seq == 0 }) // deleted
+			deleted = len(entries) == 0
 		}
 		e.mu.Unlock()
 		if err != nil {
@@ -68,6 +72,11 @@ func (e *fakeEngine) Read(ctx context.Context, after uint64, take func([]sharedl
 			}
 			continue
 		}
+		if deleted {
+			if err := take(nil); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -78,7 +87,7 @@ func (e *fakeEngine) Read(ctx context.Context, after uint64, take func([]sharedl
 
 func (e *fakeEngine) Append(_ context.Context, id string, text []byte) error {
 	e.mu.Lock()
-	err := e.err
+	err := cmp.Or(e.err, e.appendErr)
 	e.mu.Unlock()
 	if err != nil {
 		return err

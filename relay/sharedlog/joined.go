@@ -11,14 +11,9 @@ import (
 	"wpre-relay/schema"
 )
 
-const (
-	// fillTimeout bounds one attempt to read the stream's contents into the mirror. After it, Join asks again what
-	// the stream contains, because the broker may have deleted entries meanwhile.
-	fillTimeout = 30 * time.Second
-
-	// replaceEpochTimeout bounds EpochReplacer.ReplaceEpoch, for which all clients wait.
-	replaceEpochTimeout = 5 * time.Second
-)
+// fillTimeout bounds one attempt to read the stream's contents into the mirror. After it, Join asks again what the
+// stream contains, because the broker may have deleted entries meanwhile.
+const fillTimeout = 30 * time.Second
 
 // Joined is a stream that this relay has joined, and its mirror. It is returned by Stream.Join only.
 type Joined struct {
@@ -52,7 +47,7 @@ func (j *Joined) fill(ctx context.Context, last uint64) error {
 	defer cancel()
 	err := j.stream.engine.Read(ctx, j.mirror.log.Head().Seq, func(entries []Entry) error {
 		j.mirror.add(entries)
-		if j.mirror.log.Head().Seq >= last {
+		if len(entries) == 0 || j.mirror.log.Head().Seq >= last {
 			return errFilled
 		}
 		return nil
@@ -71,10 +66,15 @@ func (j *Joined) Run(ctx context.Context) error {
 	var publishing sync.WaitGroup
 	if j.stream.publisher != nil {
 		publishing.Go(func() { j.publishAll(ctx) })
+		publishing.Go(func() { j.saveReceived(ctx) })
 	}
 	err := j.readAll(ctx)
+	reported := errors.Is(err, ErrStreamReset) && j.reportLoss(ctx, j.mirror.log.Head())
 	cancel()
 	publishing.Wait()
+	if reported {
+		j.forgetReceived()
+	}
 	return err
 }
 
@@ -89,9 +89,6 @@ func (j *Joined) readAll(ctx context.Context) error {
 			}
 			err = j.reconnect(ctx, err, pause)
 		}
-		if errors.Is(err, ErrStreamReset) {
-			j.replaceEpoch(ctx)
-		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -105,10 +102,13 @@ func (j *Joined) readAll(ctx context.Context) error {
 // does not overlap with the mirror.
 func (j *Joined) read(ctx context.Context) error {
 	return j.stream.engine.Read(ctx, j.mirror.resumeSeq(), func(entries []Entry) error {
+		if len(entries) == 0 {
+			return nil
+		}
 		if err := j.mirror.verifyOverlap(entries[0]); err != nil {
 			return err
 		}
-		j.stream.state.setConnected()
+		j.stream.state.setConnected(reading)
 		j.mirror.add(entries)
 		return nil
 	})
@@ -117,24 +117,11 @@ func (j *Joined) read(ctx context.Context) error {
 // reconnect pauses after read has failed and joins the engine again. If the stream holds nothing to read, it
 // reports the connection, because no entry will.
 func (j *Joined) reconnect(ctx context.Context, cause error, pause time.Duration) error {
-	j.stream.state.setDisconnected(cause)
+	j.stream.state.setDisconnected(reading, cause)
 	sleep(ctx, pause)
 	info, err := j.rejoin(ctx)
 	if err == nil && (info.Last <= j.mirror.resumeSeq() || info.Last < info.First) {
-		j.stream.state.setConnected()
+		j.stream.state.setConnected(reading)
 	}
 	return err
-}
-
-// replaceEpoch gives the stream a new epoch if the engine does not do that itself.
-func (j *Joined) replaceEpoch(ctx context.Context) {
-	replacer, ok := j.stream.engine.(EpochReplacer)
-	if !ok {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, replaceEpochTimeout)
-	defer cancel()
-	if err := replacer.ReplaceEpoch(ctx, j.mirror.log.Epoch()); err != nil {
-		j.stream.opts.Logger.Warn("epoch not replaced, clients may resume at the wrong event", "error", err)
-	}
 }

@@ -97,7 +97,12 @@ var tagEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567")
 func (m *mirror) record(entry Entry) *eventlog.Record {
 	at := schema.Position{Epoch: m.log.Epoch(), Seq: entry.Seq, Tag: tagOf(entry)}
 	line, err := schema.ParseLine(entry.Text)
-	if err != nil || m.ids.has(entry.ID) {
+	switch {
+	case m.ids.has(entry.ID):
+		return eventlog.NewTombstone(at, time.Now().UTC())
+	case isLossNotice(entry):
+		return eventlog.NewGapRecord(at, time.Now().UTC())
+	case err != nil:
 		return eventlog.NewTombstone(at, time.Now().UTC())
 	}
 	ev, _, err := schema.Decode(line.Document, len(line.Document))

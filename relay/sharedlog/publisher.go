@@ -105,7 +105,7 @@ func (j *Joined) publish(ctx context.Context, rec *eventlog.Record) error {
 		return nil
 	}
 	text := streamLine(rec)
-	err := s.state.retry(ctx, func() error {
+	err := s.state.retry(ctx, publishing, func() error {
 		err := s.engine.Append(ctx, id, text)
 		if errors.Is(err, ErrTooLarge) {
 			s.state.addLost(1)
@@ -115,7 +115,7 @@ func (j *Joined) publish(ctx context.Context, rec *eventlog.Record) error {
 		return err
 	})
 	if err == nil {
-		s.state.setConnected()
+		s.state.setConnected(publishing)
 	}
 	return err
 }
@@ -174,9 +174,5 @@ func (p *publisher) eventID(rec *eventlog.Record) string {
 
 // save writes the position of the newest published record to a file, atomically.
 func (p *publisher) save() error {
-	text := schema.Position{Epoch: p.own.Epoch(), Seq: p.newest.Load()}.String() + "\n"
-	if err := os.WriteFile(p.path+".new", []byte(text), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(p.path+".new", p.path)
+	return replaceFile(p.path, schema.Position{Epoch: p.own.Epoch(), Seq: p.newest.Load()}.String()+"\n")
 }

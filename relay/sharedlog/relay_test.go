@@ -42,10 +42,11 @@ func openLog(t testing.TB, dir string) *eventlog.Log {
 // testRelay is a relay on a shared stream.
 type testRelay struct {
 	*sharedlog.Stream
-	own    *eventlog.Log // nil for an edge relay
-	stop   func()
-	joined *sharedlog.Joined // valid after synctest.Wait, once the engine is connected
-	result chan error        // of Joined.Run
+	own     *eventlog.Log // nil for an edge relay
+	stop    func()
+	joined  *sharedlog.Joined // valid after synctest.Wait, once the engine is connected
+	result  chan error        // of Joined.Run
+	joinErr chan error        // of Stream.Join, if not nil
 }
 
 // startCapture starts a capture relay whose own log is in dir. It runs until stop or the end of the test.
@@ -75,12 +76,15 @@ func (r *testRelay) start(t *testing.T, engine sharedlog.Engine, logger *slog.Lo
 		t.Fatal(err)
 	}
 	r.Stream, r.result = stream, make(chan error, 1)
+	r.joinErr = make(chan error, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
 		var err error
 		if r.joined, err = stream.Join(ctx); err == nil {
 			r.result <- r.joined.Run(ctx)
+		} else {
+			r.joinErr <- err
 		}
 	})
 	r.stop = func() { cancel(); running.Wait() }
@@ -94,12 +98,14 @@ func (r *testRelay) capture(t *testing.T, numbers ...int) {
 	}
 }
 
-// mirrored returns the documents in the relay's mirror as SEQ:DOCUMENT, and tombstones as SEQ:tombstone.
+// mirrored returns the documents in the relay's mirror as SEQ:DOCUMENT, SEQ:tombstone or SEQ:gap.
 func (r *testRelay) mirrored() string {
 	var all []string
 	for _, rec := range r.joined.Log().Records() {
 		text := string(rec.Event.Document)
-		if rec.IsTombstone() {
+		if rec.IsGap() {
+			text = "gap"
+		} else if rec.IsTombstone() {
 			text = "tombstone"
 		}
 		all = append(all, fmt.Sprintf("%d:%s", rec.Position.Seq, text))

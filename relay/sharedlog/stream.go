@@ -64,8 +64,8 @@ func (s *Stream) Status() Status {
 	return status
 }
 
-// Disconnected reports whether the broker is unreachable, so that other relays may have newer events than the mirror.
-func (s *Stream) Disconnected() bool { return !s.state.status().Connected }
+// Disconnected reports whether the broker cannot be read, so that other relays may have newer events than the mirror.
+func (s *Stream) Disconnected() bool { return !s.state.isReading() }
 
 // Join blocks until the broker is reachable and the mirror holds the stream's end. The error is ctx's error, or wraps
 // ErrStreamReset. At most one Joined of a stream may run.
@@ -86,19 +86,22 @@ func (s *Stream) Join(ctx context.Context) (*Joined, error) {
 		if ctx.Err() != nil || errors.Is(err, ErrStreamReset) {
 			return nil, cmp.Or(ctx.Err(), err)
 		}
-		s.state.setDisconnected(err)
+		s.state.setDisconnected(reading, err)
 		sleep(ctx, pause)
 		pause = min(2*pause, maxRetryPause)
 		if info, err = j.rejoin(ctx); err != nil {
 			return nil, err
 		}
 	}
-	s.state.setConnected()
+	if err := j.checkReceived(ctx); err != nil {
+		return nil, err
+	}
+	s.state.setConnected(reading)
 	return j, nil
 }
 
 // joinEngine joins the engine, with retries. The error is ctx's error.
 func (s *Stream) joinEngine(ctx context.Context) (info StreamInfo, err error) {
-	err = s.state.retry(ctx, func() (err error) { info, err = s.engine.Join(ctx); return err })
+	err = s.state.retry(ctx, reading, func() (err error) { info, err = s.engine.Join(ctx); return err })
 	return info, err
 }

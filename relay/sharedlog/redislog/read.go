@@ -14,7 +14,7 @@ import (
 
 const (
 	// blockTimeout is how long XREAD waits for new entries. It does not delay them. It is also the interval at
-	// which a reader checks the epoch.
+	// which a reader checks the stream.
 	blockTimeout = 2 * time.Second
 
 	// replyTimeout is how long Redis may take to reply after blockTimeout. The default of go-redis is ten seconds.
@@ -31,19 +31,35 @@ func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.E
 	client := redis.NewClient(&opts)
 	defer client.Close()
 	defer context.AfterFunc(ctx, func() { client.Close() })()
-	epoch, err := e.epoch(ctx, client)
-	for checked := time.Now(); err == nil; {
-		var entries []sharedlog.Entry
-		if entries, err = e.next(ctx, client, after); err == nil && len(entries) > 0 {
-			after = entries[len(entries)-1].Seq
-			err = take(entries)
-		}
-		if err == nil && time.Since(checked) >= blockTimeout { // XREAD does not report a deleted or replaced stream
-			err, checked = e.checkEpoch(ctx, client, epoch), time.Now()
-		}
-	}
+	err := e.readUntilReset(ctx, client, sharedlog.Entry{Seq: after}, take)
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	return err
+}
+
+// readUntilReset reads the entries after newest until the stream is reset, or until a command or take fails.
+func (e *Engine) readUntilReset(
+	ctx context.Context, client *redis.Client, newest sharedlog.Entry, take func([]sharedlog.Entry) error,
+) error {
+	stream := checker{keys: e.keys, epoch: e.joinedEpoch()}
+	err := stream.begin(ctx, client)
+	for checked := time.Now(); err == nil; {
+		var entries []sharedlog.Entry
+		if entries, err = e.next(ctx, client, newest.Seq); err != nil {
+			return err
+		}
+		if len(entries) == 0 || time.Since(checked) >= blockTimeout {
+			if err := stream.check(ctx, client, newest); err != nil {
+				return err
+			}
+			checked = time.Now()
+		}
+		if len(entries) > 0 {
+			newest = entries[len(entries)-1]
+			e.newest.Store(max(e.newest.Load(), newest.Seq))
+		}
+		err = take(entries)
 	}
 	return err
 }
@@ -61,27 +77,9 @@ func (e *Engine) next(ctx context.Context, client *redis.Client, after uint64) (
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read key %s: %w", e.keys[0], err)
 	}
 	return parseMessages(streams[0].Messages)
-}
-
-// epoch returns the epoch of the stream, or ErrStreamReset if there is none, because the stream was then deleted.
-func (e *Engine) epoch(ctx context.Context, client *redis.Client) (string, error) {
-	epoch, err := client.Get(ctx, e.keys[2]).Result()
-	if errors.Is(err, redis.Nil) {
-		err = fmt.Errorf("%w: key %s does not exist", sharedlog.ErrStreamReset, e.keys[2])
-	}
-	return epoch, err
-}
-
-// checkEpoch returns ErrStreamReset if the stream's epoch is not want.
-func (e *Engine) checkEpoch(ctx context.Context, client *redis.Client, want string) error {
-	epoch, err := e.epoch(ctx, client)
-	if err == nil && epoch != want {
-		err = fmt.Errorf("%w: its epoch changed from %s to %s", sharedlog.ErrStreamReset, want, epoch)
-	}
-	return err
 }
 
 // parseMessages returns the entries in messages.

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -45,7 +46,10 @@ type Engine struct {
 	keys  []string // of the stream, the sorted set of its IDs, and its epoch
 	limit int
 
+	newest atomic.Uint64 // sequence number of the newest entry that Join or Read has found
+
 	mu     sync.Mutex
+	epoch  string        // found by the last Join; "" before the first; guarded by mu
 	client *redis.Client // runs the scripts; nil before the first, and after one was canceled; guarded by mu
 }
 
@@ -119,11 +123,22 @@ func (e *Engine) Join(ctx context.Context) (info sharedlog.StreamInfo, err error
 	if info.Last, err = seqOf(reply[1]); err != nil {
 		return info, err
 	}
+	e.mu.Lock()
+	e.epoch = info.Epoch
+	e.mu.Unlock()
+	e.newest.Store(info.Last)
 	info.First = info.Last + 1
 	if reply[2] != "" {
 		info.First, err = seqOf(reply[2])
 	}
 	return info, err
+}
+
+// joinedEpoch returns the epoch that the last Join found, or "" before the first.
+func (e *Engine) joinedEpoch() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.epoch
 }
 
 // ReplaceEpoch implements sharedlog.EpochReplacer.
@@ -134,7 +149,7 @@ func (e *Engine) ReplaceEpoch(ctx context.Context, old string) error {
 
 // Append implements sharedlog.Engine.
 func (e *Engine) Append(ctx context.Context, id string, text []byte) error {
-	_, err := e.run(ctx, appendScript, e.keys, id, text, e.limit)
+	_, err := e.run(ctx, appendScript, e.keys, id, text, e.limit, e.newest.Load())
 	return err
 }
 

@@ -85,7 +85,9 @@ func TestAcknowledgedEntriesSurviveKill(t *testing.T) {
 		t.Error("Append without a server returns nil")
 	}
 	server.Start()
-	after, err := engine.Join(t.Context())
+	var after sharedlog.StreamInfo
+	var err error
+	testwait.Until(func() bool { after, err = engine.Join(t.Context()); return err == nil }) // it may be loading
 	want := sharedlog.StreamInfo{Epoch: before.Epoch, First: 1, Last: before.Last + 1}
 	if err != nil || after != want {
 		t.Errorf("Join after a restart returns %+v, %v, want %+v", after, err, want)
