@@ -48,6 +48,9 @@ func main() {
 		Serve:  func(ctx context.Context, settings config.Relay) error { return app.Run(ctx, settings, options) },
 		Locate: watcher.Locate,
 		Probe:  watcher.Probe,
+
+		PHPCode:        watcher.PHPCode,
+		ConfigConstant: watcher.ConfigConstant,
 	})
 	status := 0
 	if err != nil {

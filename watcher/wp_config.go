@@ -13,17 +13,6 @@ import (
 const debianConfigs = "/etc/wordpress/config-*.php"
 
 var (
-	// phpStringOrComment matches a string of PHP, in a group, or a comment.
-	phpStringOrComment = regexp.MustCompile(`(?s)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|/\*.*?\*/|(?://|#)[^\n]*`)
-
-	// contentDirDefinition matches a definition of WP_CONTENT_DIR: by define, or by const. The value is in a group.
-	contentDirDefinition = regexp.MustCompile(`(?i:\bdefine)\s*\(\s*['"]WP_CONTENT_DIR['"]\s*,\s*([^;]+?)\s*\)\s*;` +
-		`|(?i:\bconst)\s+WP_CONTENT_DIR\s*=\s*([^;]+?)\s*;`)
-
-	// contentDirMention matches the start of every definition of WP_CONTENT_DIR, whatever its value is.
-	contentDirMention = regexp.MustCompile(`(?i:\bdefine)\s*\(\s*['"]WP_CONTENT_DIR['"]` +
-		`|(?i:\bconst)\s[^;]*\bWP_CONTENT_DIR\s*=`)
-
 	// dirOfFile matches the old spelling of __DIR__.
 	dirOfFile = regexp.MustCompile(`dirname\(\s*__FILE__\s*\)`)
 
@@ -45,26 +34,33 @@ func readWPConfig(path, dir string) (config wpConfig) {
 	if err != nil {
 		return wpConfig{unreadable: path} // the file holds passwords, so the relay may lack the permission
 	}
-	code := phpStringOrComment.ReplaceAllString(string(text), "$1 ")
-	if strings.Contains(code, filepath.Dir(debianConfigs)+"/") {
-		sites, _ := filepath.Glob(debianConfigs)
-		for _, site := range sites {
-			loaded := readWPConfig(site, dir)
-			config.contents = append(config.contents, loaded.contents...)
-			config.unknown = cmp.Or(config.unknown, loaded.unknown, loaded.unreadable)
-		}
+	source := readPHP(string(text))
+	for _, site := range loadedConfigs(source) {
+		loaded := readWPConfig(site, dir)
+		config.contents = append(config.contents, loaded.contents...)
+		config.unknown = cmp.Or(config.unknown, loaded.unknown, loaded.unreadable)
 	}
-	known := 0
-	for _, match := range contentDirDefinition.FindAllStringSubmatch(code, -1) {
-		if content := evalPHPPath(match[1]+match[2], filepath.Dir(path), dir); filepath.IsAbs(content) {
-			known++
+	expressions, complete := source.definitions("WP_CONTENT_DIR")
+	for _, expression := range expressions {
+		if content := evalPHPPath(expression, filepath.Dir(path), dir); filepath.IsAbs(content) {
 			config.contents = append(config.contents, filepath.Clean(content))
+		} else {
+			complete = false
 		}
 	}
-	if known < len(contentDirMention.FindAllString(code, -1)) {
+	if !complete {
 		config.unknown = path
 	}
 	return config
+}
+
+// loadedConfigs returns the configurations that a configuration loads if it is that of Debian's package.
+func loadedConfigs(source phpSource) []string {
+	if !strings.Contains(strings.Join(source.literals, "\n"), filepath.Dir(debianConfigs)+"/") {
+		return nil
+	}
+	sites, _ := filepath.Glob(debianConfigs)
+	return sites
 }
 
 // doubt returns why dir, which findWPContent would choose, may not be the wp-content that WordPress uses, or "". A

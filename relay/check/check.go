@@ -60,6 +60,9 @@ type Options struct {
 	File  string // the event file; "" skips all checks of files
 	Doubt string // why File may be the wrong file; "" if it is certain
 
+	PHP       PHP    // must be set if File is
+	Companion []byte // the source of this version's companion
+
 	PollInterval time.Duration                           // above 0 if the operator chose polling
 	Watch        func(file string) (mode, reason string) // returns how File would be watched; nil skips that
 
@@ -71,6 +74,16 @@ type Options struct {
 	Filter  *filter.Filter // decides which events a client sees; nil: all
 
 	frontPage func() answer // requests the site\'s front page once; set by Run if Site is not nil
+}
+
+// PHP reads files of PHP.
+type PHP struct {
+	// Code returns the code of a file without comments.
+	Code func(source []byte) []byte
+
+	// Constant returns all values that WordPress's configuration can give to a constant, and an error if they are not
+	// known.
+	Constant func(name string) ([]string, error)
 }
 
 // Run runs all checks concurrently and returns their findings in a fixed order. It takes as long as Options.Idle, and

@@ -13,7 +13,7 @@ func checkDrafts(_ context.Context, opts Options) []Finding {
 		return []Finding{ok(check, "the settings restrict which events the public receives")}
 	}
 	const text = "titles of drafts, private and pending posts are sent to every client"
-	if isNetwork(opts.File) {
+	if isNetwork(opts) {
 		return []Finding{warn(check, text, "Set the filter for a network of sites; see below.")}
 	}
 	return []Finding{warn(check, text,

@@ -2,13 +2,12 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
-	"regexp"
+	"slices"
 )
-
-var fsMethod = regexp.MustCompile(`(?m)^\s*define\(\s*['"]FS_METHOD['"]\s*,\s*['"](\w+)['"]`)
 
 // checkFileAccess checks whether WordPress writes files itself. It asks for FTP access if PHP's user does not own
 // WordPress's files (get_filesystem_method in wp-admin/includes/file.php), and the plugin then writes no events.
@@ -20,15 +19,31 @@ func checkFileAccess(_ context.Context, opts Options) []Finding {
 	eventDir := filepath.Dir(opts.File)
 	content := filepath.Dir(eventDir)
 	root := filepath.Dir(content)
-	if method := configuredMethod(root); method == "direct" {
+	methods, err := opts.PHP.Constant("FS_METHOD")
+	slices.Sort(methods)
+	switch methods = slices.Compact(methods); {
+	case errors.Is(err, fs.ErrPermission):
+		return []Finding{notLooked(check, err)}
+	case err != nil:
+		return []Finding{unknown(check, err.Error(), `Make sure that it is 'direct'.`)}
+	case len(methods) > 1:
+		return []Finding{unknown(check, fmt.Sprintf("wp-config.php sets FS_METHOD to one of %q", methods),
+			"Make sure that it is 'direct' for this site.")}
+	case len(methods) == 1 && methods[0] == "direct":
 		return []Finding{ok(check, "wp-config.php sets FS_METHOD, so that PHP writes files itself")}
-	} else if method != "" {
-		text := fmt.Sprintf("wp-config.php sets FS_METHOD to %q, so that the plugin writes no events", method)
-		return []Finding{usesFTP(text)}
+	case len(methods) == 1 && methods[0] != "" && methods[0] != "false":
+		return []Finding{usesFTP(fmt.Sprintf("wp-config.php sets FS_METHOD to %q, so that the plugin writes no events",
+			methods[0]))}
 	}
+	return []Finding{checkOwners(root, content, eventDir)}
+}
+
+// checkOwners compares the owner of WordPress's files with PHP's user, as WordPress does.
+func checkOwners(root, content, eventDir string) Finding {
+	const check = "file access"
 	wordpress, _, known := owner(filepath.Join(root, filesystemPHP))
 	if !known {
-		return []Finding{skip(check, "not checked: the files of WordPress are not beside "+content)}
+		return skip(check, "not checked: the files of WordPress are not beside "+content)
 	}
 	for _, dir := range []string{eventDir, filepath.Join(content, "uploads"), filepath.Join(content, "upgrade")} {
 		php, _, known := owner(dir)
@@ -38,24 +53,12 @@ func checkFileAccess(_ context.Context, opts Options) []Finding {
 		case php != wordpress:
 			text := fmt.Sprintf("WordPress's files belong to uid %d, but PHP runs as uid %d (the owner of %s): WordPress "+
 				"asks for FTP access, and the plugin writes no events", wordpress, php, dir)
-			return []Finding{usesFTP(text)}
+			return usesFTP(text)
 		default:
-			return []Finding{ok(check, fmt.Sprintf("PHP's user owns WordPress's files (uid %d)", php))}
+			return ok(check, fmt.Sprintf("PHP's user owns WordPress's files (uid %d)", php))
 		}
 	}
-	return []Finding{skip(check, "not checked: no directory shows which user PHP runs as")}
-}
-
-// configuredMethod returns the FS_METHOD that wp-config.php sets, or "". The file may also be one directory above
-// root.
-func configuredMethod(root string) string {
-	for _, dir := range []string{root, filepath.Dir(root)} {
-		config, err := os.ReadFile(filepath.Join(dir, "wp-config.php"))
-		if method := fsMethod.FindSubmatch(config); err == nil && method != nil {
-			return string(method[1])
-		}
-	}
-	return ""
+	return skip(check, "not checked: no directory shows which user PHP runs as")
 }
 
 func usesFTP(text string) Finding {

@@ -1,12 +1,11 @@
 package check
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
-	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
 
 	"wpre-relay/relay/security/filter"
 )
@@ -15,16 +14,18 @@ import (
 // of the others. All sites write into the same event file.
 func checkNetwork(_ context.Context, opts Options) []Finding {
 	const check = "network"
-	if opts.File == "" || !isNetwork(opts.File) {
+	if opts.File == "" || !isNetwork(opts) {
 		return nil
 	}
-	content := filepath.Dir(filepath.Dir(opts.File))
-	muPlugins := filepath.Join(content, "mu-plugins")
-	namesSite := func(source []byte) bool { return bytes.Contains(source, []byte("wpre_relay_claims")) }
+	muPlugins := opts.contentDir("WPMU_PLUGIN_DIR", "mu-plugins")
 	var findings []Finding
-	if !anySource(muPlugins, namesSite) {
+	if found, err := findSource(muPlugins, 1, opts.codeContains("wpre_relay_claims")); err != nil {
+		findings = append(findings, notLooked(check, err))
+	} else if found == "" {
+		installed, _ := opts.findCompanion(muPlugins)
 		findings = append(findings, warn(check, "this is a network of sites, and its events do not name their site",
-			"Install the companion of this version, which adds site_id:", installCompanion(muPlugins)))
+			"Install the companion of this version, which adds site_id:",
+			installCompanion(cmp.Or(installed, filepath.Join(muPlugins, "wpre-relay-companion.php")))))
 	}
 	if opts.Filter.SeparatesSites() {
 		return append(findings, ok(check, "drafts of one site of the network are hidden from users of the others"))
@@ -37,45 +38,21 @@ func checkNetwork(_ context.Context, opts Options) []Finding {
 			"WPRE_RELAY_FILTER: '" + filter.NetworkExpression + "'"}))
 }
 
-var (
-	// phpStringOrComment matches a string of PHP, in a group, or a comment.
-	phpStringOrComment = regexp.MustCompile(`(?s)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|/\*.*?\*/|(?://|#)[^\n]*`)
-
-	// multisite matches the definition that makes WordPress a network of sites.
-	multisite = regexp.MustCompile(`(?i)\bdefine\s*\(\s*['"]MULTISITE['"]\s*,\s*(true|1)\s*\)|` +
-		`\bconst\s+MULTISITE\s*=\s*(true|1)\s*;`)
-)
-
 // isNetwork reports whether the event file belongs to a network of sites. Each of these proves it: wp-config.php
 // defines MULTISITE, a site other than the first has uploads, or the last event is of such a site. It is wrong for a
 // network without any of them, for example if MULTISITE is an expression and only the first site is in use.
-func isNetwork(eventFile string) bool {
-	content := filepath.Dir(filepath.Dir(eventFile))
+func isNetwork(opts Options) bool {
+	content := filepath.Dir(filepath.Dir(opts.File))
 	if exists(filepath.Join(content, "uploads", "sites")) || exists(filepath.Join(content, "blogs.dir")) {
 		return true
 	}
-	root := filepath.Dir(content)
-	for _, dir := range []string{root, filepath.Dir(root)} { // WordPress also looks one directory above
-		source, err := readBounded(filepath.Join(dir, "wp-config.php"))
-		if err == nil && multisite.Match(phpStringOrComment.ReplaceAll(source, []byte("$1 "))) {
-			return true
-		}
+	values, _ := opts.PHP.Constant("MULTISITE")
+	if slices.Contains(values, "true") || slices.Contains(values, "1") {
+		return true
 	}
 	var event struct {
 		SiteID int `json:"site_id"`
 	}
-	text, err := readBounded(eventFile)
+	text, err := readBounded(opts.File)
 	return err == nil && json.Unmarshal(text, &event) == nil && event.SiteID > 1
-}
-
-// readBounded returns the content of a regular file of at most maxSourceSize.
-func readBounded(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxSourceSize {
-		return nil, os.ErrInvalid
-	}
-	return os.ReadFile(path)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/check"
+	"wpre-relay/relay/companion"
 	"wpre-relay/relay/security/origin"
 )
 
@@ -78,10 +79,14 @@ func (c *Check) run(ctx context.Context, env Env) error {
 		Drafts:       settings.ShowsDrafts(),
 		Filter:       events,
 	}
-	if opts.Path = c.Watch; c.Watch != "" {
+	if opts.Path, opts.Companion = c.Watch, companion.Plugin; c.Watch != "" {
 		if opts.File, opts.Doubt, err = env.Locate(c.Watch); err != nil {
 			return err
 		}
+	}
+	opts.PHP = check.PHP{
+		Code:     env.PHPCode,
+		Constant: func(name string) ([]string, error) { return env.ConfigConstant(c.Watch, opts.File, name) },
 	}
 	findings := check.Run(ctx, opts)
 	return errors.Join(c.print(findings, env.Stdout), check.Failed(findings))

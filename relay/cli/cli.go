@@ -77,6 +77,13 @@ type Env struct {
 
 	// Probe returns how the file would be watched now, and why it would be polled.
 	Probe func(file string, pollInterval time.Duration) (mode, reason string)
+
+	// PHPCode returns the code of a PHP file without comments.
+	PHPCode func(source []byte) []byte
+
+	// ConfigConstant returns the values that WordPress's configuration gives to a constant. file is the event file that
+	// Locate returns for path.
+	ConfigConstant func(path, file, name string) ([]string, error)
 }
 
 // description is the summary of the program.
