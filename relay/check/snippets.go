@@ -28,7 +28,21 @@ func denyAccess(dir string) []Snippet {
 	}
 }
 
-// passUpgrade returns configuration of proxies that passes WebSockets on path to the relay. The root path is
+// caddyLog are options of Caddy for logs without tokens, from the URL or from the subprotocol.
+const caddyLog = `log {
+    format filter {
+        wrap json
+        fields {
+            request>uri query {
+                replace access_token REDACTED
+            }
+            request>headers>Sec-Websocket-Protocol delete
+        }
+    }
+}`
+
+// passUpgrade returns configuration of proxies that passes WebSockets on path to the relay and keeps tokens in URLs out
+// of their logs. nginx writes the URL also into messages about errors, at a level below crit. The root path is
 // WordPress's, so it becomes /ws.
 func passUpgrade(relay, path string) []Snippet {
 	if path == "" || path == "/" {
@@ -44,12 +58,17 @@ func passUpgrade(relay, path string) []Snippet {
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     proxy_set_header X-Forwarded-Proto $scheme;
     proxy_read_timeout 75s;
+    access_log off;
+    error_log /dev/null crit;
 }`, path, relay)},
 		{"For Apache, in the virtual host, with: a2enmod proxy_http proxy_wstunnel",
-			fmt.Sprintf("ProxyPreserveHost On\nProxyPass \"%[1]s\" \"ws://%[2]s%[1]s\" timeout=75", path, relay)},
+			fmt.Sprintf("ProxyPreserveHost On\nProxyPass \"%[1]s\" \"ws://%[2]s%[1]s\" timeout=75\n"+
+				`LogFormat "%%h %%l %%u %%t \"%%m %%U %%H\" %%>s %%b \"%%{Referer}i\" \"%%{User-Agent}i\"" combined`, path, relay)},
 		{"For Caddy, in the site's block", fmt.Sprintf("reverse_proxy %s* %s", path, relay)},
+		{"For Caddy, in the global options", caddyLog},
 		{"For Traefik, as labels of the relay's container",
 			fmt.Sprintf("traefik.http.routers.wpre-relay.rule: PathPrefix(`%s`)\n"+
+				"traefik.http.routers.wpre-relay.observability.accesslogs: false\n"+
 				"traefik.http.services.wpre-relay.loadbalancer.server.port: 8080", path)},
 	}
 }

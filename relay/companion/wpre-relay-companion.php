@@ -19,7 +19,7 @@
  *   WPRE_RELAY_FIELDS   true: add post_type, permalink and site_id to events; a network of sites always adds site_id
  *   WPRE_RELAY_URL      URL of the relay for browsers, for example 'wss://www.example.com/ws'
  *   WPRE_RELAY_JWT_KEY  file of the relay's --jwt-key secret: users who are logged in get a token in that URL
- *   WPRE_RELAY_JWT_TTL  lifetime of a token in seconds; default: 12 hours, because the plugin's page cannot renew it
+ *   WPRE_RELAY_JWT_TTL  lifetime of a token in seconds; default: one hour. Then a page continues like a visitor's
  *   WPRE_RELAY_CLIENT   true: load the relay's client, which loses no event, instead of the plugin's script
  *
  * @package wpre-relay
@@ -530,7 +530,7 @@ function wpre_relay_token( $user ) {
 	if ( ! $claims ) {
 		return '';
 	}
-	$ttl   = defined( 'WPRE_RELAY_JWT_TTL' ) ? (int) WPRE_RELAY_JWT_TTL : 12 * HOUR_IN_SECONDS;
+	$ttl   = defined( 'WPRE_RELAY_JWT_TTL' ) ? (int) WPRE_RELAY_JWT_TTL : HOUR_IN_SECONDS;
 	$times = array(
 		'iat' => time(),
 		'exp' => time() + $ttl,

@@ -213,11 +213,14 @@ func TestDocumentedProxyLinesMatchCheck(t *testing.T) {
 		shown[strings.TrimSpace(line)] = true
 	}
 	for _, language := range []string{"nginx", "apache", "caddy"} {
-		block := regexp.MustCompile("(?s)```" + language + "\n(.*?)```").FindStringSubmatch(text)
-		if block == nil {
+		var lines string
+		for _, block := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(text, -1) {
+			lines += block[1]
+		}
+		if lines == "" {
 			t.Fatalf("no lines for %s", language)
 		}
-		for line := range strings.Lines(block[1]) {
+		for line := range strings.Lines(lines) {
 			line = strings.TrimSpace(line)
 			hidesEventFile := strings.Contains(line, "realtime-events") || line == "Require all denied" || line == "</Location>"
 			if !shown[line] && !hidesEventFile {

@@ -38,24 +38,36 @@ func (w webServer) start(t *testing.T, dir string, ready func(address string) bo
 	}
 	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), "HOME="+dir)
-	var out syncBuffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	out, err := os.Create(filepath.Join(dir, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Signal(syscall.SIGTERM); cmd.Wait() })
 	if !testwait.Until(func() bool { return ready(address) }) {
-		log, _ := os.ReadFile(filepath.Join(dir, "log"))
-		t.Fatalf("%s is not ready: %.2000s%.2000s\n%s", w.program, out.String(), log, places.Replace(w.config))
+		t.Fatalf("%s is not ready: %.4000s\n%s", w.program, readLogs(dir), places.Replace(w.config))
 	}
 	return address
+}
+
+// readLogs returns everything that the server with this directory has logged.
+func readLogs(dir string) (logs string) {
+	for _, name := range []string{"out", "log", "access"} {
+		text, _ := os.ReadFile(filepath.Join(dir, name))
+		logs += string(text)
+	}
+	return logs
 }
 
 // nginx returns an nginx with these directives in its server block.
 func nginx(server string) webServer {
 	const config = `daemon off; pid DIR/pid; error_log DIR/log; events {}
 		http {
-			access_log off; client_body_temp_path DIR/a; proxy_temp_path DIR/b; fastcgi_temp_path DIR/c;
+			access_log DIR/access; client_body_temp_path DIR/a; proxy_temp_path DIR/b; fastcgi_temp_path DIR/c;
 			uwsgi_temp_path DIR/d; scgi_temp_path DIR/e; server { %s }
 		}`
 	return webServer{

@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 
 	"wpre-relay/relay/security/filter"
+	"wpre-relay/relay/testwait"
 )
 
 var all, published = []string{"publish", "draft", "private"}, []string{"publish"}
@@ -68,6 +69,30 @@ func TestPublicStatusShowsDraftsToTrustedClientsOnly(t *testing.T) {
 		v.expectMessages(t, conn, "resumed")
 		v.expectHistory(t, r)
 	}
+}
+
+// TestPageContinuesAsThePublicAfterExpiry connects as a page does, which sends the same URL again after its token has
+// expired. The relay accepts a token for 10 s after its expiry, because clocks differ.
+func TestPageContinuesAsThePublicAfterExpiry(t *testing.T) {
+	t.Parallel()
+	s, key := newSite(t), writeSecret(t)
+	r := s.start("--jwt-key", key, "--allow-anonymous", "--public-status", "publish")
+	page := "/?access_token=" + mintToken(t, "--jwt-key", key, "--expires", "1ms", "--claim", `caps=["edit_others_posts"]`)
+	draft := func(n int) string { return fmt.Sprintf(`{"timestamp":%d,"status":"draft"}`, n) }
+	published := func(n int) string { return fmt.Sprintf(`{"timestamp":%d,"status":"publish"}`, n) }
+	conn, _ := r.dialWith(page, nil)
+	s.writeDocument(draft(1))
+	expect(t, conn, draft(1))
+	if _, _, err := conn.Read(testwait.Context(t)); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+		t.Fatalf("closed with %v, want 1008", err)
+	}
+	conn, _ = r.dialWith(page, nil)
+	s.writeDocument(draft(2))
+	if !testwait.Until(func() bool { return r.status().Decisions["filtered"] == 2 }) {
+		t.Fatalf("decisions %v", r.status().Decisions)
+	}
+	s.writeDocument(published(3))
+	expect(t, conn, published(3))
 }
 
 func TestSecurityDocumentShowsTheNetworkFilter(t *testing.T) {

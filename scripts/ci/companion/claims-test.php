@@ -81,7 +81,7 @@ $author  = claims( array( 2 => 'author' ) );
 check( 'the token has sub and roles', '7' === $author->sub && array( 'author' ) === $author->roles );
 check( 'the token names the site', 3 === $author->site_id );
 check( 'caps are those of the user', array( 'read', 'edit_posts' ) === $author->caps );
-check( 'the token expires', $author->exp > time() );
+check( 'the token expires within an hour', $author->exp > time() && $author->exp <= time() + HOUR_IN_SECONDS );
 
 $allowed = array( 'edit_others_posts', 'manage_options', 'other' );
 check( 'a user without roles has caps', array( 'edit_others_posts', 'manage_options' ) === claims( array() )->caps );
