@@ -59,7 +59,8 @@ const flow = `
 	relay: relay/eventlog relay/security/filter schema
 
 	# Deliver: from the log to the clients
-	relay/fanout: relay/eventlog schema
+	relay/budget
+	relay/fanout: relay/budget relay/eventlog schema
 
 	# Serve: sockets, then who may connect, then HTTP
 	relay/watchedfile
@@ -69,7 +70,7 @@ const flow = `
 	relay/security/access: relay/security/clientaddr relay/security/filter relay/security/token relay/throttle
 	relay/listener: relay/security/clientaddr relay/throttle relay/watchedfile
 	relay/client
-	relay/server: relay/client relay/eventlog relay/fanout relay/listener relay/security/access
+	relay/server: relay/budget relay/client relay/eventlog relay/fanout relay/listener relay/security/access
 		relay/security/clientaddr relay/security/filter relay/security/origin relay/throttle schema
 
 	# Operate

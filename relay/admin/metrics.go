@@ -26,6 +26,10 @@ var (
 	rejectedTotal    = metric("connections_rejected_total", "Rejected connections.", "reason")
 	closesTotal      = metric("closes_total", closesHelp, "code")
 	messagesTotal    = metric("messages_sent_total", "Events written to clients' sockets.")
+	bufferBytes      = metric("buffer_bytes", "Bytes held for clients that read slowly.")
+	bufferLimit      = metric("buffer_limit_bytes", "Maximum of wpre_relay_buffer_bytes.")
+	bufferRefused    = metric("buffer_refused_total", "Times an address got no more of the buffer.")
+	historyAnswers   = metric("history_answers", "Answers of /history in progress.")
 	watcherMode      = metric("watcher_mode", "1 for the current watch mode.", "mode")
 	watcherOutbox    = metric("watcher_outbox", "1 if the companion keeps every event in its outbox, else 0.")
 	outboxBypassed   = metric("outbox_bypassed_total", "Events relayed without their lines, by an unreadable outbox.")
@@ -46,7 +50,8 @@ var (
 )
 
 var allMetrics = []*prometheus.Desc{
-	eventsTotal, clients, rejectedTotal, closesTotal, messagesTotal, watcherMode, watcherOutbox, outboxBypassed,
+	eventsTotal, clients, rejectedTotal, closesTotal, messagesTotal, bufferBytes, bufferLimit, bufferRefused,
+	historyAnswers, watcherMode, watcherOutbox, outboxBypassed,
 	watcherOverflows, watcherRearmed, brokerConnected, brokerReconnects, brokerPending, brokerLost, forwarded, ready,
 	journalOK, stateOK, stateRestored, eventsKept, buildInfo,
 }
@@ -121,6 +126,10 @@ func (m metrics) collectServer(status server.Status) {
 		m.counter(closesTotal, n, code)
 	}
 	m.counter(messagesTotal, status.MessagesSent)
+	m.gauge(bufferBytes, float64(status.Buffers.Used))
+	m.gauge(bufferLimit, float64(status.Buffers.Total))
+	m.counter(bufferRefused, status.Buffers.Refused)
+	m.gauge(historyAnswers, float64(status.History))
 }
 
 func (m metrics) collectWatch(watch *Watch) {

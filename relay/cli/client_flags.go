@@ -26,8 +26,8 @@ var clientHelp = helpTexts{
 		"may be repeated (default: only pages with the relay's host name).",
 	"--require-origin": "Reject clients that send no Origin header; browsers always send one.",
 	"--max-clients":    "Maximum number of clients (default: 0, as many as the limit of open files allows).",
-	"--max-clients-per-ip": "Maximum number of clients from one address (default: 0, unlimited). Behind a proxy " +
-		"that is not trusted, all clients can have the same address.",
+	"--max-clients-per-ip": "Maximum number of clients and of requests for /history in progress from one address " +
+		"(default: 0, unlimited). Behind a proxy that is not trusted, all clients can have the same address.",
 	"--catch-up": "Time after a start in which a page that connects first gets the events that were written while " +
 		"the relay was down (default: ${default}; 0: never).",
 	"--resume-cookie": "Set a session cookie, so that the plugin's page gets the events that it missed when it " +

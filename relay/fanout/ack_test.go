@@ -53,12 +53,12 @@ func TestReplayIsDeliveredWhenItIsAcknowledged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, fanout.Options{}, func(t *testing.T, b *bubble) {
-				var recs []*eventlog.Record
 				for n := 1; n <= 4; n++ {
-					recs = append(recs, b.log.Append(event(t, n, 0))...)
+					b.log.Append(event(t, n, 0))
 				}
 				b.run()
-				cfg := fanout.ClientConfig{Format: fanout.Acked, Position: b.log.Head(), Replay: recs[1:3]}
+				cfg := fanout.ClientConfig{Format: fanout.Acked, Position: b.log.Head()}
+				cfg.Replay = &fanout.Range{After: 1, Until: 3}
 				conn := b.connect(t, cfg)
 				for n := 2; n <= 3; n++ {
 					expectFrames(t, conn, string(fanouttest.TextFrame(event(t, n, 0).Document)))
@@ -78,9 +78,12 @@ func TestReplayIsDeliveredWhenItIsAcknowledged(t *testing.T) {
 
 func TestUnreadReplayIsNotDelivered(t *testing.T) {
 	inBubble(t, fanout.Options{}, func(t *testing.T, b *bubble) {
-		recs := append(b.log.Append(event(t, 1, 0)), b.log.Append(event(t, 2, 0))...)
+		b.log.Append(event(t, 1, 0))
+		b.log.Append(event(t, 2, 0))
 		b.run()
-		conn := b.connect(t, fanout.ClientConfig{Format: fanout.Acked, Position: b.log.Head(), Replay: recs[1:]})
+		cfg := fanout.ClientConfig{Format: fanout.Acked, Position: b.log.Head()}
+		cfg.Replay = &fanout.Range{After: 1, Until: 2}
+		conn := b.connect(t, cfg)
 		conn.Close()
 		if got := <-b.disconnects; got.LastDelivered != 1 {
 			t.Errorf("got %+v, want 1 delivered", got)

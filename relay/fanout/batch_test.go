@@ -22,9 +22,9 @@ func TestGapRecordBecomesGapNoticeInPlace(t *testing.T) {
 		Plain: string(appendTextFrame(appendTextFrame(nil, []byte("{}")), []byte("{}"))),
 	} {
 		var b batch
-		b.fill(audience{format: format}, "one", span{recs, 0, 4})
-		if string(b.joined) != want || b.events() != 2 {
-			t.Errorf("format %d: %d events, %q, want %q", format, b.events(), b.joined, want)
+		b.fill(audience{format: format}, "one", span{recs: recs, upTo: 4, next: 4})
+		if events := b.frames[len(b.frames)-1].events; string(b.joined) != want || events != 2 {
+			t.Errorf("format %d: %d events, %q, want %q", format, events, b.joined, want)
 		}
 	}
 }

@@ -1,95 +1,176 @@
 package fanout
 
 import (
+	"slices"
 	"sync"
 	"time"
+
+	"wpre-relay/relay/eventlog"
 )
 
 // farBehind is the number of missing records from which on the limiter applies to a catch-up.
 const farBehind = 64
 
-// catchUp sends first, and then the log at the client's speed until the client has everything. It then returns the
-// client to its shard. It runs on a goroutine of the client.
-func (c *client) catchUp(first []byte) {
-	if err := c.conn.send(first, nil); err != nil {
-		c.end(err)
-		return
+// replay is a part of the log that a client gets before its start.
+type replay struct {
+	until uint64 // number of the last record
+	start uint64 // the client then continues after this number
+}
+
+// workspace is the memory for encoding and writing. It is in use only while the socket takes bytes, so there are
+// about as many as processors, however many clients catch up.
+type workspace struct {
+	batch  batch
+	frame  []byte // for the rest of one frame
+	writer *transfer
+}
+
+var workspaces = sync.Pool{New: func() any { return &workspace{writer: newWriter()} }}
+
+// progress is the result of a step of a catch-up.
+type progress uint8
+
+const (
+	proceed    progress = iota // there is more to send
+	socketFull                 // there is more to send, and the socket is full
+	finished                   // another goroutine continues
+)
+
+// catchUp sends what c holds, and then the log at the client's speed until the client has everything. It then returns
+// the client to its shard. It runs on a goroutine of the client. While it waits for the socket, it holds c.unsent only.
+func (c *client) catchUp() {
+	for {
+		step, err := c.catchUpSome()
+		if err == nil && step == socketFull {
+			err = c.conn.waitWritable()
+		}
+		switch {
+		case err != nil:
+			c.hold(nil)
+			c.end(err)
+			return
+		case step == finished:
+			return
+		}
+	}
+}
+
+// catchUpSome sends what the socket takes: what c holds, or a batch of the log. It holds a slot of the limiter
+// meanwhile, but not during writes that may block.
+func (c *client) catchUpSome() (progress, error) {
+	limiter := c.catchUpLimiter()
+	slot := limiter.acquire()
+	if !c.conn.pollable() {
+		limiter.release(slot)
+		limiter = nil
+	}
+	defer func() { limiter.release(slot) }()
+	w := workspaces.Get().(*workspace)
+	defer w.put()
+	last := c.unsent != nil && c.unsent.last
+	whole, err := c.sendUnsent(w)
+	switch {
+	case err != nil || !whole:
+		return socketFull, err
+	case last:
+		c.shard.post(func() { c.shard.closeSent(c) })
+		return finished, nil
 	}
 	if c.acks != nil {
 		c.acks.sent(c.pos, time.Now())
 	}
-	for {
-		message := c.closing.Load()
-		if message != nil && message.urgent {
-			c.close(*message)
-			return
-		}
-		more, lost, err := c.catchUpBatch()
-		switch {
-		case err != nil:
-			c.end(err)
-			return
-		case lost:
-			tooSlow := c.format.closeMessage(CloseTooSlow)
-			tooSlow.urgent = true
-			c.closing.CompareAndSwap(message, &tooSlow) // fails if the shard has just set another one
-		case more:
-		case message != nil:
-			c.close(*message)
-			return
-		default:
-			c.shard.post(func() { c.shard.makeLive(c) })
-			return
-		}
+	message := c.closing.Load()
+	if message != nil && message.urgent {
+		return proceed, c.hold(&unsent{bytes: message.frame, last: true})
 	}
+	if pong := c.pong.Swap(nil); pong != nil {
+		return proceed, c.hold(&unsent{bytes: *pong})
+	}
+	return c.catchUpBatch(w, message)
 }
 
-// batches are reused by catchUpBatch.
-var batches = sync.Pool{New: func() any { return new(batch) }}
+// put returns w for reuse.
+func (w *workspace) put() {
+	w.batch.reset()
+	workspaces.Put(w)
+}
 
-// catchUpBatch sends the next records that the client sees, and a pong if one is due. It reports whether there was
-// anything to send. It sends nothing and reports lost if the log no longer keeps records that the client needs, and
+// catchUpBatch sends the next records that the client sees. If there are none, it returns the client to its shard, or
+// prepares to close it with message. It closes the client if the log no longer keeps records that the client needs, and
 // its format has no gap notice.
-func (c *client) catchUpBatch() (more, lost bool, err error) {
-	b := batches.Get().(*batch)
-	defer batches.Put(b)
-	limiter := c.catchUpLimiter()
-	next, err := c.fill(b, limiter)
-	defer func() { clear(b.recs) }() // the log alone decides which records stay in memory
-	if err != nil {
-		return false, false, err
+func (c *client) catchUpBatch(w *workspace, message *closeMessage) (progress, error) {
+	next, err := c.read(w)
+	switch {
+	case err != nil:
+		return proceed, err
+	case c.started && !c.format.positions() && next.missing():
+		tooSlow := c.format.closeMessage(CloseTooSlow)
+		tooSlow.urgent = true
+		c.closing.CompareAndSwap(message, &tooSlow) // fails if the shard has just set another one
+		return proceed, nil
+	case next.next > c.pos || len(w.batch.joined) > 0:
+		return c.sendBatch(w, next)
+	case message != nil:
+		return proceed, c.hold(&unsent{bytes: message.frame, last: true})
+	default:
+		c.started = true
+		c.shard.post(func() { c.shard.makeLive(c) })
+		return finished, nil
 	}
-	if c.started && !c.format.positions() && next.missing() {
-		return false, true, nil
-	}
-	if err := c.conn.send(b.joined, limiter); err != nil {
-		return false, false, err
-	}
-	more = next.upTo > c.pos || len(b.joined) > 0
-	c.started, c.pos = true, next.upTo
-	if c.acks != nil && b.events() > 0 {
-		c.acks.sent(next.upTo, time.Now())
-	}
-	c.shard.sent.Add(uint64(b.events()))
-	return more, false, nil
 }
 
-// fill reads the next records from the log into b, and adds a pong if one is due. It holds a slot of the limiter
-// meanwhile.
-func (c *client) fill(b *batch, limiter catchUpLimiter) (span, error) {
-	slot := limiter.acquire()
-	defer limiter.release(slot)
-	recs, upTo, _, err := c.set.log.Read(b.recs, c.pos, batchBytes)
-	b.recs = recs
+// read reads the next records from the log and encodes them.
+func (c *client) read(w *workspace) (span, error) {
+	recs, upTo, _, err := c.set.log.Read(w.batch.recs, c.pos, batchBytes)
+	w.batch.recs = recs
 	if err != nil {
 		return span{}, err
 	}
-	next := span{recs, c.pos, upTo}
-	b.fill(c.audience, c.set.log.Epoch(), next)
-	if pong := c.pong.Swap(nil); pong != nil {
-		b.joined = append(b.joined, *pong...)
+	next := span{recs: recs, from: c.pos, upTo: upTo, next: upTo}
+	if c.replay != nil {
+		next = next.clip(*c.replay)
 	}
+	w.batch.fill(c.audience, c.set.log.Epoch(), next)
 	return next, nil
+}
+
+// clip returns the part of the span that belongs to a replay.
+func (s span) clip(r replay) span {
+	if s.upTo < r.until {
+		return s
+	}
+	end := slices.IndexFunc(s.recs, func(rec *eventlog.Record) bool { return rec.Position.Seq > r.until })
+	if end >= 0 {
+		s.recs = s.recs[:end]
+	}
+	s.upTo, s.next = max(s.from, r.until), r.start
+	return s
+}
+
+// sendBatch writes w.batch, which has the span next, until the socket is full.
+func (c *client) sendBatch(w *workspace, next span) (progress, error) {
+	b := &w.batch
+	n, err := c.conn.write(b.joined, w.writer)
+	if err != nil {
+		return socketFull, err
+	}
+	c.started = true
+	begun := b.begun(n)
+	if begun > 0 {
+		last := &b.frames[begun-1]
+		c.shard.sent.Add(uint64(last.events))
+		c.pos = last.upTo
+	}
+	if n < len(b.joined) {
+		if begun > 0 {
+			err = c.hold(b.unsent(begun-1, n))
+		}
+		return socketFull, err
+	}
+	if c.pos = next.next; c.replay != nil && next.upTo >= c.replay.until {
+		c.replay = nil
+	}
+	return proceed, nil
 }
 
 // catchUpLimiter returns the limiter that applies to the client: none if it is not far behind, since new events must
@@ -99,13 +180,4 @@ func (c *client) catchUpLimiter() catchUpLimiter {
 		return nil
 	}
 	return c.set.limiter
-}
-
-// close sends the close message. It blocks until the kernel has taken it.
-func (c *client) close(message closeMessage) {
-	if err := c.conn.send(message.frame, nil); err != nil {
-		c.end(err)
-		return
-	}
-	c.shard.post(func() { c.shard.closeSent(c) })
 }

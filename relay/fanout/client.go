@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -15,6 +16,7 @@ type client struct {
 	conn         clientConn
 	onDisconnect func(Disconnect) // nil: not called
 	onMessage    func([]byte)     // nil: not called
+	network      netip.Prefix     // its share of the budget counts
 	pingOffset   uint32           // selects the second of the client's pings
 	expires      int64            // Unix time; 0: never
 	ended        atomic.Bool
@@ -31,11 +33,13 @@ type client struct {
 	pong    atomic.Pointer[[]byte] // the answer to the client's newest ping
 	closing atomic.Pointer[closeMessage]
 
-	// The shard's goroutine owns these. While the client lags, catchUp's owns pos and started.
-	pos        uint64 // number of the newest record written to the client; out of date while it is live
-	started    bool   // the client has read the log once, and may miss nothing from there on
-	lagging    bool   // catchUp writes to the client, or its end is near; the shard does not write to it
-	closeLimit uint32 // the shard's second at which the client is cut off if it has not answered the close; 0: none
+	// The shard's goroutine owns these. While the client lags, catchUp's owns pos, unsent, replay and started.
+	pos        uint64  // number of the newest record written to the client; out of date while it is live
+	unsent     *unsent // nil if there is nothing; nil while it is live
+	replay     *replay // nil if there is none, or no more
+	started    bool    // the client has read the log once, and may miss nothing from there on
+	lagging    bool    // catchUp writes to the client, or its end is near; the shard does not write to it
+	closeLimit uint32  // the shard's second at which the client is cut off if it has not answered the close; 0: none
 	group      *audienceGroup
 	groupIndex int32 // in group.members
 	index      int32 // in shard.members; -1 before the client joined and after it left
@@ -51,15 +55,19 @@ func newClient(set *Clients, s *shard, conn net.Conn, cfg ClientConfig) *client 
 		conn:         newClientConn(conn),
 		onDisconnect: cfg.OnDisconnect,
 		onMessage:    cfg.OnMessage,
-		pos:          cfg.Position.Seq,
+		network:      cfg.Network,
+		pos:          cfg.begin(),
 		lagging:      true,
 		index:        -1,
 	}
 	if !cfg.Expires.IsZero() {
 		c.expires = cfg.Expires.Unix()
 	}
+	if cfg.Replay != nil {
+		c.replay = &replay{until: cfg.Replay.Until, start: cfg.Position.Seq}
+	}
 	if cfg.Format == Acked {
-		c.acks = newAcks(cfg.delivered())
+		c.acks = newAcks(c.pos)
 	}
 	c.alive.Store(true)
 	return c

@@ -1,11 +1,15 @@
 package fanout
 
 import (
+	"net/netip"
 	"time"
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/schema"
 )
+
+// Range is the records of a log after number After, up to number Until. Until is at least After.
+type Range struct{ After, Until uint64 }
 
 // ClientConfig configures one client. The zero value is a client of plain WebSocket that gets all events of the log.
 type ClientConfig struct {
@@ -25,9 +29,9 @@ type ClientConfig struct {
 	// Welcome is the first text message, for a client of plain WebSocket. Default: none.
 	Welcome string
 
-	// Replay is sent before anything from the log. Its records must not come after Position, or the client gets
-	// them twice.
-	Replay []*eventlog.Record
+	// Replay is a part of the log that the client gets before the records after Position. It must not be combined with
+	// Gap or SendPosition. Default: none.
+	Replay *Range
 
 	// Position is the client's start: it gets the records of the log after it. SendPosition sends it to a client of
 	// a format with positions.
@@ -36,6 +40,10 @@ type ClientConfig struct {
 
 	// Gap is sent before anything from the log to a client of a format with positions. Default: none.
 	Gap *eventlog.Gap
+
+	// Network is the client's network, whose clients share a part of Options.Buffers. Default: one that all clients
+	// without a network share.
+	Network netip.Prefix
 
 	// OnDisconnect is called exactly once if AcceptWebSocket or AcceptSSE returns nil, possibly before it returns,
 	// and never if it returns an error. It must not block: other clients wait for it. Default: not called.
@@ -51,15 +59,6 @@ func (cfg *ClientConfig) initial(dst []byte) []byte {
 	if cfg.Welcome != "" && !cfg.Format.positions() {
 		dst = appendTextFrame(dst, []byte(cfg.Welcome))
 	}
-	replayed := false
-	for _, rec := range cfg.Replay {
-		if cfg.audience().sees(rec) {
-			dst, replayed = cfg.Format.appendRecord(dst, rec), true
-		}
-	}
-	if replayed {
-		dst = cfg.Format.appendAckPing(dst, cfg.Position.Seq)
-	}
 	if cfg.Gap != nil {
 		dst = cfg.Format.appendGap(dst, *cfg.Gap)
 	}
@@ -69,13 +68,10 @@ func (cfg *ClientConfig) initial(dst []byte) []byte {
 	return dst
 }
 
-// delivered returns the number of the newest record that the client has before it gets anything: Position, or the
-// one before Replay.
-func (cfg *ClientConfig) delivered() uint64 {
-	for _, rec := range cfg.Replay {
-		if cfg.audience().sees(rec) {
-			return rec.Position.Seq - 1
-		}
+// begin returns the number of the newest record that the client has before it gets anything.
+func (cfg *ClientConfig) begin() uint64 {
+	if cfg.Replay != nil {
+		return cfg.Replay.After
 	}
 	return cfg.Position.Seq
 }

@@ -12,7 +12,7 @@ const closeTimeout = 5 * time.Second
 // closeMessage is the last message to a client.
 type closeMessage struct {
 	reason CloseReason
-	frame  []byte // nil if the format has none, or if a part is sent and clientConn.unsent has the rest
+	frame  []byte // nil if the format has none, or if a part is sent and client.unsent has the rest
 	urgent bool   // sent before the remaining events, not after them
 	end    error  // ends the connection once the frame is sent; nil: the client must answer first
 }
@@ -50,7 +50,7 @@ func (s *shard) sendClose(c *client, message closeMessage) {
 		c.closing.Store(&closeMessage{reason: message.reason, urgent: true, end: message.end})
 		fallthrough
 	default:
-		s.lag(c, s.pos, nil)
+		s.lag(c, s.pos)
 	}
 }
 

@@ -11,51 +11,55 @@ import (
 // stallTimeout is how long a client may take no byte while bytes wait for it.
 const stallTimeout = 30 * time.Second
 
+// wrappedPiece is the number of bytes written at once to a connection with a layer above TCP, such as TLS. A socket
+// counts as writable if a third of its send buffer is free, which is several times as much.
+const wrappedPiece = 16 << 10
+
 // clientConn is the connection of a client. One goroutine at a time writes to it. Any goroutine may close it.
 type clientConn struct {
 	net.Conn
 	direct descriptor
-	unsent []byte // the rest of a frame that is begun, to be sent first; read-only, since other clients share it
 }
 
 func newClientConn(conn net.Conn) clientConn {
 	return clientConn{Conn: conn, direct: newDescriptor(conn)}
 }
 
-// tryWrite writes as much of b as the kernel takes at once. It returns how many frames it has begun, and whether
-// all are whole. If not, the next write must be by send, which sends the rest of the last frame first.
-func (c *clientConn) tryWrite(b *batch, writer *transfer) (begun int, whole bool, err error) {
+// tryWrite writes as much of p as the kernel takes at once. It writes nothing if there is a layer above TCP.
+func (c *clientConn) tryWrite(p []byte, writer *transfer) (n int, err error) {
 	if !c.direct.ok() {
-		return 0, false, nil
+		return 0, nil
 	}
-	n, err := writer.do(c.direct, b.joined)
-	if err != nil || n == len(b.joined) {
-		return len(b.frames), err == nil, err
-	}
-	if begun = b.begun(n); begun > 0 {
-		c.unsent = b.rest(begun-1, n)
-	}
-	return begun, false, nil
+	return writer.do(c.direct, p)
 }
 
-// send writes the rest of a frame that is begun, and then p. It blocks until the kernel has taken everything. It
-// fails if the client takes no byte for stallTimeout; the connection is then unusable. Each write holds a slot of
-// the limiter.
-func (c *clientConn) send(p []byte, limiter catchUpLimiter) error {
-	unsent := c.unsent
-	c.unsent = nil
-	if err := c.sendAll(unsent, limiter); err != nil {
-		return err
+// write writes as much of p as the socket takes at once. If the connection is not pollable, it blocks until the socket
+// has taken all of p. It fails if the client takes no byte for stallTimeout. After an error the connection is unusable.
+func (c *clientConn) write(p []byte, writer *transfer) (n int, err error) {
+	if c.direct.ok() {
+		return writer.do(c.direct, p)
 	}
-	return c.sendAll(p, limiter)
+	socket := c.socket()
+	if !socket.ok() {
+		return len(p), c.writeBlocking(p)
+	}
+	for n < len(p) && socket.writable() {
+		piece := p[n:min(n+wrappedPiece, len(p))]
+		if err := c.writeBlocking(piece); err != nil {
+			return n, err
+		}
+		n += len(piece)
+	}
+	return n, nil
 }
 
-func (c *clientConn) sendAll(p []byte, limiter catchUpLimiter) error {
+// writeBlocking writes p. It blocks until the kernel has taken all of it.
+func (c *clientConn) writeBlocking(p []byte) error {
 	for len(p) > 0 {
 		if err := c.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
 			return err
 		}
-		n, err := c.sendSome(p, limiter)
+		n, err := c.Write(p)
 		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
@@ -64,11 +68,26 @@ func (c *clientConn) sendAll(p []byte, limiter catchUpLimiter) error {
 	return nil
 }
 
-func (c *clientConn) sendSome(p []byte, limiter catchUpLimiter) (int, error) {
-	if c.direct.ok() {
-		return c.direct.writeSome(p, limiter)
+// waitWritable waits until the socket takes more bytes. It fails after stallTimeout, or if the connection is closed.
+func (c *clientConn) waitWritable() error {
+	if err := c.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
+		return err
 	}
-	return c.Write(p)
+	return c.socket().waitWritable()
+}
+
+// pollable reports whether the relay can tell that the socket is full. It cannot on systems other than Linux.
+func (c *clientConn) pollable() bool { return c.socket().ok() }
+
+// socket returns the descriptor of the TCP connection below all layers.
+func (c *clientConn) socket() descriptor {
+	if c.direct.ok() {
+		return c.direct
+	}
+	if tcp := tcpConn(c.Conn); tcp != nil {
+		return newDescriptor(tcp)
+	}
+	return descriptor{}
 }
 
 // allAcked reports whether the client's kernel has acknowledged everything that was written. It is false if that is

@@ -17,7 +17,7 @@ func (s *shard) deliver() (grown <-chan struct{}) {
 		s.lagAll()
 		return s.deliver()
 	}
-	if next := (span{recs, s.pos, upTo}); !next.empty() {
+	if next := (span{recs: recs, from: s.pos, upTo: upTo, next: upTo}); !next.empty() {
 		s.sendAll(next)
 		s.pos = upTo
 	}
@@ -38,7 +38,7 @@ func (s *shard) deliverAll() {
 func (s *shard) lagAll() {
 	for _, c := range s.members {
 		if c.live() {
-			s.lag(c, s.pos, nil)
+			s.lag(c, s.pos)
 		}
 	}
 	s.pos = s.set.log.Head().Seq
@@ -54,6 +54,7 @@ func (s *shard) sendAll(next span) {
 			sent += s.sendGroup(group, next.from, now)
 		}
 	}
+	s.batch.reset()
 	s.sent.Add(uint64(sent))
 	s.set.latency.delivered(s.number, next.recs, next.upTo, sent > 0)
 }
@@ -79,7 +80,7 @@ func (s *shard) sendGroup(group *audienceGroup, from uint64, now time.Time) (sen
 			c.acks.sent(upTo, now)
 		}
 		if !ok {
-			s.lag(c, upTo, nil)
+			s.lag(c, upTo)
 		}
 	}
 	return sent
@@ -99,30 +100,40 @@ func (s *shard) sendPeerMessage(message peerMessage) {
 // writeFrame writes s.batch, which has one frame, to a live client. If the socket does not take all of it now, the
 // client lags, and gets the rest before anything else. Under TLS that is always so.
 func (s *shard) writeFrame(c *client) {
-	switch begun, ok := s.write(c); {
-	case ok:
-	case begun > 0:
-		s.lag(c, s.pos, nil)
-	default:
-		s.lag(c, s.pos, s.batch.rest(0, 0))
+	begun, ok := s.write(c)
+	if ok {
+		return
 	}
+	if begun == 0 {
+		c.hold(s.batch.unsent(0, 0))
+	}
+	s.lag(c, s.pos)
 }
 
 // write writes s.batch to c without blocking. It returns how many frames it has begun. If ok is false, the client
 // must lag: catchUp then writes the rest of the last frame. If the connection has failed, the client is on its way
 // out, and ok is true.
 func (s *shard) write(c *client) (begun int, ok bool) {
-	begun, whole, err := c.conn.tryWrite(&s.batch, s.writer)
+	n, err := c.conn.tryWrite(s.batch.joined, s.writer)
+	if err == nil && n == len(s.batch.joined) {
+		return len(s.batch.frames), true
+	}
+	if err == nil {
+		if begun = s.batch.begun(n); begun > 0 {
+			err = c.hold(s.batch.unsent(begun-1, n))
+		}
+	}
 	if err != nil {
 		c.lagging = true
 		c.end(err)
 		return 0, true
 	}
-	return begun, whole
+	return begun, false
 }
 
-// lag makes c, which has everything up to number pos, a lagging client. It gets first before anything from the log.
-func (s *shard) lag(c *client, pos uint64, first []byte) {
+// lag makes c, which has everything up to number pos, a lagging client. It gets what it holds before anything from the
+// log.
+func (s *shard) lag(c *client, pos uint64) {
 	c.lagging, c.pos = true, pos
-	s.set.tasks.Go(func() { c.catchUp(first) })
+	s.set.tasks.Go(c.catchUp)
 }

@@ -30,9 +30,11 @@ func TestEveryClientGetsEveryEventInOrder(t *testing.T) {
 
 func TestWelcomeAndReplayComeFirst(t *testing.T) {
 	s := serve(t, eventlog.Options{}, fanout.Options{})
-	replay := s.log.Append(event(t, 1, 0))
-	s.configure = func(cfg *fanout.ClientConfig) { cfg.Welcome, cfg.Replay = "welcome", replay }
-	s.append(t, 1, 1, 0) // before the client's position
+	s.append(t, 1, 1, 0)
+	s.configure = func(cfg *fanout.ClientConfig) {
+		cfg.Welcome, cfg.Replay = "welcome", &fanout.Range{After: 0, Until: 1}
+	}
+	s.append(t, 100, 100, 0) // after the replay and before the client's position
 	conn := s.connect(t)
 	s.append(t, 2, 2, 0)
 	if got := readText(t, conn); got != "welcome" {

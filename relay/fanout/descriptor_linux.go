@@ -5,6 +5,8 @@ import (
 	"net"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // descriptor is the file descriptor of a TCP connection, for system calls past net.Conn. The connection owns it:
@@ -27,19 +29,24 @@ func newDescriptor(conn net.Conn) descriptor {
 // ok reports whether there is a descriptor.
 func (d descriptor) ok() bool { return d.raw != nil }
 
-// writeSome waits until the socket takes some of p, and returns how many bytes. It holds a slot of the limiter
-// during each attempt.
-func (d descriptor) writeSome(p []byte, limiter catchUpLimiter) (n int, err error) {
-	closed := d.raw.Write(func(fd uintptr) (done bool) {
-		slot := limiter.acquire()
-		defer limiter.release(slot)
-		n, err = ignoreEAGAIN(transferRaw(syscall.SYS_WRITE, fd, p))
-		return n > 0 || err != nil
-	})
-	if err == nil {
-		err = closed
+// waitWritable waits until the socket is writable or has failed, until the write deadline, or until it is closed.
+func (d descriptor) waitWritable() error {
+	return d.raw.Write(func(fd uintptr) (done bool) { return pollWritable(fd) })
+}
+
+// writable reports whether the socket is writable, or has failed, which a write then reports.
+func (d descriptor) writable() (ok bool) {
+	if err := d.raw.Control(func(fd uintptr) { ok = pollWritable(fd) }); err != nil {
+		return true
 	}
-	return n, err
+	return ok
+}
+
+// pollWritable makes a call of poll(2) that does not wait. If it reports false, the kernel notifies the runtime's
+// poller once the socket becomes writable.
+func pollWritable(fd uintptr) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 0)
+	return n > 0 || err != nil && err != unix.EINTR
 }
 
 // transfer reads or writes without blocking. It exists to be reused: passing a new closure to Control for each

@@ -9,8 +9,9 @@ type descriptor struct{}
 
 func newDescriptor(net.Conn) descriptor { return descriptor{} }
 
-func (descriptor) ok() bool                                      { return false }
-func (descriptor) writeSome([]byte, catchUpLimiter) (int, error) { return 0, nil }
+func (descriptor) ok() bool            { return false }
+func (descriptor) writable() bool      { return true }
+func (descriptor) waitWritable() error { return nil }
 
 type transfer struct{}
 

@@ -67,6 +67,8 @@ var (
 	errPingTimeout    = errors.New("no answer to a ping")
 	errCloseTimeout   = errors.New("no answer to a close frame")
 	errStopped        = errors.New("the relay stops")
+	errFrameLost      = errors.New("the log dropped an event of which the client has a part")
+	errBuffersFull    = errors.New("the budget for buffers is exhausted")
 )
 
 // closeCompleted reports whether both sides have closed a connection that ended with err.
@@ -79,7 +81,7 @@ func endedBy(err error) EndedBy {
 	switch err {
 	case errClosedByClient:
 		return EndedByClient
-	case errClosedByRelay, errClosesCrossed, errCloseTimeout, errStopped:
+	case errClosedByRelay, errClosesCrossed, errCloseTimeout, errStopped, errFrameLost, errBuffersFull:
 		return EndedByRelay
 	default:
 		return ConnectionLost

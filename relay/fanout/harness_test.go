@@ -3,6 +3,7 @@ package fanout_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"wpre-relay/relay/budget"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
 	"wpre-relay/relay/testwait"
@@ -23,6 +25,11 @@ import (
 
 // bigEvents events of bigPadding bytes are 20 MB, more than the kernel's socket buffers hold.
 const bigEvents, bigPadding = 400, 50_000
+
+// insecureClient accepts the certificate of a test.
+var insecureClient = &http.Client{
+	Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true},
+}
 
 var discard = slog.New(slog.DiscardHandler)
 
@@ -52,6 +59,7 @@ func openLog(t testing.TB, opts eventlog.Options) *eventlog.Log {
 type server struct {
 	log         *eventlog.Log
 	clients     *fanout.Clients
+	url         string // http:// or https://
 	addr        string
 	accepted    chan error                 // the result of each Accept
 	disconnects chan fanout.Disconnect     // of each client
@@ -62,7 +70,18 @@ type server struct {
 // serve starts a server that the test's end stops.
 func serve(t testing.TB, logOpts eventlog.Options, opts fanout.Options) *server {
 	t.Helper()
+	return serveWith(t, logOpts, opts, httptest.NewServer)
+}
+
+// serveWith is like serve. The function listen starts the listener.
+func serveWith(
+	t testing.TB, logOpts eventlog.Options, opts fanout.Options, listen func(http.Handler) *httptest.Server,
+) *server {
+	t.Helper()
 	opts.Logger = discard
+	if opts.Buffers == nil {
+		opts.Buffers = budget.New(fanout.DefaultBuffers)
+	}
 	log := openLog(t, logOpts)
 	s := &server{
 		log:         log,
@@ -71,8 +90,8 @@ func serve(t testing.TB, logOpts eventlog.Options, opts fanout.Options) *server 
 		disconnects: make(chan fanout.Disconnect, 1<<10),
 		configure:   func(*fanout.ClientConfig) {},
 	}
-	web := httptest.NewServer(s)
-	s.addr = web.Listener.Addr().String()
+	web := listen(s)
+	s.url, s.addr = web.URL, web.Listener.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); s.clients.Run(ctx) }()
@@ -85,6 +104,9 @@ func serve(t testing.TB, logOpts eventlog.Options, opts fanout.Options) *server 
 		s.stop()
 		if n := s.clients.Len(); n != 0 {
 			t.Errorf("%d clients are left after Run", n)
+		}
+		if used := opts.Buffers.Status().Used; used != 0 {
+			t.Errorf("%d bytes of the budget are not released", used)
 		}
 	})
 	return s
@@ -111,7 +133,8 @@ func (s *server) append(t testing.TB, n, m, padding int) {
 // connect connects a client by the WebSocket library.
 func (s *server) connect(t testing.TB, subprotocols ...string) *websocket.Conn {
 	t.Helper()
-	conn, _, err := websocket.Dial(t.Context(), "ws://"+s.addr, &websocket.DialOptions{Subprotocols: subprotocols})
+	options := &websocket.DialOptions{Subprotocols: subprotocols, HTTPClient: insecureClient}
+	conn, _, err := websocket.Dial(t.Context(), s.url, options)
 	if err != nil {
 		t.Fatal(err)
 	}

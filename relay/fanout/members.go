@@ -19,8 +19,9 @@ func (s *shard) join(c *client, initial []byte) {
 	if !c.inputClosed {
 		s.startReading(c)
 	}
-	if len(initial) > 0 {
-		s.lag(c, c.pos, initial)
+	if len(initial) > 0 || c.replay != nil {
+		c.unsent = &unsent{bytes: initial} // small, and the empty socket takes it at once
+		s.lag(c, c.pos)
 		return
 	}
 	s.makeLive(c)
@@ -48,7 +49,7 @@ func (s *shard) makeLive(c *client) {
 		c.pos = min(c.pos, s.pos) // the log has no record beyond the head
 	}
 	if c.pos < s.pos || c.closing.Load() != nil || c.pong.Load() != nil {
-		s.lag(c, c.pos, nil)
+		s.lag(c, c.pos)
 		return
 	}
 	c.lagging, c.started = false, true

@@ -4,7 +4,13 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+
+	"wpre-relay/relay/budget"
 )
+
+// DefaultBuffers is the default of Options.Buffers, in bytes. Together with the records in memory (64 MiB) it bounds
+// the events that are held for clients.
+const DefaultBuffers = 16 << 20
 
 // Options for New. The zero value works.
 type Options struct {
@@ -29,6 +35,9 @@ type Options struct {
 	// Default: not called.
 	OnDelivered func(time.Duration)
 
+	// Buffers bounds the memory that clients hold while they wait for their sockets. Default: DefaultBuffers bytes.
+	Buffers *budget.Budget
+
 	// Shards is the number of goroutines that write. Default: GOMAXPROCS.
 	Shards int
 
@@ -48,6 +57,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnDelivered == nil {
 		o.OnDelivered = func(time.Duration) {}
+	}
+	if o.Buffers == nil {
+		o.Buffers = budget.New(DefaultBuffers)
 	}
 	if o.Shards <= 0 {
 		o.Shards = runtime.GOMAXPROCS(0)

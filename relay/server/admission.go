@@ -17,6 +17,8 @@ const (
 	// burstSeconds is the number of seconds' worth of requests that may arrive at once, such as when all clients of
 	// an office reconnect.
 	burstSeconds = 10
+
+	tooManyAtAddress = "too many clients at this address: --max-clients-per-ip"
 )
 
 // admission limits the connected clients, in total and per network, and the request rate of each network.
@@ -50,40 +52,55 @@ func (a *admission) isRateLimited(address netip.Addr) bool {
 	return !limiter.Allow()
 }
 
-// reserve reserves a slot for a client at the address. Unless it rejects the client, the caller must call release
+// reserve reserves a slot for a client of the network. Unless it rejects the client, the caller must call release
 // once.
-func (a *admission) reserve(address netip.Addr) (release func(), rejected *rejection) {
-	network := clientaddr.NetworkOf(address)
+func (a *admission) reserve(network netip.Prefix) (release func(), rejected *rejection) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.maxClients > 0 && a.clients >= a.maxClients {
 		return nil, &rejection{reasonMaxClients, "too many clients: --max-clients, or the limit of open files"}
 	}
+	if !a.addToNetwork(network) {
+		return nil, &rejection{reasonMaxClientsPerIP, tooManyAtAddress}
+	}
+	a.clients++
+	return func() { a.release(network, 1) }, nil
+}
+
+// reserveAddress reserves a slot of the network for a request that is not a client, such as one for /history. Unless
+// it rejects the request, the caller must call release once.
+func (a *admission) reserveAddress(network netip.Prefix) (release func(), rejected *rejection) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.addToNetwork(network) {
+		return nil, &rejection{reasonMaxClientsPerIP, tooManyAtAddress}
+	}
+	return func() { a.release(network, 0) }, nil
+}
+
+// addToNetwork counts one more client of the network. It reports false if that would be too many. The caller holds mu.
+func (a *admission) addToNetwork(network netip.Prefix) bool {
 	if a.maxPerIP <= 0 {
-		a.clients++
-		return a.release, nil
+		return true
 	}
 	if a.perIP[network] >= a.maxPerIP {
-		return nil, &rejection{reasonMaxClientsPerIP, "too many clients at this address: --max-clients-per-ip"}
+		return false
 	}
 	if a.perIP == nil {
 		a.perIP = make(map[netip.Prefix]int)
 	}
-	a.clients++
 	a.perIP[network]++
-	return func() { a.releaseFrom(network) }, nil
+	return true
 }
 
-func (a *admission) release() {
+// release frees a slot of the network and the slots of so many clients.
+func (a *admission) release(network netip.Prefix, clients int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.clients--
-}
-
-func (a *admission) releaseFrom(network netip.Prefix) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.clients--
+	a.clients -= clients
+	if a.maxPerIP <= 0 {
+		return
+	}
 	if a.perIP[network]--; a.perIP[network] == 0 {
 		delete(a.perIP, network)
 	}

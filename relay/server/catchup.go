@@ -2,13 +2,13 @@ package server
 
 import (
 	"hash/maphash"
-	"math"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fanout"
 	"wpre-relay/schema"
 )
 
@@ -20,10 +20,10 @@ const maxServedVisitors = 100_000
 // time within a short time after the start. Their pages were connected to the previous process and reconnect without
 // a position.
 type catchUp struct {
-	after  schema.Position // the position before the catch-up events
-	events []*eventlog.Record
-	until  time.Time
-	seed   maphash.Seed
+	after schema.Position // the position before the catch-up events
+	last  uint64          // sequence number of the last catch-up event; after.Seq if there are none
+	until time.Time
+	seed  maphash.Seed
 
 	mu     sync.Mutex
 	served map[visitor]bool // guarded by mu; visitors that were sent the events and have disconnected
@@ -34,10 +34,9 @@ type visitor uint64
 
 // newCatchUp returns the catch-up with the records after sequence number seq. It ends after the given duration.
 func newCatchUp(log *eventlog.Reader, seq uint64, duration time.Duration) *catchUp {
-	events, _, _, _ := log.ReadMemory(nil, seq, math.MaxInt) // none if there are more than the memory holds
 	return &catchUp{
 		after:  schema.Position{Epoch: log.Epoch(), Seq: seq},
-		events: events,
+		last:   max(seq, log.Head().Seq),
 		until:  time.Now().Add(duration),
 		seed:   maphash.MakeSeed(),
 		served: make(map[visitor]bool),
@@ -47,15 +46,15 @@ func newCatchUp(log *eventlog.Reader, seq uint64, duration time.Duration) *catch
 // isActive reports whether clients still get the catch-up events.
 func (c *catchUp) isActive() bool { return time.Now().Before(c.until) }
 
-// eventsFor returns the catch-up events if the client of a request should get them, and its fingerprint for
-// markServed. A visitor that got them and has disconnected since does not get them again.
+// eventsFor returns the range of the catch-up events if the client of a request should get them, and its fingerprint
+// for markServed. A visitor that got them and has disconnected since does not get them again.
 //
 // The fingerprint is a heuristic. Browsers with the same address, headers and cookies have the same one, such as two
 // visitors without cookies behind one NAT who use the same browser version. If one of them has disconnected, the
 // others miss the events when they connect. The other error is a browser whose address or cookies have changed since:
 // it gets the events twice. Several tabs of one browser get the events each, as long as none has disconnected.
-func (c *catchUp) eventsFor(r *http.Request) ([]*eventlog.Record, visitor) {
-	if len(c.events) == 0 || !c.isActive() {
+func (c *catchUp) eventsFor(r *http.Request) (*fanout.Range, visitor) {
+	if c.last == c.after.Seq || !c.isActive() {
 		return nil, 0
 	}
 	v := c.fingerprint(r)
@@ -64,7 +63,7 @@ func (c *catchUp) eventsFor(r *http.Request) ([]*eventlog.Record, visitor) {
 	if c.served[v] {
 		return nil, 0
 	}
-	return c.events, v
+	return &fanout.Range{After: c.after.Seq, Until: c.last}, v
 }
 
 // markServed records that a client with the catch-up events has disconnected.

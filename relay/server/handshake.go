@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/security/clientaddr"
 )
 
 // serveWebSocket upgrades the request to a WebSocket.
@@ -34,7 +35,8 @@ type acceptFunc func(http.ResponseWriter, *http.Request, fanout.ClientConfig) er
 // connect makes the request a client, or rejects it. A request that does not become a client has no effect on the
 // sessions and on the catch-up.
 func (s *Server) connect(req request, config fanout.ClientConfig, accept acceptFunc) {
-	release, rejected := s.admission.reserve(req.address)
+	config.Network = clientaddr.NetworkOf(req.address)
+	release, rejected := s.admission.reserve(config.Network)
 	if rejected != nil {
 		s.reject(req, rejected)
 		return

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -144,4 +145,13 @@ func serveHTTPFrom(handler http.Handler, target, address string) *httptest.Respo
 	response := httptest.NewRecorder()
 	handler.ServeHTTP(response, r)
 	return response
+}
+
+// inUse returns the bytes of the heap in use and the number of goroutines.
+func inUse() (heap uint64, goroutines int) {
+	runtime.GC()
+	runtime.GC() // frees the objects whose finalizers ran after the first
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc, runtime.NumGoroutine()
 }

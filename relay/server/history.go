@@ -1,11 +1,10 @@
 package server
 
 import (
-	"encoding/json"
-	"time"
+	"net/netip"
 
-	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/security/clientaddr"
 	"wpre-relay/schema"
 )
 
@@ -14,138 +13,142 @@ const (
 	// /history.
 	defaultHistoryLimit = 100
 	maxHistoryLimit     = 1000
+
+	// maxHistoryBytes is about the maximum size of one page of /history.
+	maxHistoryBytes = 4 << 20
+
+	// historyPiece is the number of bytes of events that are read from the log at once. An answer in progress acquires
+	// it from the budget, and more for a piece that is larger because of one large event.
+	historyPiece = 64 << 10
+
+	// maxHistoryAnswers limits the answers of /history in progress. One address gets at most half of them.
+	maxHistoryAnswers = 256
 )
 
-// historyPage is the response of /history.
-type historyPage struct {
-	Gap    *eventlog.Gap   `json:"gap,omitempty"`
-	Events []historyEvent  `json:"events"`
-	Next   schema.Position `json:"next"` // the next page begins after this position
-	More   bool            `json:"more"` // the next page is not empty
-}
-
-type historyEvent struct {
-	ID    schema.Position `json:"id"`
-	Time  time.Time       `json:"time"`
-	Event json.RawMessage `json:"event"`
-}
-
 // serveHistory answers with the events after the position that the request asks for, or else with the newest events,
-// at most ?limit= of them and about readSize bytes.
+// at most ?limit= of them and about maxHistoryBytes. It counts as a client of the address until it has answered.
 func (s *Server) serveHistory(req request) {
-	id, rejected := s.authenticate(req)
+	network := clientaddr.NetworkOf(req.address)
+	release, rejected := s.reserveHistory(network)
 	if rejected != nil {
 		s.reject(req, rejected)
 		return
 	}
-	page, rejected := s.requestedHistory(req, id.view)
+	defer release()
+	page, rejected := s.requestedHistory(req)
 	if rejected != nil {
 		s.reject(req, rejected)
 		return
 	}
+	page.share = share{s.opts.Buffers, network, historyPiece}
 	req.w.Header().Set("Content-Type", "application/json")
 	req.w.Header().Set("Cache-Control", "no-store")
 	req.w.Header().Set("X-Content-Type-Options", "nosniff")
-	encoder := json.NewEncoder(req.w)
-	encoder.SetEscapeHTML(false) // events are sent unchanged
-	encoder.Encode(page)
+	if rejected := s.writeHistory(page); rejected != nil {
+		s.reject(req, rejected)
+	}
 }
 
-// requestedHistory returns the page that a request asks for.
-func (s *Server) requestedHistory(req request, view fanout.View) (*historyPage, *rejection) {
+// reserveHistory reserves what an answer of /history takes: a slot of a client at the address, one of the answers in
+// progress, and a part of the budget. Unless it rejects the request, the caller must call release once.
+func (s *Server) reserveHistory(network netip.Prefix) (release func(), _ *rejection) {
+	free, rejected := s.admission.reserveAddress(network)
+	switch {
+	case rejected != nil:
+		return nil, rejected
+	case !s.historyAnswers.Acquire(network, 1):
+		free()
+		return nil, &rejection{reasonHistory, "too many answers of /history are in progress; retry"}
+	case !s.opts.Buffers.Acquire(network, historyPiece):
+		s.historyAnswers.Release(network, 1)
+		free()
+		return nil, &rejection{reasonBuffers, "the memory for slow clients is in use; retry"}
+	}
+	return func() {
+		s.opts.Buffers.Release(network, historyPiece)
+		s.historyAnswers.Release(network, 1)
+		free()
+	}, nil
+}
+
+// requestedHistory returns the page that a request asks for, without its events.
+func (s *Server) requestedHistory(req request) (*historyPage, *rejection) {
+	id, rejected := s.authenticate(req)
+	if rejected != nil {
+		return nil, rejected
+	}
 	limit := defaultHistoryLimit
 	if query := req.r.URL.Query(); query.Get("limit") != "" {
-		var rejected *rejection
 		if limit, rejected = intParameter(query, "limit", 1, maxHistoryLimit); rejected != nil {
 			return nil, rejected
 		}
 	}
-	position, found, rejected := s.requestedPosition(req.r, view)
+	position, rejected := s.historyPosition(req, limit, id.view)
 	if rejected != nil {
 		return nil, rejected
 	}
-	if found {
-		if rejected := s.waitFor(req.r.Context(), position); rejected != nil {
-			return nil, rejected
-		}
-		return s.historyAfter(position, limit, view)
-	}
-	if position, rejected = s.beforeNewest(limit, view); rejected != nil {
-		return nil, rejected
-	}
-	if start := s.log.Start(); position.Seq < start.Seq {
-		position = start // a request without a position misses nothing, so there is no gap
-	}
-	return s.historyAfter(position, limit, view)
-}
-
-// historyAfter returns the page of at most limit events after a position. A gap is the first thing in a page: in the
-// middle, it ends the page.
-func (s *Server) historyAfter(position schema.Position, limit int, view fanout.View) (*historyPage, *rejection) {
-	page := &historyPage{Events: []historyEvent{}}
-	page.Next, page.Gap = s.resolve(position, view)
-	for size := 0; len(page.Events) < limit && size < readSize; {
-		recs, upTo, _, err := s.log.Read(nil, page.Next.Seq, readSize-size)
-		if err != nil {
-			return nil, s.readFailed(err)
-		}
-		if len(recs) > 0 {
-			upTo = recs[0].Position.Seq - 1 // records between Next and the first one are lost
-		} else if upTo == page.Next.Seq {
-			break
-		}
-		if upTo > page.Next.Seq && !page.skipTo(upTo, view) {
-			break
-		}
-		before := page.Next
-		if size += page.append(recs, limit, view); page.Next == before {
-			break
-		}
-	}
-	page.More = page.Next.Seq < s.log.Head().Seq
+	page := &historyPage{w: req.w, limit: limit, view: id.view}
+	page.next, page.gap = s.resolve(position, id.view)
 	return page, nil
 }
 
-// skipTo adds the gap from Next to seq at the beginning of the page. It reports false if the page has begun already.
-func (p *historyPage) skipTo(seq uint64, view fanout.View) bool {
-	if len(p.Events) > 0 || p.Gap != nil {
-		return false
+// historyPosition returns the position that a page of at most limit events follows.
+func (s *Server) historyPosition(req request, limit int, view fanout.View) (schema.Position, *rejection) {
+	position, found, rejected := s.requestedPosition(req.r, view)
+	if rejected != nil {
+		return position, rejected
 	}
-	until := schema.Position{Epoch: p.Next.Epoch, Seq: seq}
-	p.Gap = &eventlog.Gap{Since: p.Next, Until: until, Uncounted: view != nil}
-	p.Next = until
-	return true
+	if found {
+		return position, s.waitFor(req.r.Context(), position)
+	}
+	if position, rejected = s.beforeNewest(limit, view); rejected != nil {
+		return position, rejected
+	}
+	if start := s.log.Start(); position.Seq < start.Seq {
+		return start, nil // a request without a position misses nothing, so there is no gap
+	}
+	return position, nil
 }
 
-// addGap adds a gap of unknown size from Next to until at the beginning of the page. It reports false if the page has
-// events already.
-func (p *historyPage) addGap(until schema.Position) bool {
-	if len(p.Events) > 0 {
-		return false
+// writeHistory writes the page, one piece after the other. A gap is the first thing in a page: in the middle, it ends
+// the page. So do an error and an exhausted budget, except before the first byte, when the request can be rejected.
+func (s *Server) writeHistory(page *historyPage) *rejection {
+	for !page.full() {
+		recs, upTo, _, err := s.log.Read(page.recs, page.next.Seq, historyPiece)
+		page.recs = recs
+		switch {
+		case err != nil:
+			return page.cut(s.readFailed(err))
+		case len(recs) > 0:
+			upTo = recs[0].Position.Seq - 1 // records between next and the first one are lost
+		case upTo == page.next.Seq:
+			page.end(false)
+			return nil
+		}
+		if upTo > page.next.Seq && !page.skipTo(upTo) {
+			break
+		}
+		before := page.next
+		if !page.append(recs) {
+			return page.cut(&rejection{reasonBuffers, "the memory for slow clients is in use; retry"})
+		}
+		if page.err != nil {
+			return nil
+		}
+		if page.next == before { // a gap comes next
+			break
+		}
 	}
-	since := p.Next
-	if p.Gap != nil {
-		since = p.Gap.Since
-	}
-	p.Gap = &eventlog.Gap{Since: since, Until: until, Uncounted: true}
-	return true
+	page.end(page.next.Seq < s.log.Head().Seq)
+	return nil
 }
 
-// append adds the events that the client sees, up to the limit and the next gap, and returns the size of all events
-// that it has passed.
-func (p *historyPage) append(recs []*eventlog.Record, limit int, view fanout.View) (size int) {
-	for _, rec := range recs {
-		if len(p.Events) == limit || rec.Position.Seq != p.Next.Seq+1 {
-			break
-		}
-		if rec.IsGap() && !p.addGap(rec.Position) {
-			break
-		}
-		if !rec.IsTombstone() && (view == nil || view.Sees(rec)) {
-			p.Events = append(p.Events, historyEvent{rec.Position, rec.Time, json.RawMessage(rec.Event.Document)})
-		}
-		size += len(rec.Event.Document)
-		p.Next = rec.Position
+// cut ends a page that has begun, so that the client requests the rest later. It returns the rejection for a page that
+// has not begun.
+func (p *historyPage) cut(rejected *rejection) *rejection {
+	if !p.began {
+		return rejected
 	}
-	return size
+	p.end(true)
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/pprof"
 	"testing"
 
@@ -72,13 +71,4 @@ func connectSocket(b *testing.B, address string) int {
 		b.Fatalf("response %q, %v", response[:max(n, 0)], err)
 	}
 	return fd
-}
-
-// inUse returns the bytes of the heap in use and the number of goroutines.
-func inUse() (heap uint64, goroutines int) {
-	runtime.GC()
-	runtime.GC() // frees the objects whose finalizers ran after the first
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return stats.HeapAlloc, runtime.NumGoroutine()
 }

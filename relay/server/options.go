@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"wpre-relay/relay/budget"
+	"wpre-relay/relay/fanout"
 	"wpre-relay/relay/listener"
 	"wpre-relay/relay/security/access"
 	"wpre-relay/relay/security/clientaddr"
@@ -46,8 +48,13 @@ type Options struct {
 	// MaxClients limits the clients. Default and maximum: the number that the limit of open files leaves room for.
 	MaxClients int
 
-	// MaxClientsPerIP limits the clients per address; in IPv6, per /64. Default: unlimited.
+	// MaxClientsPerIP limits the clients and the requests for /history in progress, per address; in IPv6, per /64.
+	// Default: unlimited.
 	MaxClientsPerIP int
+
+	// Buffers bounds the memory that is buffered for clients that read slowly, in bytes. Its networks are those of
+	// clientaddr.NetworkOf. Default: a budget of fanout.DefaultBuffers.
+	Buffers *budget.Budget
 
 	// CatchUp is how long after New a client that connects for the first time gets the catch-up events: its page was
 	// connected to the previous process and reconnects without a position. Default 0: never.
@@ -80,6 +87,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Buffers == nil {
+		o.Buffers = budget.New(fanout.DefaultBuffers)
 	}
 	if o.Authenticate == nil {
 		o.Authenticate = access.New(access.Options{}).Authenticate

@@ -17,7 +17,7 @@ import (
 const sinceNow = "now"
 
 // readSize is the number of bytes of events that are read from the log at once.
-const readSize = 4 << 20
+const readSize = 64 << 10
 
 // unknownPosition stands for an id that is no position, for example of another server that used the same address. Its
 // epoch is that of no log, so the client gets a gap notice. It must not be rejected: an EventSource sends the id of its
@@ -77,28 +77,37 @@ func (s *Server) beforeNewest(n int, view fanout.View) (schema.Position, *reject
 	start := s.log.Start()
 	for count := n; ; count *= 2 { // go further back until there are enough
 		at := s.log.BeforeNewest(min(count, math.MaxInt32))
-		visible, err := s.visibleAfter(at.Seq, view)
+		visible, _, err := s.visibleAfter(at.Seq, view, math.MaxInt)
+		if err == nil && visible >= n {
+			var seq uint64
+			_, seq, err = s.visibleAfter(at.Seq, view, visible-n+1)
+			at = s.log.At(max(seq, 1) - 1)
+		}
 		switch {
 		case err != nil:
 			return at, s.readFailed(err)
-		case len(visible) >= n:
-			return s.log.At(visible[len(visible)-n] - 1), nil
-		case at.Seq <= start.Seq:
+		case visible >= n, at.Seq <= start.Seq:
 			return at, nil
 		}
 	}
 }
 
-// visibleAfter returns the sequence numbers of the events after seq that the client sees.
-func (s *Server) visibleAfter(seq uint64, view fanout.View) (visible []uint64, err error) {
+// visibleAfter counts the events after seq that the client sees, at most limit of them. It returns the sequence number
+// of the last one, or 0 if there is none. It keeps no events, because several clients may ask at once.
+func (s *Server) visibleAfter(seq uint64, view fanout.View, limit int) (n int, last uint64, err error) {
+	var recs []*eventlog.Record
 	for {
-		recs, upTo, _, err := s.log.Read(nil, seq, readSize)
+		var upTo uint64
+		recs, upTo, _, err = s.log.Read(recs, seq, readSize)
 		if err != nil || upTo == seq {
-			return visible, err
+			return n, last, err
 		}
 		for _, rec := range recs {
-			if view.Sees(rec) {
-				visible = append(visible, rec.Position.Seq)
+			if !view.Sees(rec) {
+				continue
+			}
+			if n, last = n+1, rec.Position.Seq; n == limit {
+				return n, last, nil
 			}
 		}
 		seq = upTo

@@ -21,6 +21,8 @@ const (
 	reasonAuthUnavailable               // the client cannot be authenticated now
 	reasonBehind                        // the client has events that this relay does not have yet
 	reasonHandshake                     // the WebSocket handshake or the start of the SSE stream failed
+	reasonHistory                       // too many answers of /history are in progress
+	reasonBuffers                       // the budget for what is buffered for clients is exhausted
 	reasonHost                          // a foreign page may have sent the request, by DNS rebinding
 	reasonInternal                      // the journal cannot be read
 	reasonMaxClients
@@ -44,6 +46,8 @@ var responses = [...]struct {
 	reasonAuthUnavailable: {"auth_unavailable", http.StatusServiceUnavailable, 5},
 	reasonBehind:          {"behind", http.StatusServiceUnavailable, 1},
 	reasonHandshake:       {"handshake", http.StatusBadRequest, 0}, // the WebSocket library sends its own response
+	reasonHistory:         {"history", http.StatusServiceUnavailable, 1},
+	reasonBuffers:         {"buffers", http.StatusServiceUnavailable, 5},
 	reasonHost:            {"host", http.StatusForbidden, 0},
 	reasonInternal:        {"internal", http.StatusInternalServerError, 10},
 	reasonMaxClients:      {"max_clients", http.StatusServiceUnavailable, 5},

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"wpre-relay/relay/budget"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
 	"wpre-relay/relay/security/filter"
@@ -17,16 +18,17 @@ import (
 // Server is the public HTTP handler. Every path upgrades to a WebSocket. /events is an SSE stream, /history returns
 // past events as JSON, and /client.js and /client.mjs are the browser client. Use New.
 type Server struct {
-	log          *eventlog.Reader
-	opts         Options
-	clients      *fanout.Clients
-	admission    admission
-	views        *filter.Views
-	catchUp      *catchUp
-	sessions     *sessions // nil without ResumeFile
-	rejections   rejections
-	authThrottle throttle.Throttle // for the log message about unknown errors of Authenticate
-	closes       counter           // connections, by close code
+	log            *eventlog.Reader
+	opts           Options
+	clients        *fanout.Clients
+	admission      admission
+	historyAnswers *budget.Budget // of maxHistoryAnswers
+	views          *filter.Views
+	catchUp        *catchUp
+	sessions       *sessions // nil without ResumeFile
+	rejections     rejections
+	authThrottle   throttle.Throttle // for the log message about unknown errors of Authenticate
+	closes         counter           // connections, by close code
 }
 
 // New returns a server that sends the events of log. The records after sequence number startSeq are the catch-up
@@ -39,6 +41,7 @@ func New(log *eventlog.Reader, startSeq uint64, opts Options) *Server {
 		clients: fanout.New(log, fanout.Options{
 			PeerMessages: opts.PeerMessages,
 			MessageRate:  opts.MessageRate,
+			Buffers:      opts.Buffers,
 			OnDelivered:  opts.OnDelivered,
 			Logger:       opts.Logger,
 		}),
@@ -47,9 +50,10 @@ func New(log *eventlog.Reader, startSeq uint64, opts Options) *Server {
 			maxPerIP:   opts.MaxClientsPerIP,
 			maxRate:    rate.Limit(opts.HandshakeRate),
 		},
-		views:      filter.NewViews(opts.Filter, opts.BrokerUnreachable != nil, opts.Logger),
-		catchUp:    newCatchUp(log, startSeq, opts.CatchUp),
-		rejections: rejections{logger: opts.Logger},
+		historyAnswers: budget.New(maxHistoryAnswers),
+		views:          filter.NewViews(opts.Filter, opts.BrokerUnreachable != nil, opts.Logger),
+		catchUp:        newCatchUp(log, startSeq, opts.CatchUp),
+		rejections:     rejections{logger: opts.Logger},
 	}
 	if opts.ResumeFile != "" {
 		s.sessions = loadSessions(opts.ResumeFile, log.Epoch(), opts.Logger)

@@ -1,11 +1,15 @@
 package server
 
+import "wpre-relay/relay/budget"
+
 // Status is the current state of a server. The counts of messages, rejections and closes only grow.
 type Status struct {
 	Clients      int               `json:"clients"`
 	EventStreams int               `json:"event_streams"` // clients that use SSE
 	MessagesSent uint64            `json:"messages_sent"`
-	Rejected     map[string]uint64 `json:"rejected"` // by label of RejectionReasons
+	Buffers      budget.Status     `json:"buffers"`         // bytes held for clients that read slowly
+	History      int               `json:"history_answers"` // answers of /history in progress
+	Rejected     map[string]uint64 `json:"rejected"`        // by label of RejectionReasons
 
 	// Closed is by close code (RFC 6455 §7.4): "none" for SSE, "other" for unregistered codes.
 	Closed map[string]uint64 `json:"closed"`
@@ -17,6 +21,8 @@ func (s *Server) Status() Status {
 		Clients:      s.clients.Len(),
 		EventStreams: s.clients.SSEClients(),
 		MessagesSent: s.clients.Sent(),
+		Buffers:      s.opts.Buffers.Status(),
+		History:      s.historyAnswers.Status().Used,
 		Rejected:     s.rejections.counts.all(),
 		Closed:       s.closes.all(),
 	}

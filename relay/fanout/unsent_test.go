@@ -1,0 +1,112 @@
+package fanout_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"runtime"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"wpre-relay/relay/budget"
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/testwait"
+)
+
+// transports are the connections and formats of slow clients. Each has its own way to write.
+var transports = map[string]struct {
+	format fanout.Format
+	secure bool
+}{
+	"WebSocket":     {fanout.Enveloped, false},
+	"WebSocket TLS": {fanout.Enveloped, true},
+	"SSE":           {fanout.SSE, false},
+	"SSE TLS":       {fanout.SSE, true},
+}
+
+// forEachTransport runs the test with a server for each transport.
+func forEachTransport(
+	t *testing.T, logOpts eventlog.Options, opts fanout.Options, test func(t *testing.T, s *server, format fanout.Format),
+) {
+	for name, transport := range transports {
+		t.Run(name, func(t *testing.T) {
+			listen := httptest.NewServer
+			if transport.secure {
+				listen = httptest.NewTLSServer
+			}
+			s := serveWith(t, logOpts, opts, listen)
+			s.configure = func(cfg *fanout.ClientConfig) { cfg.Format, cfg.Position.Seq = transport.format, 0 }
+			test(t, s, transport.format)
+		})
+	}
+}
+
+// heap returns the bytes of the heap in use.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC() // empties the pools
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+// TestWaitingClientsHoldNoEvents has clients that read nothing of a replay. What they have not got takes no memory:
+// neither the batch that they wait with nor the event of which they have a part.
+func TestWaitingClientsHoldNoEvents(t *testing.T) {
+	const clients, events, padding = 50, 20, 500_000
+	forEachTransport(t, eventlog.Options{}, fanout.Options{}, func(t *testing.T, s *server, format fanout.Format) {
+		s.append(t, 1, events, padding)
+		before := heap()
+		for range clients {
+			s.subscribe(t, format)
+		}
+		most := uint64(0)
+		settled := func() bool {
+			now := heap() - before
+			grows := now > most
+			most = max(most, now)
+			return !grows && s.clients.Sent() >= clients
+		}
+		if !testwait.Until(settled) {
+			t.Error("the memory grows and grows")
+		}
+		if limit := uint64(clients * 100_000); most > limit {
+			t.Errorf("%d clients hold %d KiB, want at most %d", clients, most>>10, limit>>10)
+		}
+	})
+}
+
+// TestBegunFrameContinues has slow clients that get a part of each event. They get the rest whether the budget holds
+// the event or they must read it from the log again, from memory and from the journal.
+func TestBegunFrameContinues(t *testing.T) {
+	const events, padding = 30, 700_000
+	for _, bytes := range []int{0, fanout.DefaultBuffers} {
+		t.Run(fmt.Sprintf("budget=%d", bytes), func(t *testing.T) {
+			opts := fanout.Options{Buffers: budget.New(bytes)}
+			logOpts := eventlog.Options{MemoryBytes: 5 * padding}
+			forEachTransport(t, logOpts, opts, func(t *testing.T, s *server, format fanout.Format) {
+				c := s.subscribe(t, format)
+				s.append(t, 1, events, padding)
+				for n := 1; n <= events; n++ {
+					if got := c.next(t); !got.isEvent(event(t, n, padding)) {
+						t.Fatalf("got %s %.60s, want event %d", got.ID, got.Event, n)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestFrameThatTheLogDropsEndsTheConnection has no budget, so that nothing but the log has the begun event.
+func TestFrameThatTheLogDropsEndsTheConnection(t *testing.T) {
+	s := serve(t, eventlog.Options{Records: 20}, fanout.Options{Buffers: budget.New(0)})
+	slow := s.connect(t)
+	s.append(t, 1, bigEvents, bigPadding)
+	if got := closeStatus(t, slow); got != -1 {
+		t.Errorf("closed with %v, want the end of the connection within a frame", got)
+	}
+	if got := <-s.disconnects; got.EndedBy != fanout.EndedByRelay || got.Reason.Code != websocket.StatusAbnormalClosure {
+		t.Errorf("got %+v", got)
+	}
+}
