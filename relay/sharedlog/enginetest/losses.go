@@ -13,7 +13,10 @@ import (
 
 // Loss is what another program or a failover does to a part of a stream.
 type Loss struct {
-	// Lose does it. Entries is the number of entries with an event before.
+	// Prepare is called after the first event, for losses of the others. Default: not called.
+	Prepare func(t *testing.T, stream string)
+
+	// Lose does it.
 	Lose func(t *testing.T, stream string)
 
 	// Problem is a part of the cause that the capture relay must name, if it cannot recover by itself. Default: it
@@ -42,7 +45,7 @@ func TestLosses(
 			if parallel {
 				t.Parallel()
 			}
-			stream := strings.ReplaceAll(name, " ", "-")
+			stream := StreamOf(name)
 			testLoss(t, func() (sharedlog.Engine, error) { return open(stream) }, stream, loss, stopped)
 		})
 	}
@@ -54,10 +57,18 @@ func TestLosses(
 	}
 }
 
+// StreamOf returns the name of the stream for the loss with this name, while relays run.
+func StreamOf(loss string) string { return strings.ReplaceAll(loss, " ", "-") }
+
 // testLoss tests one loss, while two relays run or, if stopped is set, while none does.
 func testLoss(t *testing.T, open func() (sharedlog.Engine, error), stream string, loss Loss, stopped bool) {
 	capture, edge := newRelay(t, open, true), newRelay(t, open, false)
-	capture.capture(eventsBefore)
+	capture.capture(1)
+	capture.wantEvents(1)
+	if loss.Prepare != nil {
+		loss.Prepare(t, stream)
+	}
+	capture.capture(eventsBefore - 1)
 	capture.wantEvents(eventsBefore)
 	edge.wantEvents(eventsBefore)
 	positions := edge.positions()
@@ -73,12 +84,13 @@ func testLoss(t *testing.T, open func() (sharedlog.Engine, error), stream string
 		capture.wantConnected() // no event helps a relay to start
 		edge.wantConnected()
 	}
-	capture.capture(eventsAfter)
+	capture.capture(1)
 	if loss.Problem != "" {
 		capture.wantProblem(loss.Problem)
 		t.Logf("problem named after %v", time.Since(lost).Round(10*time.Millisecond))
 		loss.Repair(t, stream)
 	}
+	capture.capture(eventsAfter - 1)
 	for _, r := range []*relay{capture, edge} {
 		r.wantEvents(eventsBefore + eventsAfter)
 		r.wantConnected()

@@ -16,6 +16,7 @@ const startTimeout = 2 * time.Minute
 // Server is a broker that a test can kill and restart.
 type Server struct {
 	Address string // 127.0.0.1 and a port that only this server uses
+	Dir     string // has the server's data
 
 	t      testing.TB
 	path   string
@@ -40,9 +41,9 @@ func StartServer(
 		}
 		t.Skipf("SKIPPED: %s is not installed", program)
 	}
-	s := &Server{Address: FreePort(t), t: t, path: path}
+	s := &Server{Address: FreePort(t), Dir: t.TempDir(), t: t, path: path}
 	host, port, _ := net.SplitHostPort(s.Address)
-	s.args, s.env = configure(host, port, t.TempDir())
+	s.args, s.env = configure(host, port, s.Dir)
 	s.Start()
 	t.Cleanup(s.Kill)
 	return s

@@ -23,6 +23,11 @@ func (e *Engine) Join(ctx context.Context) (sharedlog.StreamInfo, error) {
 	defer cancel()
 	for {
 		info, err := e.describeOrCreate(ctx)
+		if err == nil {
+			e.mu.Lock()
+			e.epoch = info.Epoch
+			e.mu.Unlock()
+		}
 		if !errors.Is(err, kerr.UnknownTopicOrPartition) {
 			return info, err
 		}
@@ -32,6 +37,13 @@ func (e *Engine) Join(ctx context.Context) (sharedlog.StreamInfo, error) {
 			return info, err
 		}
 	}
+}
+
+// joinedEpoch returns the epoch that the last Join found, or "" before the first.
+func (e *Engine) joinedEpoch() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.epoch
 }
 
 // describeOrCreate returns the contents of the topic. If the topic does not exist, describeOrCreate creates it and

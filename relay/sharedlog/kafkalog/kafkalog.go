@@ -48,6 +48,7 @@ type Engine struct {
 	topic string
 
 	mu       sync.Mutex
+	epoch    string      // found by the last Join; "" before the first; guarded by mu
 	producer *kgo.Client // nil before the first Append and after one that failed; guarded by mu
 }
 

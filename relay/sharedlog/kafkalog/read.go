@@ -1,10 +1,12 @@
 package kafkalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -32,12 +34,14 @@ func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.E
 	if err != nil {
 		return err
 	}
-	if after > info.Last {
-		return fmt.Errorf("%w: it ends at %d and contained %d before", sharedlog.ErrStreamReset, info.Last, after)
+	if err := compare(info, cmp.Or(e.joinedEpoch(), info.Epoch), after); err != nil {
+		return err
 	}
+	var newest atomic.Uint64 // sequence number of the newest entry that was read
+	newest.Store(after)
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
-	watching.Go(func() { cancel(e.watch(ctx, client, info.Epoch)) })
+	watching.Go(func() { cancel(e.watch(ctx, client, info.Epoch, &newest)) })
 	defer watching.Wait()
 	defer cancel(nil)
 	from := kgo.NewOffset().At(int64(max(after, info.First-1)))
@@ -49,6 +53,7 @@ func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.E
 		}
 		entries, err := e.entries(fetches, info.Epoch)
 		if err == nil && len(entries) > 0 {
+			newest.Store(entries[len(entries)-1].Seq)
 			err = take(entries)
 		}
 		if err != nil {
@@ -57,9 +62,16 @@ func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.E
 	}
 }
 
-// watch returns an error if the brokers become unreachable or the topic's epoch is not want. It returns nil when
-// ctx ends.
-func (e *Engine) watch(ctx context.Context, client *kgo.Client, want string) error {
+// compare returns ErrStreamReset if the topic's epoch is not want, or if the topic ends before sequence number newest.
+func compare(info sharedlog.StreamInfo, want string, newest uint64) error {
+	if info.Last < newest && info.Epoch == want {
+		return fmt.Errorf("%w: it ends at %d and contained %d before", sharedlog.ErrStreamReset, info.Last, newest)
+	}
+	return checkEpoch(info.Epoch, want)
+}
+
+// watch returns an error if the brokers become unreachable, or if compare does. It returns nil when ctx ends.
+func (e *Engine) watch(ctx context.Context, client *kgo.Client, want string, newest *atomic.Uint64) error {
 	ticker := time.NewTicker(checkInterval)
 	defer ticker.Stop()
 	for {
@@ -68,9 +80,10 @@ func (e *Engine) watch(ctx context.Context, client *kgo.Client, want string) err
 		case <-ctx.Done():
 			return nil
 		}
+		read := newest.Load() // before the check, or the topic may have grown since
 		info, err := e.check(ctx, client)
 		if err == nil {
-			err = checkEpoch(info.Epoch, want)
+			err = compare(info, want, read)
 		}
 		if err != nil {
 			return err

@@ -30,6 +30,10 @@ const (
 	// duplicateWindow is how long the server remembers IDs, if it permits that. A relay restarts within this time.
 	duplicateWindow = 10 * time.Minute
 
+	// createPause is the time between the discovery that the stream does not exist and its creation. Server 2.9
+	// deletes the files of a deleted stream a moment later, and those of a stream that was created meanwhile.
+	createPause = 500 * time.Millisecond
+
 	// invalidConfig is the error code for a stream configuration that the server does not permit.
 	invalidConfig jetstream.ErrorCode = 10052
 
@@ -97,6 +101,9 @@ func (e *Engine) Join(ctx context.Context) (info sharedlog.StreamInfo, err error
 	}
 	stream, err := js.Stream(ctx, e.config.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = e.lookAgain(ctx, js)
+	}
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = e.create(ctx, js)
 	}
 	if err != nil {
@@ -110,6 +117,15 @@ func (e *Engine) Join(ctx context.Context) (info sharedlog.StreamInfo, err error
 		info.First = info.Last + 1 // NATS returns 0 if the stream never had an entry
 	}
 	return info, nil
+}
+
+// lookAgain returns the stream after createPause.
+func (e *Engine) lookAgain(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
+	select {
+	case <-time.After(createPause):
+	case <-ctx.Done():
+	}
+	return js.Stream(ctx, e.config.Name)
 }
 
 // create creates the stream. If the server does not permit duplicateWindow, the stream gets the server's default.
@@ -154,6 +170,9 @@ func (e *Engine) wrap(operation string, js jetstream.JetStream, err error) error
 	err = fmt.Errorf("%s stream %s: %w", operation, e.config.Name, err)
 	if errors.Is(err, nats.ErrNoResponders) {
 		err = fmt.Errorf("%w; enable JetStream on the server", err)
+	}
+	if errors.Is(err, jetstream.ErrNoStreamResponse) {
+		err = fmt.Errorf("%w; the stream must have the subject %s", err, e.config.Subjects[0])
 	}
 	conn := js.Conn()
 	if last := conn.LastError(); last != nil && (conn.IsClosed() || errors.Is(err, context.DeadlineExceeded)) {
