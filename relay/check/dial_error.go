@@ -19,30 +19,33 @@ func explainDialError(opts Options, page string, response *http.Response, err er
 	if response == nil {
 		return explainNoResponse(opts, address, err)
 	}
-	body := readBody(response)
-	fromRelay := strings.HasPrefix(response.Status, "4") && !strings.Contains(body, "<")
+	body, fromRelay := strings.CutPrefix(rawBody(response), messagePrefix)
 	passUpgrade := passUpgrade(relayAddress(opts.Listen), opts.URL.Path)
+	noUpgrade := fromRelay || strings.HasPrefix(body, "WebSocket protocol violation")
 	switch code := response.StatusCode; {
-	case code == http.StatusUpgradeRequired, code == http.StatusBadRequest && strings.Contains(body, "upgrade"):
+	case noUpgrade && strings.Contains(body, "pgrade") &&
+		(code == http.StatusUpgradeRequired || code == http.StatusBadRequest):
 		return fail(check, address+" does not upgrade: the proxy in front of the relay removes the Upgrade and "+
 			"Connection headers (RFC 9110 §7.8)", "Pass both headers on:", passUpgrade...)
-	case code == http.StatusForbidden && fromRelay && strings.Contains(body, "origin"):
+	case fromRelay && code == http.StatusForbidden && strings.Contains(body, "origin"):
 		return originRejected(page, body)
-	case code == http.StatusUnauthorized:
+	case fromRelay && code == http.StatusUnauthorized:
 		return ok(check, address+" is the relay, which requires a token: "+body)
-	case code == http.StatusBadGateway, code == http.StatusGatewayTimeout,
-		code == http.StatusServiceUnavailable && !fromRelay && body != "":
+	case fromRelay:
+		return fail(check, fmt.Sprintf("%s rejects the connection: %s %s", address, response.Status, body), "")
+	case code == http.StatusUnauthorized:
+		return fail(check, address+" requires a password, but not that of the relay: the response is of another server",
+			"Pass this path on to the relay without authentication (nginx: auth_basic off):", passUpgrade...)
+	case code == http.StatusBadGateway, code == http.StatusGatewayTimeout, code == http.StatusServiceUnavailable:
 		return fail(check, fmt.Sprintf("the proxy at %s cannot reach the relay (%s)", address, response.Status),
 			"Start the relay, or correct its address in the proxy's configuration. From another container, that is "+
 				"the name of the service, not localhost.", passUpgrade...)
 	case code >= 300 && code < 400:
 		return fail(check, fmt.Sprintf("%s redirects to %s, and browsers do not follow redirects of WebSockets",
 			address, response.Header.Get("Location")), "Set the plugin's address to the target of the redirect.")
-	case code == http.StatusOK, code == http.StatusNotFound:
+	default:
 		return fail(check, fmt.Sprintf("%s is not the relay: it responds with %s", address, response.Status),
 			"Pass this path on to the relay:", passUpgrade...)
-	default:
-		return fail(check, fmt.Sprintf("%s rejects the connection: %s %s", address, response.Status, body), "")
 	}
 }
 
@@ -51,13 +54,16 @@ func withoutSecrets(address *url.URL) string {
 	return (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path}).String()
 }
 
-// readBody returns the start of the response's body, without the prefix of the relay's messages.
-func readBody(response *http.Response) string {
+// messagePrefix begins the body of all responses with which the relay rejects a request.
+const messagePrefix = "wpre-relay: "
+
+// rawBody returns the start of the response's body.
+func rawBody(response *http.Response) string {
 	if response.Body == nil {
 		return ""
 	}
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 1024))
-	return strings.TrimPrefix(strings.TrimSpace(string(text)), "wpre-relay: ")
+	return strings.TrimSpace(string(text))
 }
 
 // explainNoResponse returns the finding for an error before any response.

@@ -30,6 +30,11 @@ func checkPath(_ context.Context, opts Options) []Finding {
 	case opts.Doubt != "" && exists(content):
 		return []Finding{warn(check, opts.Doubt+". Until then the relay watches "+opts.File, "Set --watch to the "+
 			"directory that WP_CONTENT_DIR names, or to the event file.")}
+	case err == nil && isMountPoint(opts.File):
+		return []Finding{warn(check, opts.File+" is mounted alone: the relay does not see a file that replaces it, which "+
+			"the companion and most backups and deployments do, and it does not see the companion's outbox",
+			"Mount the directory that contains it, or wp-content:",
+			Snippet{"For compose.yaml, at the relay", "volumes:\n  - wordpress:/var/www/html:ro"})}
 	case err == nil:
 		return []Finding{ok(check, opts.File+" exists")}
 	case errors.Is(err, fs.ErrPermission):

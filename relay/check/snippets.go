@@ -83,3 +83,29 @@ func raiseIdleTimeout() []Snippet {
 		{"For Traefik, at the entry point", "transport.respondingTimeouts.idleTimeout: 180s"},
 	}
 }
+
+// stopBuffering is the fix for a proxy that holds back an event stream. The snippets of unbuffered follow it.
+const stopBuffering = "Do not buffer or compress the relay's responses:"
+
+// unbuffered returns configuration of proxies that passes each byte on at once.
+func unbuffered() []Snippet {
+	return []Snippet{
+		{"For nginx, beside proxy_pass", "proxy_buffering off;\ngzip off;"},
+		{"For Apache, after the address in ProxyPass, and below it", "flushpackets=on\nSetEnv no-gzip 1"},
+		{"For Caddy, in a block of reverse_proxy", "flush_interval -1"},
+		{"For Traefik", "Remove the middlewares buffering and compress from the relay's router."},
+	}
+}
+
+// uncached returns configuration of caches that passes requests below path through.
+func uncached(path string) []Snippet {
+	if path == "" || path == "/" {
+		path = "/ws"
+	}
+	return []Snippet{
+		{"For nginx, beside proxy_pass", "proxy_cache off;"},
+		{"For Apache, in the virtual host", fmt.Sprintf("CacheDisable \"%s\"", path)},
+		{"For Varnish, in vcl_recv", fmt.Sprintf("if (req.url ~ \"^%s\") { return (pass); }", path)},
+		{"For Cloudflare, as a cache rule", fmt.Sprintf("URI path starts with %s: bypass cache", path)},
+	}
+}

@@ -70,7 +70,8 @@ func TestPastedLinesWork(t *testing.T) {
 			}
 			text, status := run(t, command(t, "check", "--site", "http://"+address, "--url", "ws://"+address+"/bare",
 				"--idle", "1s", "--listen", "off", "--admin-listen", "off"))
-			for _, want := range []string{"OK    connection:", "OK    origin:", "OK    idle:", "OK    event file:"} {
+			for _, want := range []string{"OK    connection:", "OK    origin:", "OK    transports:", "OK    idle:",
+				"OK    event file:"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("exit status %d, no %s:\n%s", status, want, text)
 				}
