@@ -45,6 +45,7 @@ type connectionState struct {
 
 	mu       sync.Mutex
 	read     bool               // reading has succeeded; guarded by mu
+	joinErr  error              // of the last attempt to join; guarded by mu
 	problems [directions]string // "" where there is none; guarded by mu
 	current  Status             // without Pending; guarded by mu
 	loggedAt time.Time          // when the current outage was last logged; guarded by mu
@@ -55,6 +56,21 @@ func (c *connectionState) status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.current
+}
+
+// setJoined records the result of an attempt to join.
+func (c *connectionState) setJoined(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.joinErr = err
+}
+
+// joinError returns the error of the last attempt to join. Until it is nil, nothing may be appended: the broker might
+// take the entries for something that is not the stream, such as a classic queue of the same name, and lose them.
+func (c *connectionState) joinError() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.joinErr
 }
 
 // isReading reports whether the relay reads all new entries.

@@ -18,6 +18,7 @@ type fakeEngine struct {
 	first     uint64
 	ids       map[string]bool
 	err       error         // of every method, if not nil
+	joinErr   error         // of Join only, if not nil
 	readErr   error         // of Read only, if not nil
 	appendErr error         // of Append only, if not nil
 	changed   chan struct{} // closed and replaced by set
@@ -47,7 +48,7 @@ func (e *fakeEngine) last() uint64 { return e.first + uint64(len(e.entries)) - 1
 func (e *fakeEngine) Join(context.Context) (sharedlog.StreamInfo, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return sharedlog.StreamInfo{Epoch: e.epoch, First: e.first, Last: e.last()}, e.err
+	return sharedlog.StreamInfo{Epoch: e.epoch, First: e.first, Last: e.last()}, cmp.Or(e.err, e.joinErr)
 }
 
 func (e *fakeEngine) Read(ctx context.Context, after uint64, take func([]sharedlog.Entry) error) error {

@@ -98,3 +98,24 @@ func TestPublishingProblemLastsWhileReadingSucceeds(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingIsAppendedUntilJoinSucceeds reconnects to a broker that has something else in place of the stream.
+func TestNothingIsAppendedUntilJoinSucceeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := newFakeEngine()
+		capture := startCapture(t, engine, t.TempDir())
+		synctest.Wait()
+		capture.capture(t, 1)
+		synctest.Wait()
+		engine.set(func() { engine.joinErr, engine.readErr = errors.New("not a stream"), errors.New("deleted") })
+		time.Sleep(time.Second)
+		capture.capture(t, 2)
+		time.Sleep(time.Minute)
+		if status := capture.Status(); status.Problem != "not a stream" || status.Pending != 1 || len(engine.entries) != 1 {
+			t.Errorf("status = %+v with %d entries", status, len(engine.entries))
+		}
+		engine.set(func() { engine.joinErr, engine.readErr = nil, nil })
+		time.Sleep(time.Minute)
+		capture.wantMirrored(t, 1, 2)
+	})
+}

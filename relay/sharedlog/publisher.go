@@ -106,6 +106,9 @@ func (j *Joined) publish(ctx context.Context, rec *eventlog.Record) error {
 	}
 	text := streamLine(rec)
 	err := s.state.retry(ctx, publishing, func() error {
+		if err := s.state.joinError(); err != nil {
+			return err
+		}
 		err := s.engine.Append(ctx, id, text)
 		if errors.Is(err, ErrTooLarge) {
 			s.state.addLost(1)

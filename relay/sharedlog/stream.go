@@ -102,6 +102,10 @@ func (s *Stream) Join(ctx context.Context) (*Joined, error) {
 
 // joinEngine joins the engine, with retries. The error is ctx's error.
 func (s *Stream) joinEngine(ctx context.Context) (info StreamInfo, err error) {
-	err = s.state.retry(ctx, reading, func() (err error) { info, err = s.engine.Join(ctx); return err })
+	err = s.state.retry(ctx, reading, func() (err error) {
+		info, err = s.engine.Join(ctx)
+		s.state.setJoined(err)
+		return err
+	})
 	return info, err
 }

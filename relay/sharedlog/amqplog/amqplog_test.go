@@ -25,6 +25,7 @@ func TestRabbitMQ(t *testing.T) {
 	t.Run("epoch survives deletion of the first entries", r.testEpochSurvivesRetention)
 	t.Run("deleted stream ends Read", r.testDeletedStream)
 	t.Run("entry with an old epoch does not set the epoch of a new stream", r.testLateEntry)
+	t.Run("each part can vanish alone", r.testLosses)
 	t.Run("classic queue is not changed", r.testClassicQueue)
 	t.Run("too large entry is rejected permanently", r.testTooLargeEntry)
 	t.Run("silent network ends Read and Append", r.testSilentNetwork)

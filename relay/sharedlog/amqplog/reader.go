@@ -42,6 +42,9 @@ func (c *connection) newReader(queue string, offset any) (*reader, error) {
 		cancelled: channel.NotifyCancel(make(chan string, 1)),
 	}
 	r.deliveries, err = channel.Consume(queue, "", false, false, false, false, amqp.Table{offsetHeader: offset})
+	if closed, ok := errors.AsType[*amqp.Error](err); ok && closed.Code == amqp.PreconditionFailed {
+		err = fmt.Errorf("queue %s is not a stream; delete it, or set another name with ?stream=NAME: %w", queue, err)
+	}
 	return r, err
 }
 
