@@ -8,6 +8,7 @@ import {
 	testFields, testInstallWhileSaving, testOutboxFailure, testRelayClient, testSecretOutbox, testTokens,
 } from './companion_features.mjs';
 import { contexts, kills } from './contexts.mjs';
+import { NETWORK_FILTER, testNetwork } from './network.mjs';
 import { Observer, judge } from './observer.mjs';
 import { FrontPage } from './pages.mjs';
 import { Relay } from './relay.mjs';
@@ -127,12 +128,20 @@ async function testCompanion() {
 	checkPhpLog('PHP also logs none if the outbox fails');
 	await testInstallWhileSaving(scope);
 
+	const filter = ['--allow-anonymous', '--filter', NETWORK_FILTER];
+	const networkRelay = createRelay('network-relay', '--jwt-key', secret, ...filter);
+	await networkRelay.start();
+	site.setCompanion(true);
+	await testNetwork({ ...scope, networkRelay, binary: `${dir}/wpre-relay` });
+	checkPhpLog('PHP logs none on a network of sites');
+
 	check('no response of the site contains the key of the outbox', site.leaks.length === 0, site.leaks.join());
-	for (const each of [relay, tokenRelay]) {
+	for (const each of [relay, tokenRelay, networkRelay]) {
 		check(`${each.logFile} has no error`, each.errors().length === 0, each.errors().join('\n'));
 	}
 	client.close();
 	await tokenRelay.stop('SIGTERM');
+	await networkRelay.stop('SIGTERM');
 }
 
 /** Checks the new lines of PHP's log. It ignores lines that match known, and deprecations of WordPress 6.1 in PHP 8.2. */

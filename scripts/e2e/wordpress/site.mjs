@@ -37,6 +37,14 @@ export class Site {
 		renameSync(`${this.work}/constants.new`, `${this.work}/constants.json`);
 	}
 
+	/** Adds constants to wp-config.php for good. */
+	addToConfig(constants) {
+		const file = `${this.root}/wp-config.php`;
+		const php = (value) => (typeof value === 'string' ? `'${value}'` : value);
+		const lines = Object.entries(constants).map(([name, value]) => `define( '${name}', ${php(value)} );\n`);
+		writeFileSync(file, readFileSync(file, 'utf8').replace('<?php\n', `<?php\n${lines.join('')}`));
+	}
+
 	/** Installs the companion as its header describes, or removes it. */
 	setCompanion(installed) {
 		const copy = `${this.content}/mu-plugins/wpre-relay-companion.php`;

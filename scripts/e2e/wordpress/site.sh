@@ -57,6 +57,9 @@ start_web_server() {
 				root $work/site;
 				index index.php;
 				autoindex on;
+				# For a network of sites, as WordPress's documentation describes it.
+				rewrite ^/two(/wp-(admin|content|includes)/.*)\$ \$1 last;
+				rewrite ^/two(/wp-[a-z-]+\.php)\$ \$1 last;
 				location / { try_files \$uri \$uri/ /index.php\$is_args\$args; }
 				location ~ \.php\$ {
 					include /etc/nginx/fastcgi.conf;

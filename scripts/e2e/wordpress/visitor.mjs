@@ -6,14 +6,14 @@ export class Visitor {
 
 	constructor(site) { this.site = site; }
 
-	/** Logs in with the name as the password, and reads the nonces of wp-admin. */
+	/** Logs in with the name as the password, and reads the nonces of wp-admin that the user gets. */
 	async logIn(name) {
 		this.cookies.set('wordpress_test_cookie', 'WP%20Cookie%20check');
 		await this.post('/wp-login.php', { log: name, pwd: name, testcookie: 1 });
 		this.restNonce = (await this.get('/wp-admin/admin-ajax.php?action=rest-nonce')).text;
 		const list = (await this.get('/wp-admin/edit.php')).text;
-		this.inlineNonce = /name="_inline_edit" value="(\w+)"/.exec(list)[1];
-		this.bulkNonce = /name="_wpnonce" value="(\w+)"/.exec(list)[1];
+		this.inlineNonce = /name="_inline_edit" value="(\w+)"/.exec(list)?.[1];
+		this.bulkNonce = /name="_wpnonce" value="(\w+)"/.exec(list)?.[1];
 	}
 
 	/** Returns the cookies in Chromium's form. */
@@ -53,9 +53,12 @@ export class Visitor {
 	}
 
 	/** Publishes a new post, or changes the title of a post, through the REST API. */
-	publish(title, post = '') {
+	publish(title, post = '') { return this.save(title, 'publish', post); }
+
+	/** Saves a new post with a status, or changes one, through the REST API. */
+	save(title, status, post = '') {
 		const headers = { 'Content-Type': 'application/json', 'X-WP-Nonce': this.restNonce };
-		return this.post(`/wp-json/wp/v2/posts/${post}`, JSON.stringify({ title, status: 'publish' }), headers);
+		return this.post(`/wp-json/wp/v2/posts/${post}`, JSON.stringify({ title, status }), headers);
 	}
 
 	/** Returns the number of posts with this status and this word in the title. */
