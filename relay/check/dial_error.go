@@ -21,10 +21,10 @@ func explainDialError(opts Options, page string, response *http.Response, err er
 	}
 	body, fromRelay := strings.CutPrefix(rawBody(response), messagePrefix)
 	passUpgrade := passUpgrade(relayAddress(opts.Listen), opts.URL.Path)
-	noUpgrade := fromRelay || strings.HasPrefix(body, "WebSocket protocol violation")
+	noUpgrade := fromRelay && response.StatusCode == http.StatusUpgradeRequired ||
+		strings.HasPrefix(body, "WebSocket protocol violation") && strings.Contains(body, "pgrade")
 	switch code := response.StatusCode; {
-	case noUpgrade && strings.Contains(body, "pgrade") &&
-		(code == http.StatusUpgradeRequired || code == http.StatusBadRequest):
+	case noUpgrade:
 		return fail(check, address+" does not upgrade: the proxy in front of the relay removes the Upgrade and "+
 			"Connection headers (RFC 9110 §7.8)", "Pass both headers on:", passUpgrade...)
 	case fromRelay && code == http.StatusForbidden && strings.Contains(body, "origin"):

@@ -161,3 +161,16 @@ func TestCheckAcceptsInternationalHostNames(t *testing.T) {
 		t.Errorf("exit status %d, no %q:\n%s", status, want, text)
 	}
 }
+
+// TestCheckReportsTheSitesCertificate has a site whose certificate is not for its name.
+func TestCheckReportsTheSitesCertificate(t *testing.T) {
+	t.Parallel()
+	cmd := command(t, "check", "--site", "https://third.example.test/", "--listen", "off", "--admin-listen", "off")
+	cmd.Env = append(cmd.Env, startNginx(t, newSite(t).start().address)...)
+	text, status := run(t, cmd)
+	text = strings.Join(strings.Fields(text), " ")
+	want := "FAIL page: browsers reject the certificate of https://third.example.test/: "
+	if status != 1 || !strings.Contains(text, want) || strings.Contains(text, "Set --site") {
+		t.Errorf("exit status %d, no %q in\n%s", status, want, text)
+	}
+}

@@ -81,11 +81,13 @@ func wantsUpgrade(r *http.Request) bool {
 	return false
 }
 
-// upgradeHint returns the text for a request that is not a WebSocket handshake.
+// upgradeHint returns the text for a request that is not a WebSocket handshake. It names no address: behind a proxy,
+// scheme, host and path can differ from those that the client used.
 func upgradeHint(r *http.Request) string {
 	if r.Header.Get("Sec-WebSocket-Key") != "" {
 		return "wpre-relay: this WebSocket handshake has no Upgrade header; " +
 			"configure the proxy to pass on the Upgrade and Connection headers"
 	}
-	return "wpre-relay: connect with WebSocket to ws://" + r.Host + "/ or with SSE to http://" + r.Host + "/events"
+	return "wpre-relay: this address is for WebSockets: use it with ws:// in place of http://, or with wss:// in place " +
+		"of https://; /events below it sends server-sent events"
 }
