@@ -42,8 +42,11 @@ const flow = `
 	schema
 	watcher
 
+	# Files that survive a power failure
+	relay/durable
+
 	# Order and keep: the log of one relay, or a stream that relays share over a broker
-	relay/eventlog: schema
+	relay/eventlog: relay/durable schema
 	relay/sharedlog: relay/eventlog schema
 	relay/sharedlog/enginetest: relay/eventlog relay/sharedlog relay/testwait schema
 	relay/sharedlog/redislog: relay/eventlog relay/sharedlog

@@ -96,6 +96,18 @@ func makeDir(t testing.TB, files map[string][]byte) string {
 	return dir
 }
 
+// readFiles returns the contents of a journal's files and of its checkpoint.
+func readFiles(t testing.TB, dir string) map[string][]byte {
+	t.Helper()
+	files := readSegments(t, dir)
+	content, err := os.ReadFile(filepath.Join(dir, "state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["state.json"] = content
+	return files
+}
+
 // readSegments returns the contents of a journal's files. A missing file has no content.
 func readSegments(t testing.TB, dir string) map[string][]byte {
 	t.Helper()
@@ -110,15 +122,13 @@ func readSegments(t testing.TB, dir string) map[string][]byte {
 	return files
 }
 
-// journalOf returns the content of a journal with n records, and these records.
-func journalOf(t testing.TB, n int) (content []byte, recs []string) {
+// journalOf returns the files of a killed log with n records, and these records.
+func journalOf(t testing.TB, n int) (files map[string][]byte, recs []string) {
 	t.Helper()
 	dir := t.TempDir()
 	l := open(t, dir, eventlog.Options{})
 	for i := range n {
 		l.Append(numbered(t, i))
 	}
-	recs = records(l)
-	l.Close()
-	return readSegments(t, dir)["journal.ndjson"], recs
+	return readFiles(t, dir), records(l)
 }

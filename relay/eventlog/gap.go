@@ -6,30 +6,23 @@ import (
 	"wpre-relay/schema"
 )
 
-// skippedSeqs is the number of sequence numbers that Open skips if it cannot know the last assigned one, for
-// example after a power cut before the journal was synced. KeepSynced syncs once a second, and a relay cannot
-// assign 1,048,576 numbers within a second.
-const skippedSeqs = 1 << 20
-
 // Gap is a range of sequence numbers that a client asked for and cannot get, because the records are lost or no
 // longer retained.
 type Gap struct {
 	Since schema.Position // the client's position
 	Until schema.Position // the position that the client continues after
 
-	// Uncounted is set if the number of missing events is unknown: for a client that does not see all events, and
-	// if the client's position is not in this log.
+	// Uncounted is set if the number of missing events is unknown: for a client that does not see all events, if
+	// the client's position is not in this log, and if sequence numbers in the gap were skipped.
 	Uncounted bool
 }
 
-// Missing returns the number of missing events. It is not known if the epochs differ, if numbers were skipped, or if
-// Uncounted is set.
+// Missing returns the number of missing events. It is not known if the epochs differ, or if Uncounted is set.
 func (g Gap) Missing() (n uint64, known bool) {
 	if g.Uncounted || g.Since.Epoch != g.Until.Epoch || g.Since.Seq > g.Until.Seq {
 		return 0, false
 	}
-	n = g.Until.Seq - g.Since.Seq
-	return n, n < skippedSeqs
+	return g.Until.Seq - g.Since.Seq, true
 }
 
 // AppendJSON appends {"since":POSITION,"until":POSITION,"missing":N} to dst. It omits missing if the number is not

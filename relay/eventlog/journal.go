@@ -4,18 +4,15 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"wpre-relay/relay/durable"
 	"wpre-relay/schema"
-
-	"github.com/gofrs/flock"
 )
 
 const (
@@ -29,20 +26,25 @@ const (
 type journal struct {
 	dir     string
 	opts    Options
+	fs      durable.FS
 	logger  *slog.Logger
-	lock    *flock.Flock    // of the file lockName; KeepSynced may replace it
-	dirLock *flock.Flock    // of the directory, where the system has such locks; it outlives a deleted lock file
-	created bool            // dir held no log before
-	opened  schema.Position // of the first record that this process appends
+	lock    durable.Lock // of the file lockName; KeepSynced may replace it
+	dirLock durable.Lock // of the directory, where the system has such locks; it outlives a deleted lock file
+	created bool         // dir held no log before
+	counted uint64       // see checkpoint.Counted
 	before  traces
+
+	incarnation durable.Incarnation // of the kernel's content of dir
 
 	mu         sync.Mutex  // held during writes to the disk
 	discard    bool        // the log is provisional: close deletes it; guarded by mu
-	checkpoint checkpoint  // the content on disk; guarded by mu
+	checkpoint checkpoint  // the content that the file should have; guarded by mu
+	pending    atomic.Bool // the file may not have this content yet; set by the holder of mu
+	assigned   uint64      // the last sequence number that was appended; guarded by mu
 	buffer     writeBuffer // guarded by mu
-	rotated    []*segment  // renamed and not yet synced; guarded by mu
+	unsynced   []*segment  // written since the last sync started; guarded by mu
 	deleted    []*segment  // removed from dir and not yet closed; guarded by mu
-	dirty      bool        // current was written since the last sync started; guarded by mu
+	dirDirty   bool        // entries of dir were changed since the last sync started; guarded by mu
 	lost       int         // number of records that did not fit into buffer; guarded by mu
 	writeErr   error       // why the last write failed; guarded by mu
 	loggedAt   time.Time   // when writeErr was last logged; guarded by mu
@@ -60,14 +62,15 @@ type journal struct {
 
 // openJournal opens the journal in dir and locks it for this process. It returns the position of the next record.
 func openJournal(dir string, opts Options) (j *journal, next schema.Position, err error) {
-	j = &journal{dir: dir, opts: opts, logger: opts.Logger.With("journal", filepath.Join(dir, journalName))}
-	j.before = findTraces(dir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	j = &journal{dir: dir, opts: opts, fs: opts.FS, logger: opts.Logger.With("journal", filepath.Join(dir, journalName))}
+	j.before = j.findTraces()
+	if err := durable.MkdirAll(j.fs, dir, 0o700); err != nil {
 		return nil, next, fmt.Errorf("create state directory: %w; set --state-dir to a writable directory", err)
 	}
 	if err := j.acquireLock(); err != nil {
 		return nil, next, errors.Join(err, j.unlock())
 	}
+	j.incarnation = j.fs.Incarnation(dir)
 	next, err = j.load()
 	if err != nil {
 		return nil, next, errors.Join(err, j.unlock())
@@ -75,10 +78,9 @@ func openJournal(dir string, opts Options) (j *journal, next schema.Position, er
 	return j, next, nil
 }
 
-// load indexes the segments of former runs, truncates an unfinished line at the end, and opens the journal for
-// appending.
+// load opens the segments of former runs, and reserves sequence numbers for this one.
 func (j *journal) load() (next schema.Position, err error) {
-	saved, err := readCheckpoint(j.dir)
+	saved, trusted, err := readCheckpoint(j.fs, j.dir)
 	if err != nil {
 		return next, fmt.Errorf("read checkpoint: %w", err)
 	}
@@ -86,89 +88,73 @@ func (j *journal) load() (next schema.Position, err error) {
 		if err := j.deleteLog(); err != nil {
 			return next, fmt.Errorf("discard log of a failed start: %w", err)
 		}
-		saved = checkpoint{}
+		saved, trusted = checkpoint{}, false
 	}
-	previous, last, _, err := j.openSegment(previousName, os.O_RDONLY, schema.Position{}, math.MinInt64)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return next, err
-	}
-	epoch, latest := last.Epoch, int64(math.MinInt64)
-	if previous != nil {
-		latest = previous.latest
-	}
-	current, last, found, err := j.openSegment(journalName, os.O_RDWR|os.O_CREATE|os.O_APPEND, last, latest)
+	_, missing := j.fs.Stat(j.path(journalName))
+	last, damaged, err := j.openSegments()
 	if err != nil {
 		return next, err
 	}
-	if previous != nil && epoch != last.Epoch {
-		previous.index = nil
+	if trusted && (last.Epoch == "" || last.Epoch == saved.Next.Epoch) {
+		lost := saved.uncertain(j.incarnation) || !saved.closed() && (damaged || isMissing(missing))
+		return j.continueLog(saved, last, lost)
 	}
-	j.current, j.previous = current, previous
-	if err := current.file.Truncate(current.size); err != nil {
-		return next, fmt.Errorf("truncate journal to its last complete line: %w", err)
+	if last.Epoch == "" {
+		return j.createLog()
 	}
-	return j.firstPosition(saved, last, found.atEnd), nil
+	return j.distrustLog(last)
 }
 
-// firstPosition returns a position for the next record that was never assigned before, and writes a checkpoint with
-// it. Last is the newest position in the journal. Damaged says that damaged lines follow it.
-func (j *journal) firstPosition(saved checkpoint, last schema.Position, damaged bool) (next schema.Position) {
-	next = schema.Position{Epoch: last.Epoch, Seq: last.Seq + 1}
-	if saved.Next.Epoch != "" && (next.Epoch == "" || next.Epoch == saved.Next.Epoch) {
-		next = schema.Position{Epoch: saved.Next.Epoch, Seq: max(next.Seq, saved.Next.Seq)}
-	}
-	switch {
-	case next.Epoch == "":
-		j.created, j.discard = true, j.opts.Provisional
-		next.Epoch = NewEpoch()
-	case damaged || saved.uncertain():
-		next.Seq += skippedSeqs
+// createLog reserves the sequence numbers of a new log.
+func (j *journal) createLog() (next schema.Position, err error) {
+	j.created, j.discard = true, j.opts.Provisional
+	return j.reserve(checkpoint{Next: schema.Position{Epoch: NewEpoch(), Seq: 1}})
+}
+
+// continueLog reserves sequence numbers that were never assigned. Last is the newest position in the journal. Lost says
+// that records after it may be lost.
+func (j *journal) continueLog(saved checkpoint, last schema.Position, lost bool) (next schema.Position, err error) {
+	counted := saved.Counted
+	next = saved.next(last, lost)
+	if lost {
 		j.logger.Warn("newest events may be missing from the journal, resuming clients get a gap notice",
 			"until", last, "next", next)
 	}
-	j.opened = next
-	j.writeCheckpoint(checkpoint{Next: next, Boot: bootID(), Provisional: j.discard})
-	return next
+	if lost || !saved.Open && saved.Counted == 0 && next.Seq > earlierSkip {
+		counted = next.Seq
+	}
+	return j.reserve(checkpoint{Next: next, Counted: counted})
+}
+
+// distrustLog begins a new epoch, because without a checkpoint of the journal's epoch the assigned sequence numbers are
+// unknown. The records get the same numbers in the new epoch.
+func (j *journal) distrustLog(last schema.Position) (next schema.Position, err error) {
+	next = schema.Position{Epoch: NewEpoch(), Seq: last.Seq + 1}
+	j.logger.Warn("journal has no checkpoint, starting a new epoch, resuming clients get a gap notice",
+		"epoch", next.Epoch)
+	if err := j.relabel(next.Epoch); err != nil {
+		return next, fmt.Errorf("start a new epoch: %w", err)
+	}
+	return j.reserve(checkpoint{Next: next, Counted: next.Seq})
+}
+
+// reserve makes c durable, with reserved numbers from c.Next on. It returns c.Next.
+func (j *journal) reserve(c checkpoint) (schema.Position, error) {
+	c.Open, c.Provisional = true, j.discard
+	c.Reserved = c.Next.Seq + reservedSeqs - 1
+	c.Boot, c.Mount = j.incarnation.Boot, j.incarnation.Mount
+	j.counted = c.Counted
+	if err := j.setCheckpoint(c); err != nil {
+		return c.Next, fmt.Errorf("%w; free disk space, or set --state-dir to another directory", err)
+	}
+	return c.Next, nil
 }
 
 // NewEpoch returns a new epoch: eight random letters and digits, so that no two logs have the same one.
 func NewEpoch() string { return strings.ToLower(rand.Text()[:8]) }
 
-// openSegment opens and indexes a segment whose records follow a position and are at least as young as latest. It
-// returns the last record's position.
-func (j *journal) openSegment(name string, flags int, after schema.Position, latest int64) (
-	s *segment, last schema.Position, found damage, err error,
-) {
-	file, err := os.OpenFile(filepath.Join(j.dir, name), flags, 0o600)
-	if err != nil {
-		return nil, after, found, fmt.Errorf("open journal: %w; set --state-dir to another directory", err)
-	}
-	s = &segment{name: name, file: file, latest: latest}
-	last, found, err = s.scan(file, after)
-	if err != nil {
-		return nil, after, found, errors.Join(fmt.Errorf("read journal: %w", err), file.Close())
-	}
-	if found.lines > 0 || found.partialBytes > 0 {
-		j.logger.Warn("journal is damaged, keeping undamaged records", "file", name, "kept", len(s.index),
-			"until", last, "damaged_lines", found.lines, "damaged_bytes", found.bytes,
-			"first_damaged_line", found.firstLine, "unfinished_bytes", found.partialBytes)
-	}
-	return s, last, found, nil
-}
-
-// writeCheckpoint writes c if it differs from the checkpoint on disk. It logs a failure at debug level only,
-// because the journal usually fails for the same reason and reports it. It does not write into a directory that
-// another relay may use.
-func (j *journal) writeCheckpoint(c checkpoint) {
-	if c == j.checkpoint || j.state.Problem != nil {
-		return
-	}
-	if err := c.write(j.dir); err != nil {
-		j.logger.Debug("checkpoint not written", "error", err)
-		return
-	}
-	j.checkpoint = c
-}
+// path returns the path of a file in the state directory.
+func (j *journal) path(name string) string { return filepath.Join(j.dir, name) }
 
 // err returns why the last write failed, or why lost files could not be re-created, or nil.
 func (j *journal) err() error {
@@ -181,7 +167,7 @@ func (j *journal) err() error {
 }
 
 // close writes and syncs the buffered records, writes a checkpoint with the position of the next record, and
-// releases the lock. It deletes a provisional log.
+// releases the lock. It deletes a provisional log. If the journal does not hold all records, the checkpoint stays.
 func (j *journal) close(next schema.Position) error {
 	j.sync()
 	j.mu.Lock()
@@ -191,8 +177,8 @@ func (j *journal) close(next schema.Position) error {
 	}
 	j.closed = true
 	err := j.writeErr
-	if err == nil && !j.discard {
-		j.writeCheckpoint(checkpoint{Next: next}) // without Boot, since the system may go down now
+	if err == nil && j.state.Problem == nil && !j.discard {
+		err = j.setCheckpoint(checkpoint{Next: next, Counted: j.counted})
 	}
 	err = errors.Join(err, j.current.closeFile())
 	if j.previous != nil {

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/gofrs/flock"
+	"wpre-relay/relay/durable"
 )
 
 // maxLockAttempts bounds the attempts to lock a file that is deleted meanwhile.
@@ -20,10 +19,9 @@ func (j *journal) acquireLock() error {
 	if err := j.lockDir(); err != nil {
 		return err
 	}
-	path := filepath.Join(j.dir, lockName)
+	path := j.path(lockName)
 	for range maxLockAttempts {
-		lock := flock.New(path, flock.SetPermissions(0o600))
-		ok, err := lock.TryLock()
+		lock, ok, err := j.fs.TryLock(path, os.O_CREATE)
 		if err != nil {
 			return fmt.Errorf("lock state directory: %w; set --state-dir to a writable directory", err)
 		}
@@ -38,7 +36,7 @@ func (j *journal) acquireLock() error {
 			j.lock.Unlock()
 		}
 		j.lock = lock
-		if err := os.WriteFile(path, fmt.Appendln(nil, os.Getpid()), 0o600); err != nil {
+		if err := durable.Overwrite(j.fs, path, fmt.Appendln(nil, os.Getpid())); err != nil {
 			j.logger.Debug("PID not written to lock file", "error", err)
 		}
 		return nil
@@ -52,8 +50,7 @@ func (j *journal) lockDir() error {
 	if j.dirLock != nil && j.isCurrent("", j.dirLock.Stat, 0) {
 		return nil
 	}
-	lock := flock.New(j.dir, flock.SetFlag(os.O_RDONLY))
-	ok, err := lock.TryLock()
+	lock, ok, err := j.fs.TryLock(j.dir, os.O_RDONLY)
 	switch {
 	case err != nil:
 		j.logger.Debug("state directory itself not locked", "error", err)
@@ -70,7 +67,7 @@ func (j *journal) lockDir() error {
 
 // inUse returns the error for a directory that another process has locked.
 func (j *journal) inUse() error {
-	pid, _ := os.ReadFile(filepath.Join(j.dir, lockName))
+	pid, _ := durable.ReadFile(j.fs, j.path(lockName))
 	return fmt.Errorf("state directory %s is in use by another wpre-relay (PID %s); stop it, "+
 		"or set --state-dir to another directory", j.dir, cmp.Or(strings.TrimSpace(string(pid)), "unknown"))
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"wpre-relay/relay/durable"
 	"wpre-relay/schema"
 )
 
@@ -36,6 +37,9 @@ type Options struct {
 	// next Open does. Default: Open keeps the log at once.
 	Provisional bool
 
+	// FS is the file system of the journal. Default: that of the operating system.
+	FS durable.FS
+
 	// Logger reports damaged journal lines that Open drops, and write errors. Default: slog.Default().
 	Logger *slog.Logger
 }
@@ -53,6 +57,9 @@ func (o Options) withDefaults() Options {
 	o.MemoryRecords = min(o.MemoryRecords, o.Records)
 	if o.MemoryBytes <= 0 {
 		o.MemoryBytes = 64 << 20
+	}
+	if o.FS == nil {
+		o.FS = durable.OS
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -72,8 +79,9 @@ type Log struct {
 // exist. It fails if another process has the log open, or if the journal cannot be read or written. A damaged
 // journal is not an error: Open keeps every undamaged record.
 //
-// Sequence numbers are never reused. If the journal is damaged, or the system went down before it was synced, Open
-// cannot know the last assigned number and skips ahead by skippedSeqs.
+// Sequence numbers are never reused. Open reserves them in a checkpoint, and Close records which ones were assigned.
+// If the newest records may be missing, because the system went down, the file system was mounted again, or records
+// could not be written, the next Open skips all reserved numbers. A journal without a checkpoint gets a new epoch.
 func Open(dir string, opts Options) (*Log, error) {
 	opts = opts.withDefaults()
 	journal, next, err := openJournal(dir, opts)
@@ -81,6 +89,7 @@ func Open(dir string, opts Options) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{Reader: newReader(journal, next, opts), next: next.Seq}
+	l.counted = journal.counted
 	if err := l.loadRing(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -162,15 +171,29 @@ func (l *Log) KeepSynced(ctx context.Context) {
 		case <-check.C:
 			l.checkState()
 		case <-sync.C:
+			l.repair()
 			l.journal.sync()
 		}
 	}
+}
+
+// repair writes records whose sync has failed to new files.
+func (l *Log) repair() {
+	unsafe := l.journal.unsafeSegments()
+	if len(unsafe) == 0 {
+		return
+	}
+	l.appendMu.Lock() // the memory then holds every record that the journal holds
+	recent := l.Records()
+	l.appendMu.Unlock()
+	l.journal.repair(unsafe, recent)
 }
 
 // Close syncs the journal to disk and releases its lock. It deletes a provisional log that was not confirmed. The
 // records in memory stay readable. Append must not be called after Close.
 func (l *Log) Close() error {
 	l.checkState()
+	l.repair()
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
 	return l.journal.close(schema.Position{Epoch: l.epoch, Seq: l.next})

@@ -45,9 +45,11 @@ func TestEveryNewLogHasItsOwnEpoch(t *testing.T) {
 // later Append writes a complete record behind them.
 func TestKillAtAnyByteKeepsCompleteRecords(t *testing.T) {
 	t.Parallel()
-	content, want := journalOf(t, 5)
+	files, want := journalOf(t, 5)
+	content := files["journal.ndjson"]
 	for n := range content {
-		dir := makeDir(t, map[string][]byte{"journal.ndjson": content[:n]})
+		files["journal.ndjson"] = content[:n]
+		dir := makeDir(t, files)
 		complete := bytes.Count(content[:n], []byte("\n"))
 		l := open(t, dir, eventlog.Options{})
 		if got := records(l); !slices.Equal(got, want[:complete]) {
@@ -91,7 +93,8 @@ func TestOpenErrorNamesStateDirFlag(t *testing.T) {
 
 // FuzzJournal opens any journal, appends a record, and wants the same records after a restart.
 func FuzzJournal(f *testing.F) {
-	content, _ := journalOf(f, 2)
+	files, _ := journalOf(f, 2)
+	content := files["journal.ndjson"]
 	f.Add(content)
 	f.Add(content[:len(content)-1])
 	f.Fuzz(func(t *testing.T, content []byte) {

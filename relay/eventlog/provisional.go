@@ -3,7 +3,6 @@ package eventlog
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 )
@@ -14,14 +13,14 @@ type traces struct {
 	names   []string // files that existed
 }
 
-// findTraces returns what exists of dir now.
-func findTraces(dir string) (t traces) {
-	entries, _ := os.ReadDir(dir)
+// findTraces returns what exists of the state directory now.
+func (j *journal) findTraces() (t traces) {
+	entries, _ := j.fs.ReadDir(j.dir)
 	for _, entry := range entries {
 		t.names = append(t.names, entry.Name())
 	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+	for dir := j.dir; ; dir = filepath.Dir(dir) {
+		if _, err := j.fs.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 			return t
 		}
 		t.missing = append(t.missing, dir)
@@ -33,23 +32,17 @@ func (j *journal) confirm() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.discard = false
-	j.keep()
-}
-
-// keep writes that the log is not provisional. If that fails, the next sync tries again. The caller holds j.mu.
-func (j *journal) keep() {
-	saved := j.checkpoint
-	saved.Provisional = false
-	j.writeCheckpoint(saved)
+	j.updateCheckpoint(func(c *checkpoint) { c.Provisional = false })
 }
 
 // deleteLog deletes the segments and the checkpoint of a log that no client or publisher knew.
 func (j *journal) deleteLog() (err error) {
 	// The checkpoint is last: it says that the log is provisional.
 	for _, name := range []string{previousName, journalName, checkpointName} {
-		if e := os.Remove(filepath.Join(j.dir, name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
+		if e := j.fs.Remove(j.path(name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)
 		}
+		err = errors.Join(err, j.fs.SyncDir(j.dir))
 	}
 	return err
 }
@@ -58,14 +51,15 @@ func (j *journal) deleteLog() (err error) {
 // beside the journal. The caller holds the lock; on Windows, the lock file and its directory remain, because it
 // deletes no open file.
 func (j *journal) deleteTraces() {
-	entries, err := os.ReadDir(j.dir)
+	err := j.deleteLog()
+	entries, _ := j.fs.ReadDir(j.dir)
 	for _, entry := range entries {
 		if name := entry.Name(); entry.Type().IsRegular() && !slices.Contains(j.before.names, name) {
-			err = errors.Join(err, os.Remove(filepath.Join(j.dir, name)))
+			err = errors.Join(err, j.fs.Remove(j.path(name)))
 		}
 	}
 	for _, dir := range j.before.missing {
-		err = errors.Join(err, os.Remove(dir))
+		err = errors.Join(err, j.fs.Remove(dir))
 	}
 	if err != nil {
 		j.logger.Debug("state of the failed start not deleted", "error", err)

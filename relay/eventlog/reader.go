@@ -14,6 +14,7 @@ var ErrNotInMemory = errors.New("the records after this position are no longer i
 // Reader is the reading side that Log and Mirror share. Its methods may be called concurrently.
 type Reader struct {
 	epoch   string
+	counted uint64 // the first sequence number after the last one that was skipped
 	opts    Options
 	journal *journal // nil for a mirror
 

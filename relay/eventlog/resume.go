@@ -10,13 +10,19 @@ func (r *Reader) Resume(p schema.Position) (schema.Position, *Gap) {
 	head := r.Head()
 	switch {
 	case p.Epoch == r.epoch && p.Seq > head.Seq:
-		return head, &Gap{Since: p, Until: head}
+		return head, &Gap{Since: p, Until: head, Uncounted: true}
 	case p.Epoch == r.epoch && r.confirms(p):
 		return p, nil
 	}
 	start := r.Start()
 	start.Tag = "" // the gap ends there, so that the records up to start do not matter any more
 	return start, &Gap{Since: p, Until: start, Uncounted: true}
+}
+
+// Gap returns the gap between two positions in this log, for a client that sees all events or, if filtered is
+// set, some.
+func (r *Reader) Gap(since, until schema.Position, filtered bool) Gap {
+	return Gap{Since: since, Until: until, Uncounted: filtered || since.Seq+1 < r.counted}
 }
 
 // confirms reports whether the record at p has the tag of p. It does so, too, if p has no tag, as in a log without

@@ -3,17 +3,17 @@ package eventlog
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"time"
 
 	"wpre-relay/schema"
 )
 
-// sync retries failed writes, deletes expired records, and syncs the written ones to disk.
+// sync retries failed writes, deletes expired records, and makes the written ones durable. A failed sync counts as a
+// failed write: see repair.
 func (j *journal) sync() {
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.closed {
-		j.mu.Unlock()
 		return
 	}
 	if j.writeErr != nil {
@@ -21,26 +21,43 @@ func (j *journal) sync() {
 	} else {
 		j.deleteExpired()
 	}
-	if !j.discard {
-		j.keep()
+	j.extendReservation()
+	unsynced, deleted, dirDirty := j.unsynced, j.deleted, j.dirDirty
+	j.unsynced, j.deleted, j.dirDirty = nil, nil, false
+	if err := j.syncSegments(unsynced, deleted, dirDirty); err != nil {
+		j.dirDirty = j.dirDirty || dirDirty
+		j.writeFailed(err)
 	}
-	current, rotated, deleted, dirty := j.current, j.rotated, j.deleted, j.dirty
-	j.rotated, j.deleted, j.dirty = nil, nil, false
+}
+
+// syncSegments syncs segments and, if dirDirty is set, the directory's entries. It closes deleted segments. The caller
+// holds j.mu, which is released meanwhile, because a slow disk must not delay append.
+func (j *journal) syncSegments(unsynced, deleted []*segment, dirDirty bool) (err error) {
+	sizes, failures := make([]int64, len(unsynced)), make([]error, len(unsynced))
+	for i, s := range unsynced {
+		sizes[i] = s.size
+	}
 	j.mu.Unlock()
-	// mu is not held here, because a slow disk must not delay append.
-	var err error
-	for _, s := range rotated {
-		err = errors.Join(err, s.sync())
+	for i, s := range unsynced {
+		failures[i] = s.sync()
+	}
+	if dirDirty {
+		err = j.fs.SyncDir(j.dir)
 	}
 	for _, s := range deleted {
-		err = errors.Join(err, s.closeFile())
+		s.closeFile() // nothing of it is needed
 	}
-	if dirty {
-		err = errors.Join(err, current.sync())
+	j.mu.Lock()
+	for i, s := range unsynced {
+		switch {
+		case failures[i] != nil && !errors.Is(failures[i], os.ErrClosed):
+			s.unsafe = true
+			err = errors.Join(err, failures[i])
+		case failures[i] == nil && err == nil:
+			s.synced = max(s.synced, sizes[i])
+		}
 	}
-	if err != nil {
-		j.logger.Error("journal sync failed", "error", err)
-	}
+	return err
 }
 
 // deleteExpired deletes the records that are older than Options.Age, one segment at a time, so they stay on disk
@@ -52,10 +69,11 @@ func (j *journal) deleteExpired() {
 	}
 	cutoff := time.Now().Add(-j.opts.Age)
 	if s := j.previous; s != nil && s.indexSince(cutoff) == len(s.index) && len(j.current.index) > 0 {
-		if err := os.Remove(filepath.Join(j.dir, previousName)); err != nil {
+		if err := j.fs.Remove(j.path(previousName)); err != nil {
 			j.logger.Error("expired events not deleted", "error", err)
 			return
 		}
+		j.dirDirty = true
 		j.segmentsMu.Lock()
 		j.previous, j.deleted = nil, append(j.deleted, s)
 		j.segmentsMu.Unlock()

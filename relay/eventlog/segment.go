@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"wpre-relay/relay/durable"
 	"wpre-relay/schema"
 )
 
@@ -25,8 +26,11 @@ type segment struct {
 	// of the segment before.
 	latest int64
 
+	synced int64 // how much of size is durable; guarded by the journal's mu
+	unsafe bool  // a sync has failed, so that the bytes from synced on may be lost; guarded by the journal's mu
+
 	fileMu sync.RWMutex // held shared during reads and syncs, exclusively while file is closed or replaced
-	file   *os.File
+	file   durable.File // nil if it could not be opened
 }
 
 // indexEntry locates a record in a segment. Its line starts where the line before ends, or after damaged lines.
@@ -154,7 +158,11 @@ func (s *segment) block(i int) (b block, last uint64) {
 func (s *segment) read(from, to int64) (recs []*Record, err error) {
 	text := make([]byte, to-from)
 	s.fileMu.RLock()
-	_, err = s.file.ReadAt(text, from)
+	if s.file == nil {
+		err = os.ErrClosed
+	} else {
+		_, err = s.file.ReadAt(text, from)
+	}
 	s.fileMu.RUnlock()
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w", err)
@@ -174,6 +182,9 @@ func (s *segment) read(from, to int64) (recs []*Record, err error) {
 func (s *segment) stat() (fs.FileInfo, error) {
 	s.fileMu.RLock()
 	defer s.fileMu.RUnlock()
+	if s.file == nil {
+		return nil, os.ErrClosed
+	}
 	return s.file.Stat()
 }
 
@@ -181,6 +192,9 @@ func (s *segment) stat() (fs.FileInfo, error) {
 func (s *segment) sync() error {
 	s.fileMu.RLock()
 	defer s.fileMu.RUnlock()
+	if s.file == nil {
+		return os.ErrClosed
+	}
 	return s.file.Sync()
 }
 
@@ -188,5 +202,8 @@ func (s *segment) sync() error {
 func (s *segment) closeFile() error {
 	s.fileMu.Lock()
 	defer s.fileMu.Unlock()
+	if s.file == nil {
+		return nil
+	}
 	return s.file.Close()
 }

@@ -3,14 +3,13 @@ package eventlog
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"wpre-relay/relay/durable"
 )
 
 // stateCheckInterval is the time between two checks of the files on disk, so that a loss is detected within a second.
@@ -44,17 +43,17 @@ func (j *journal) lostFiles() (names []string) {
 	}
 	j.segmentsMu.Lock()
 	segments := j.segments()
-	sizes := make([]int64, len(segments))
+	files, sizes := make([]string, len(segments)), make([]int64, len(segments))
 	for i, s := range segments {
-		sizes[i] = s.size
+		files[i], sizes[i] = s.name, s.size
 	}
 	j.segmentsMu.Unlock()
 	for i, s := range segments {
-		if name := fileName(i, segments); !j.isCurrent(name, s.stat, sizes[i]) {
-			names = append(names, name)
+		if !j.isCurrent(files[i], s.stat, sizes[i]) {
+			names = append(names, files[i])
 		}
 	}
-	if _, err := os.Stat(filepath.Join(j.dir, checkpointName)); isMissing(err) {
+	if _, err := j.fs.Stat(j.path(checkpointName)); isMissing(err) && !j.pending.Load() {
 		names = append(names, checkpointName)
 	}
 	return names
@@ -76,7 +75,7 @@ func (j *journal) verify() error {
 // isCurrent reports whether the file with this name is the open one that stat describes, with at least this size. A
 // file that cannot be examined counts as current.
 func (j *journal) isCurrent(name string, stat func() (fs.FileInfo, error), size int64) bool {
-	onDisk, err := os.Stat(filepath.Join(j.dir, name))
+	onDisk, err := j.fs.Stat(j.path(name))
 	if err != nil {
 		return !isMissing(err)
 	}
@@ -84,7 +83,7 @@ func (j *journal) isCurrent(name string, stat func() (fs.FileInfo, error), size 
 	if err != nil {
 		return true
 	}
-	return onDisk.Size() >= size && (j.unstable || os.SameFile(onDisk, opened))
+	return onDisk.Size() >= size && (j.unstable || j.fs.SameFile(onDisk, opened))
 }
 
 // isMissing reports whether err says that a file or one of its directories does not exist.
@@ -114,7 +113,7 @@ func (j *journal) restore(recent []*Record) {
 
 // restoreFiles takes the lock again before it writes: another relay may have started with the directory.
 func (j *journal) restoreFiles(lost []string, recent []*Record) error {
-	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+	if err := durable.MkdirAll(j.fs, j.dir, 0o700); err != nil {
 		return err
 	}
 	if slices.Contains(lost, lockName) {
@@ -122,91 +121,8 @@ func (j *journal) restoreFiles(lost []string, recent []*Record) error {
 			return err
 		}
 	}
-	if err := j.restoreSegments(recent); err != nil {
-		return err
-	}
-	j.dirty = true
-	saved := j.checkpoint
-	if saved.Next.Epoch == "" { // it could not be written at the start
-		saved = checkpoint{Next: j.opened, Boot: bootID(), Provisional: j.discard}
-	}
-	err := saved.write(j.dir)
-	if err == nil {
-		j.checkpoint = saved
-	}
-	return err
-}
-
-// restoreSegments copies the lost segments. If one of them was truncated, it writes the records in memory instead. The
-// caller holds j.mu.
-func (j *journal) restoreSegments(recent []*Record) error {
-	segments := j.segments()
-	for i, s := range segments {
-		name := fileName(i, segments)
-		if j.isCurrent(name, s.stat, s.size) {
-			continue
-		}
-		if complete, err := j.copySegment(s, name); err != nil {
-			return err
-		} else if !complete {
-			return j.rewrite(recent)
-		}
-	}
-	return nil
-}
-
-// fileName returns the name of the file of segment i in the state directory.
-func fileName(i int, segments []*segment) string {
-	if i == len(segments)-1 {
-		return journalName
-	}
-	return previousName
-}
-
-// copySegment re-creates the file of a segment from the one that is still open, although it has no name any more. It
-// returns false if the open file was truncated. The caller holds j.mu.
-func (j *journal) copySegment(s *segment, name string) (complete bool, err error) {
-	if info, err := s.stat(); err != nil || info.Size() < s.size {
-		return false, err
-	}
-	path := filepath.Join(j.dir, name)
-	file, err := os.OpenFile(path+".tmp", os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
-	if err != nil {
-		return false, err
-	}
-	_, err = io.Copy(file, io.NewSectionReader(s.file, 0, s.size))
-	if err == nil {
-		err = os.Rename(path+".tmp", path)
-	}
-	if err != nil {
-		return false, errors.Join(err, file.Close())
-	}
-	s.fileMu.Lock()
-	defer s.fileMu.Unlock()
-	s.file.Close() // its content is in the new file
-	s.file = file
-	return true, nil
-}
-
-// rewrite replaces both segments by one with these records, which include the buffered ones. The caller holds j.mu.
-func (j *journal) rewrite(recs []*Record) error {
-	file, err := os.OpenFile(filepath.Join(j.dir, journalName), os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := os.Remove(filepath.Join(j.dir, previousName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, file.Close())
-	}
-	j.segmentsMu.Lock()
-	j.deleted = append(j.deleted, j.segments()...)
-	j.previous, j.current = nil, &segment{name: journalName, file: file, latest: j.current.latest}
-	j.segmentsMu.Unlock()
-	j.buffer.truncate(0)
-	for _, rec := range recs {
-		j.buffer.add(rec)
-	}
-	j.write()
-	return j.writeErr
+	err := j.restoreSegments(recent)
+	return errors.Join(err, j.checkpoint.write(j.fs, j.dir))
 }
 
 // setProblem records why lost files could not be re-created.

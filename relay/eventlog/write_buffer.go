@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
+
+	"wpre-relay/relay/durable"
 )
 
 const (
@@ -51,6 +52,7 @@ func (j *journal) append(recs []*Record) {
 	before := len(j.buffer.index)
 	for _, rec := range recs {
 		j.buffer.add(rec)
+		j.assigned = rec.Position.Seq
 	}
 	j.write()
 	if len(j.buffer.text) > maxBuffered {
@@ -70,21 +72,24 @@ func (j *journal) write() {
 	j.current.add(j.buffer.index)
 	j.segmentsMu.Unlock()
 	j.buffer.truncate(0)
-	j.dirty = true
+	if n := len(j.unsynced); n == 0 || j.unsynced[n-1] != j.current {
+		j.unsynced = append(j.unsynced, j.current)
+	}
 	if j.writeErr != nil {
 		j.logger.Info("journal write recovered", "records_lost", j.lost)
 		j.writeErr, j.lost = nil, 0
-		saved := j.checkpoint
-		saved.Unwritten = false
-		j.writeCheckpoint(saved)
+		j.updateCheckpoint(func(c *checkpoint) { c.Unwritten = false })
 	}
 }
 
 // tryWrite appends text to the current segment. It starts a new segment if the current one is full. It writes nothing
-// into a directory that another relay may use.
+// into a directory that another relay may use, nor behind content that may be lost.
 func (j *journal) tryWrite(text []byte) error {
-	if j.state.Problem != nil {
+	switch {
+	case j.state.Problem != nil:
 		return j.state.Problem
+	case j.unsafe():
+		return j.writeErr
 	}
 	if j.writeErr != nil {
 		if err := j.reopen(); err != nil {
@@ -111,7 +116,7 @@ func (j *journal) reopen() error {
 	}
 	if info, err := file.Stat(); err == nil && info.Size() < s.size { // another program truncated or removed the file
 		j.segmentsMu.Lock()
-		s.index, s.size = nil, info.Size()
+		s.index, s.size, s.synced = nil, info.Size(), 0
 		j.segmentsMu.Unlock()
 	}
 	if err := file.Truncate(s.size); err != nil {
@@ -119,21 +124,24 @@ func (j *journal) reopen() error {
 	}
 	s.fileMu.Lock()
 	defer s.fileMu.Unlock()
-	s.file.Close() // its error repeats that of the failed write
+	if s.file != nil {
+		s.file.Close() // its error repeats that of the failed write
+	}
 	s.file = file
 	return nil
 }
 
 // rotate renames the current segment, which replaces the previous one, and starts a new segment.
 func (j *journal) rotate() error {
-	if err := os.Rename(filepath.Join(j.dir, journalName), filepath.Join(j.dir, previousName)); err != nil {
+	if err := j.fs.Rename(j.path(journalName), j.path(previousName)); err != nil {
 		return err
 	}
+	j.dirDirty = true
 	j.segmentsMu.Lock()
 	if j.previous != nil {
 		j.deleted = append(j.deleted, j.previous)
 	}
-	j.rotated = append(j.rotated, j.current)
+	j.current.name = previousName
 	j.previous, j.current = j.current, &segment{name: journalName, latest: j.current.latest}
 	j.segmentsMu.Unlock()
 	file, err := j.openCurrent()
@@ -142,8 +150,9 @@ func (j *journal) rotate() error {
 }
 
 // openCurrent opens the file of the current segment, or creates it.
-func (j *journal) openCurrent() (*os.File, error) {
-	return os.OpenFile(filepath.Join(j.dir, journalName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+func (j *journal) openCurrent() (durable.File, error) {
+	j.dirDirty = true
+	return j.fs.OpenFile(j.path(journalName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 }
 
 // writeFailed records why the buffer could not be written, and logs it once per writeErrorInterval.
@@ -154,8 +163,9 @@ func (j *journal) writeFailed(err error) {
 			"free disk space or fix the permissions of the state directory",
 			"error", err, "unwritten_bytes", len(j.buffer.text), "records_lost", j.lost)
 	}
+	first := j.writeErr == nil
 	j.writeErr = err
-	saved := j.checkpoint
-	saved.Unwritten = true
-	j.writeCheckpoint(saved)
+	if first { // later, sync tries again
+		j.updateCheckpoint(func(c *checkpoint) { c.Unwritten = true })
+	}
 }

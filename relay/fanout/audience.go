@@ -22,12 +22,9 @@ func (a audience) sees(rec *eventlog.Record) bool { return a.view == nil || a.vi
 
 // gap returns the gap notice for clients that have everything up to number since and continue after number until.
 // How many of the missing events a client with a view would have seen is unknown.
-func (a audience) gap(epoch string, since, until uint64) eventlog.Gap {
-	return eventlog.Gap{
-		Since:     schema.Position{Epoch: epoch, Seq: since},
-		Until:     schema.Position{Epoch: epoch, Seq: until},
-		Uncounted: a.view != nil,
-	}
+func (a audience) gap(log *eventlog.Reader, since, until uint64) eventlog.Gap {
+	at := func(seq uint64) schema.Position { return schema.Position{Epoch: log.Epoch(), Seq: seq} }
+	return log.Gap(at(since), at(until), a.view != nil)
 }
 
 // audienceGroup is the clients of one audience in a shard.

@@ -55,16 +55,16 @@ func (b *batch) reset() {
 
 // fill makes b the batch of a span: the events that the audience sees, gap notices, and a ping for the
 // acknowledgment, each if the format has it.
-func (b *batch) fill(a audience, epoch string, s span) {
+func (b *batch) fill(a audience, log *eventlog.Reader, s span) {
 	b.joined, b.frames, b.single = b.joined[:0], b.frames[:0], nil
 	at, events := s.from, 0
 	for _, rec := range s.recs {
 		seq := rec.Position.Seq
 		if seq > at+1 {
-			b.add(a.format.appendGap(b.joined, a.gap(epoch, at, seq-1)), frameEnd{upTo: seq - 1, events: events})
+			b.add(a.format.appendGap(b.joined, a.gap(log, at, seq-1)), frameEnd{upTo: seq - 1, events: events})
 		}
 		if rec.IsGap() {
-			lost := a.gap(epoch, at, seq)
+			lost := a.gap(log, at, seq)
 			lost.Uncounted = true
 			b.add(a.format.appendGap(b.joined, lost), frameEnd{upTo: seq, events: events})
 		}
@@ -75,7 +75,7 @@ func (b *batch) fill(a audience, epoch string, s span) {
 		b.add(a.format.appendRecord(b.joined, rec), frameEnd{upTo: seq, events: events, rec: rec})
 	}
 	if s.upTo > at {
-		b.add(a.format.appendGap(b.joined, a.gap(epoch, at, s.upTo)), frameEnd{upTo: s.upTo, events: events})
+		b.add(a.format.appendGap(b.joined, a.gap(log, at, s.upTo)), frameEnd{upTo: s.upTo, events: events})
 	}
 	if events > 0 {
 		b.add(a.format.appendAckPing(b.joined, s.next), frameEnd{upTo: s.next, events: events})

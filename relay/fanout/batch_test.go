@@ -13,6 +13,7 @@ func TestGapRecordBecomesGapNoticeInPlace(t *testing.T) {
 	record := func(seq uint64) *eventlog.Record {
 		return eventlog.NewRecord(at(seq), time.Time{}, schema.Event{Document: []byte("{}")})
 	}
+	log := eventlog.NewMirror(at(0), eventlog.Options{}).Reader
 	recs := []*eventlog.Record{record(1), eventlog.NewGapRecord(at(2), time.Time{}),
 		eventlog.NewTombstone(at(3), time.Time{}), record(4)}
 	for format, want := range map[Format]string{
@@ -22,7 +23,7 @@ func TestGapRecordBecomesGapNoticeInPlace(t *testing.T) {
 		Plain: string(appendTextFrame(appendTextFrame(nil, []byte("{}")), []byte("{}"))),
 	} {
 		var b batch
-		b.fill(audience{format: format}, "one", span{recs: recs, upTo: 4, next: 4})
+		b.fill(audience{format: format}, log, span{recs: recs, upTo: 4, next: 4})
 		if events := b.frames[len(b.frames)-1].events; string(b.joined) != want || events != 2 {
 			t.Errorf("format %d: %d events, %q, want %q", format, events, b.joined, want)
 		}

@@ -130,7 +130,7 @@ func (c *client) read(w *workspace) (span, error) {
 	if c.replay != nil {
 		next = next.clip(*c.replay)
 	}
-	w.batch.fill(c.audience, c.set.log.Epoch(), next)
+	w.batch.fill(c.audience, c.set.log, next)
 	return next, nil
 }
 

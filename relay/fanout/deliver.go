@@ -50,7 +50,7 @@ func (s *shard) sendAll(next span) {
 	now, sent := time.Now(), 0
 	for _, group := range s.groups {
 		if slices.ContainsFunc(group.members, (*client).live) {
-			s.batch.fill(group.audience, s.set.log.Epoch(), next)
+			s.batch.fill(group.audience, s.set.log, next)
 			sent += s.sendGroup(group, next.from, now)
 		}
 	}

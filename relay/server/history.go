@@ -125,7 +125,7 @@ func (s *Server) writeHistory(page *historyPage) *rejection {
 			page.end(false)
 			return nil
 		}
-		if upTo > page.next.Seq && !page.skipTo(upTo) {
+		if upTo > page.next.Seq && !page.skipTo(s.log, upTo) {
 			break
 		}
 		before := page.next

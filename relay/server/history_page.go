@@ -45,13 +45,13 @@ type share struct {
 func (p *historyPage) full() bool { return p.events >= p.limit || p.size >= maxHistoryBytes }
 
 // skipTo adds the gap from next to seq at the beginning of the page. It reports false if the page has begun already.
-func (p *historyPage) skipTo(seq uint64) bool {
+func (p *historyPage) skipTo(log *eventlog.Reader, seq uint64) bool {
 	if p.events > 0 || p.gap != nil {
 		return false
 	}
 	until := schema.Position{Epoch: p.next.Epoch, Seq: seq}
-	p.gap = &eventlog.Gap{Since: p.next, Until: until, Uncounted: p.view != nil}
-	p.next = until
+	gap := log.Gap(p.next, until, p.view != nil)
+	p.gap, p.next = &gap, until
 	return true
 }
 

@@ -145,11 +145,7 @@ func (j *Joined) skipTo(upTo uint64) {
 	if upTo <= newest {
 		return
 	}
-	epoch := p.own.Epoch()
-	gap := eventlog.Gap{
-		Since: schema.Position{Epoch: epoch, Seq: newest},
-		Until: schema.Position{Epoch: epoch, Seq: upTo},
-	}
+	gap := p.own.Gap(p.own.At(newest), p.own.At(upTo), false)
 	p.newest.Store(upTo)
 	if lost, known := gap.Missing(); known {
 		j.stream.state.addLost(lost)
