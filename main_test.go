@@ -47,7 +47,7 @@ const flow = `
 
 	# Order and keep: the log of one relay, or a stream that relays share over a broker
 	relay/eventlog: relay/durable schema
-	relay/sharedlog: relay/eventlog schema
+	relay/sharedlog: relay/durable relay/eventlog schema
 	relay/sharedlog/enginetest: relay/eventlog relay/sharedlog relay/testwait schema
 	relay/sharedlog/redislog: relay/eventlog relay/sharedlog
 	relay/sharedlog/natslog: relay/sharedlog
@@ -73,8 +73,8 @@ const flow = `
 	relay/security/access: relay/security/clientaddr relay/security/filter relay/security/token relay/throttle
 	relay/listener: relay/security/clientaddr relay/throttle relay/watchedfile
 	relay/client
-	relay/server: relay/budget relay/client relay/eventlog relay/fanout relay/listener relay/security/access
-		relay/security/clientaddr relay/security/filter relay/security/origin relay/throttle schema
+	relay/server: relay/budget relay/client relay/durable relay/eventlog relay/fanout relay/listener
+		relay/security/access relay/security/clientaddr relay/security/filter relay/security/origin relay/throttle schema
 
 	# Operate
 	relay/admin: relay relay/eventlog relay/security/origin relay/server relay/sharedlog

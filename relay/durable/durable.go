@@ -93,22 +93,19 @@ func Replace(fsys FS, name string, content []byte) error {
 	return fsys.SyncDir(filepath.Dir(name))
 }
 
-// Overwrite replaces the content of a file in place, or creates it. It needs no space on a full disk if the content is
-// not longer than before. It syncs nothing. A content of one size, which is at most that of a sector (512 bytes), is
-// never seen in part.
+// Overwrite replaces the content of a file in place. It needs no space on a full disk if the content is not longer than
+// before. It syncs nothing. A content of one size, which is at most that of a sector (512 bytes), is never seen in part.
 func Overwrite(fsys FS, name string, content []byte) error {
-	return overwrite(fsys, name, content, os.O_WRONLY|os.O_CREATE, File.Close)
+	return overwrite(fsys, name, content, func(File) error { return nil })
 }
 
-// OverwriteSync is like Overwrite, but makes the content durable, and fails if the file does not exist.
+// OverwriteSync is like Overwrite, and makes the content durable.
 func OverwriteSync(fsys FS, name string, content []byte) error {
-	return overwrite(fsys, name, content, os.O_WRONLY, func(file File) error {
-		return errors.Join(file.Sync(), file.Close())
-	})
+	return overwrite(fsys, name, content, File.Sync)
 }
 
-func overwrite(fsys FS, name string, content []byte, flag int, end func(File) error) error {
-	file, err := fsys.OpenFile(name, flag, 0o600)
+func overwrite(fsys FS, name string, content []byte, sync func(File) error) error {
+	file, err := fsys.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -119,7 +116,10 @@ func overwrite(fsys FS, name string, content []byte, flag int, end func(File) er
 	if err == nil && info.Size() > int64(len(content)) {
 		err = file.Truncate(int64(len(content)))
 	}
-	return errors.Join(err, end(file))
+	if err == nil {
+		err = sync(file)
+	}
+	return errors.Join(err, file.Close())
 }
 
 // MkdirAll creates a directory and its parents, and makes that durable.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"wpre-relay/relay/durable"
 )
 
 // sessionsFile is the format of the file that holds the sessions during a restart.
@@ -29,9 +31,9 @@ type sessionEntry struct {
 func loadSessions(file, epoch string, logger *slog.Logger) *sessions {
 	s := newSessions(file)
 	var content sessionsFile
-	text, err := os.ReadFile(file)
+	text, err := durable.ReadFile(durable.OS, file)
 	if err == nil {
-		err = errors.Join(json.Unmarshal(text, &content), os.Remove(file))
+		err = errors.Join(json.Unmarshal(text, &content), os.Remove(file), durable.OS.SyncDir(filepath.Dir(file)))
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		logger.Warn("session load failed, returning browsers may miss events", "file", file, "error", err)
@@ -68,8 +70,9 @@ func (s *sessions) save(epoch string) error {
 	if err != nil {
 		return fmt.Errorf("encode sessions: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(s.file), 0o700); err != nil { // it may have been deleted since the start
+	dir := filepath.Dir(s.file)
+	if err := durable.MkdirAll(durable.OS, dir, 0o700); err != nil { // it may have been deleted since the start
 		return err
 	}
-	return os.WriteFile(s.file, text, 0o600)
+	return durable.Replace(durable.OS, s.file, text)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"wpre-relay/relay/durable"
 	"wpre-relay/schema"
 )
 
@@ -101,7 +102,7 @@ func (j *Joined) saveReceived(ctx context.Context) {
 	defer ticker.Stop()
 	for saved := (schema.Position{}); ; {
 		if head := j.mirror.log.Head(); head != saved && head.Tag != "" {
-			if err := replaceFile(j.receivedPath(), head.String()+"\n"); err != nil {
+			if err := savePosition(j.receivedPath(), head); err != nil {
 				j.stream.opts.Logger.Debug("received position not saved", "error", err)
 			} else {
 				saved = head
@@ -117,10 +118,17 @@ func (j *Joined) saveReceived(ctx context.Context) {
 	}
 }
 
-// replaceFile writes a file atomically.
-func replaceFile(path, text string) error {
-	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
-		return err
+// savedSize is the size of a file with a position, which has 53 bytes at most and is padded with spaces.
+const savedSize = 64
+
+// savePosition writes a position to a file, in place and in one sector, so that the file has a whole position after a
+// kill and after a power failure. It may then have an earlier one, since nothing is synced except a new file: the stream
+// has the events in between.
+func savePosition(path string, at schema.Position) error {
+	text := fmt.Appendf(nil, "%-*s\n", savedSize-1, at.String())
+	err := durable.Overwrite(durable.OS, path, text)
+	if errors.Is(err, fs.ErrNotExist) {
+		return durable.Replace(durable.OS, path, text)
 	}
-	return os.Rename(path+".new", path)
+	return err
 }

@@ -171,7 +171,8 @@ func (p *publisher) eventID(rec *eventlog.Record) string {
 	return fmt.Sprintf("%s.%d", hash, p.ids.add(hash))
 }
 
-// save writes the position of the newest published record to a file, atomically.
+// save writes the position of the newest published record to a file. Events that are published again after a power
+// failure are dropped, because the stream has their IDs.
 func (p *publisher) save() error {
-	return replaceFile(p.path, schema.Position{Epoch: p.own.Epoch(), Seq: p.newest.Load()}.String()+"\n")
+	return savePosition(p.path, schema.Position{Epoch: p.own.Epoch(), Seq: p.newest.Load()})
 }
