@@ -205,6 +205,7 @@ func TestLogWarnsOfPublicDrafts(t *testing.T) {
 	}{
 		"by default":     {nil, true},
 		"published only": {[]string{"--public-status", "publish"}, false},
+		"with tokens":    {[]string{"--jwt-key", writeSecret(t)}, true},
 		"with --filter":  {[]string{"--filter", `status == "publish"`}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
