@@ -48,8 +48,12 @@ type Filter struct {
 	program *vm.Program
 	uses    uses     // of the expression
 	claims  []string // the claims that the expression can use; nil: all
-	vms     sync.Pool
-	cache   [decodedEvents]atomic.Pointer[decoded]
+
+	// ignoresUntrusted is set if claims matter for trusted viewers only, so that all others share their frames.
+	ignoresUntrusted bool
+
+	vms   sync.Pool
+	cache [decodedEvents]atomic.Pointer[decoded]
 }
 
 // decoded is an event as the environment of an expression.
@@ -86,8 +90,13 @@ func PublicStatus(statuses []string) (*Filter, error) {
 	for i, status := range statuses {
 		quoted[i] = strconv.Quote(status)
 	}
-	return Parse("status in [" + strings.Join(quoted, ", ") + "] || " +
+	f, err := Parse("status in [" + strings.Join(quoted, ", ") + "] || " +
 		"trusted && (event.site_id == nil || event.site_id == claims.site_id)")
+	if err != nil {
+		return nil, err
+	}
+	f.ignoresUntrusted = true
+	return f, nil
 }
 
 // String returns the expression.
@@ -129,6 +138,9 @@ func (f *Filter) Shows(ev schema.Event, viewer Viewer) (bool, error) {
 // expression can use.
 func (f *Filter) Key(viewer Viewer) string {
 	claims := viewer.Claims
+	if f.ignoresUntrusted && !viewer.Trusted {
+		return "public"
+	}
 	if f.claims != nil {
 		claims = make(map[string]any)
 		for _, name := range f.claims {

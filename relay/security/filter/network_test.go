@@ -66,6 +66,29 @@ var networkCases = []struct {
 	{`{"site":2}`, false},
 }
 
+// TestPublicStatusHasOneViewForAllUntrustedViewers compares the keys of viewers. Viewers with one key share frames.
+func TestPublicStatusHasOneViewForAllUntrustedViewers(t *testing.T) {
+	f, err := filter.PublicStatus([]string{"publish"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := make(map[string]bool)
+	for _, claims := range []string{"", `{}`, `{"sub":"1","site_id":1}`, `{"sub":"2","site_id":2}`} {
+		v := viewer(t, claims)
+		v.Trusted = false
+		keys[f.Key(v)] = true
+	}
+	if len(keys) != 1 {
+		t.Errorf("untrusted viewers have the keys %v, want one", keys)
+	}
+	for _, claims := range []string{`{"site_id":1}`, `{"site_id":2}`} {
+		keys[f.Key(viewer(t, claims))] = true
+	}
+	if len(keys) != 3 {
+		t.Errorf("the keys are %v, want one more for the trusted viewers of each site", keys)
+	}
+}
+
 // TestDraftsOfAnotherSiteAreHidden also tries --public-status, which shows drafts without a site to trusted clients.
 func TestDraftsOfAnotherSiteAreHidden(t *testing.T) {
 	network, err := filter.Parse(filter.NetworkExpression)
