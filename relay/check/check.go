@@ -69,6 +69,8 @@ type Options struct {
 	Listen      string // the relay's addresses; "" and "off" skip the check
 	AdminListen string
 
+	ProxyProtocol ProxyProtocol // of Listen
+
 	Origins origin.Policy  // applied where the relay cannot be asked
 	Drafts  bool           // the relay sends events of drafts to the public
 	Filter  *filter.Filter // decides which events a client sees; nil: all

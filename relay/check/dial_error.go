@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 )
 
 // explainDialError returns the finding for a failed handshake. response is the server's response, or nil if there is
@@ -33,6 +34,10 @@ func explainDialError(opts Options, page string, response *http.Response, err er
 		return ok(check, address+" is the relay, which requires a token: "+body)
 	case fromRelay:
 		return fail(check, fmt.Sprintf("%s rejects the connection: %s %s", address, response.Status, body), "")
+	case code == http.StatusBadRequest && strings.HasPrefix(body, "400 Bad Request"): // of Go's server
+		return fail(check, address+" responds with 400: it cannot read the request, perhaps because the proxy in front of "+
+			"the relay sends the PROXY protocol", "Start the relay with the two flags, or turn the PROXY protocol off in "+
+			"the proxy:", Snippet{"For the command line", "--proxy-protocol --trusted-proxy ADDRESS-OF-THE-PROXY"})
 	case code == http.StatusUnauthorized:
 		return fail(check, address+" requires a password, but not that of the relay: the response is of another server",
 			"Pass this path on to the relay without authentication (nginx: auth_basic off):", passUpgrade...)
@@ -71,6 +76,11 @@ func explainNoResponse(opts Options, address string, err error) Finding {
 	const check = "connection"
 	if finding, found := explainTLSError(check, address, err); found {
 		return finding
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		return fail(check, address+" accepts the connection, but closes it without a response", "If the relay has "+
+			"--proxy-protocol, let the proxy in front of it send the PROXY protocol (HAProxy: send-proxy), or remove the "+
+			"flag. The relay's log names such connections.")
 	}
 	return fail(check, fmt.Sprintf("cannot connect to %s: %v", address, innermost(err)),
 		"If the relay runs, check the firewall and the port mapping of the container. Otherwise start it:",

@@ -33,7 +33,7 @@ func isSet(address string) bool {
 // another machine: checkConnection decides if Options.URL is set, and without an event file only the operator knows.
 func checkListen(ctx context.Context, opts Options) (finding Finding, running bool) {
 	const flag = "--listen"
-	finding, state := checkPort(ctx, flag, opts.Listen)
+	finding, state := checkPort(ctx, flag, opts.Listen, opts.ProxyProtocol)
 	if state != portFree {
 		return finding, state == portOfRelay
 	}
@@ -52,7 +52,7 @@ func checkListen(ctx context.Context, opts Options) (finding Finding, running bo
 // --listen.
 func checkAdminListen(ctx context.Context, address string, running bool) Finding {
 	const flag = "--admin-listen"
-	finding, state := checkPort(ctx, flag, address)
+	finding, state := checkPort(ctx, flag, address, ProxyProtocol{})
 	switch {
 	case state == portFree && running:
 		return warn("port", fmt.Sprintf("a relay runs, but nothing listens on %s (%s)", address, flag),
@@ -74,9 +74,9 @@ const (
 
 // checkPort looks for a relay at the address, and else tries to listen there. If another program listens, the finding
 // names it.
-func checkPort(ctx context.Context, flag, address string) (Finding, portState) {
+func checkPort(ctx context.Context, flag, address string, proxies ProxyProtocol) (Finding, portState) {
 	const check = "port"
-	if isRelay(ctx, address) {
+	if isRelay(ctx, address, proxies) {
 		return ok(check, fmt.Sprintf("the relay listens on %s (%s)", address, flag)), portOfRelay
 	}
 	listener, err := net.Listen("tcp", address)
@@ -87,6 +87,9 @@ func checkPort(ctx context.Context, flag, address string) (Finding, portState) {
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return fail(check, fmt.Sprintf("cannot listen on %s (%s): %v", address, flag, err),
 			"Set "+flag+" to an address of this machine. A port below 1024 needs privileges."), portBlocked
+	}
+	if finding, found := checkProxyProtocol(ctx, flag, address); found {
+		return finding, portOfRelay
 	}
 	owner := findPortOwner(address)
 	text := fmt.Sprintf("%s is in use by %s (%s)", address, owner, flag)

@@ -10,6 +10,7 @@ import (
 
 	"wpre-relay/relay/check"
 	"wpre-relay/relay/companion"
+	"wpre-relay/relay/security/clientaddr"
 	"wpre-relay/relay/security/origin"
 )
 
@@ -70,10 +71,13 @@ func (c *Check) run(ctx context.Context, env Env) error {
 		return err
 	}
 	opts := check.Options{
-		Settings:     check.Settings(c.CheckSettings),
-		Watch:        func(file string) (mode, reason string) { return env.Probe(file, c.PollInterval) },
-		Listen:       c.Listen,
-		AdminListen:  c.AdminListen,
+		Settings:    check.Settings(c.CheckSettings),
+		Watch:       func(file string) (mode, reason string) { return env.Probe(file, c.PollInterval) },
+		Listen:      c.Listen,
+		AdminListen: c.AdminListen,
+		ProxyProtocol: check.ProxyProtocol{
+			Enabled: c.ProxyProtocol, Trusted: clientaddr.Policy{Trusted: c.TrustedProxy},
+		},
 		PollInterval: c.PollInterval,
 		Origins:      origin.Policy{Allow: c.AllowOrigin, Require: c.RequireOrigin},
 		Drafts:       settings.ShowsDrafts(),

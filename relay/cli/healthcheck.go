@@ -4,13 +4,26 @@ import (
 	"context"
 
 	"wpre-relay/relay/check"
+	"wpre-relay/relay/security/clientaddr"
 )
 
-// Healthcheck has the flags of the health check for containers.
+// Healthcheck has the flags of the health check for containers. They are flags of the relay, whose environment it
+// reads.
 type Healthcheck struct {
-	Listen string `placeholder:"ADDR" default:":8080" help:"Address of the relay (default: ${default})."`
+	Listen        string               `placeholder:"ADDR" default:":8080"`
+	TrustedProxy  []clientaddr.Network `placeholder:"CIDR"`
+	ProxyProtocol bool
+}
+
+var healthcheckHelp = helpTexts{
+	"--listen":         "Address of the relay (default: ${default}).",
+	"--trusted-proxy":  "The relay's --trusted-proxy; may be repeated (default: none).",
+	"--proxy-protocol": "Send a PROXY protocol header if the relay requires one from this machine.",
 }
 
 func (*Healthcheck) validate() error { return nil }
 
-func (h *Healthcheck) run(ctx context.Context, _ Env) error { return check.Live(ctx, h.Listen) }
+func (h *Healthcheck) run(ctx context.Context, _ Env) error {
+	trusted := clientaddr.Policy{Trusted: h.TrustedProxy}
+	return check.Live(ctx, h.Listen, check.ProxyProtocol{Enabled: h.ProxyProtocol, Trusted: trusted})
+}

@@ -23,6 +23,8 @@ var commandHelp = map[string][]helpTexts{
 	"tail":   {tailHelp},
 	"bench":  {benchHelp},
 	"token":  {tokenHelp},
+
+	"healthcheck": {healthcheckHelp},
 }
 
 // setHelp gives each flag its help. It returns an error if a flag has none, or if a text belongs to no flag.
