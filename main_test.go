@@ -77,7 +77,8 @@ const flow = `
 		relay/security/access relay/security/clientaddr relay/security/filter relay/security/origin relay/throttle schema
 
 	# Operate
-	relay/admin: relay relay/eventlog relay/security/origin relay/server relay/sharedlog
+	relay/admin: relay relay/budget relay/eventlog relay/security/clientaddr relay/security/origin relay/server
+		relay/sharedlog
 	relay/systemd
 	relay/webhook: relay/throttle
 

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -137,7 +139,9 @@ func TestPublishRequiresTheToken(t *testing.T) {
 		{"", "Bearer ", `{"timestamp":1}`, "401 wpre-relay: unauthorized: "},
 	} {
 		f := newFixture(t, admin.Options{})
-		handler := admin.Publishing{Token: tc.token, MaxSize: 100, Publish: f.rel.Publish}
+		handler := admin.Publishing{
+			Token: tc.token, MaxSize: 100, Buffers: admin.PublishBuffers(100), Publish: f.rel.Publish,
+		}
 		request := httptest.NewRequest("POST", "/publish", strings.NewReader(tc.document))
 		request.Header.Set("Authorization", tc.authorization)
 		response := httptest.NewRecorder()
@@ -145,5 +149,52 @@ func TestPublishRequiresTheToken(t *testing.T) {
 		if got := fmt.Sprint(response.Code, " ", response.Body); !strings.HasPrefix(got, tc.want) {
 			t.Errorf("%q with token %q: got %q, want %q", tc.authorization, tc.token, got, tc.want)
 		}
+	}
+}
+
+// slowBody is a request body whose first read waits.
+type slowBody struct {
+	reads    chan<- struct{}
+	released <-chan struct{}
+}
+
+func (b slowBody) Read([]byte) (int, error) {
+	b.reads <- struct{}{}
+	<-b.released
+	return 0, io.EOF
+}
+
+// TestSlowPublishersAreLimited has publishers at one address whose events of unknown size do not arrive.
+func TestSlowPublishersAreLimited(t *testing.T) {
+	const maxSize, most = 4 << 20, 2 // of 16 MiB, half are for one address
+	f := newFixture(t, admin.Options{})
+	handler := admin.Publishing{
+		Token: "secret", MaxSize: maxSize, Buffers: admin.PublishBuffers(maxSize), Publish: f.rel.Publish,
+	}
+	publish := func(address string, body io.Reader) *httptest.ResponseRecorder {
+		request := httptest.NewRequest("POST", "/publish", body)
+		request.RemoteAddr = address
+		request.Header.Set("Authorization", "Bearer secret")
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, request)
+		return response
+	}
+	reads, released := make(chan struct{}, most), make(chan struct{})
+	var slow sync.WaitGroup
+	for range most {
+		slow.Go(func() { publish("192.0.2.1:1", slowBody{reads, released}) })
+		<-reads
+	}
+	response := publish("192.0.2.1:2", slowBody{reads, released})
+	if response.Code != http.StatusServiceUnavailable || response.Header().Get("Retry-After") == "" {
+		t.Errorf("got %d, %v, want 503 and Retry-After", response.Code, response.Header())
+	}
+	if response := publish("192.0.2.2:1", strings.NewReader(`{"timestamp":1}`)); response.Code != http.StatusOK {
+		t.Errorf("another address: %d", response.Code)
+	}
+	close(released)
+	slow.Wait()
+	if status := handler.Buffers.Status(); status.Used != 0 {
+		t.Errorf("afterwards: %+v", status)
 	}
 }

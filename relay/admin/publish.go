@@ -1,22 +1,32 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
 	"wpre-relay/relay"
+	"wpre-relay/relay/budget"
+	"wpre-relay/relay/security/clientaddr"
 )
+
+// minPublishBuffers is the least number of bytes of the events that publishers send at the same time. At most half of
+// them are for one address.
+const minPublishBuffers = 16 << 20
+
+// PublishBuffers returns a budget for Publishing.Buffers: room for four events of the maximum size at least.
+func PublishBuffers(maxSize int) *budget.Budget { return budget.New(max(minPublishBuffers, 4*maxSize)) }
 
 // Publishing handles POST /publish.
 type Publishing struct {
-	Token   string // clients must send it as a bearer token; "" rejects all clients
-	MaxSize int    // maximum size of an event, in bytes
+	Token   string         // clients must send it as a bearer token; "" rejects all clients
+	MaxSize int            // maximum size of an event, in bytes
+	Buffers *budget.Budget // bounds the bytes of events that are being received or appended
 	Publish func(ctx context.Context, document []byte) (relay.Decision, error)
 }
 
@@ -28,7 +38,14 @@ func (p Publishing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.StatusUnauthorized)
 		return
 	}
-	document, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(p.MaxSize)))
+	release, ok := p.reserve(r)
+	if !ok {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "wpre-relay: too many events are being published, try again", http.StatusServiceUnavailable)
+		return
+	}
+	defer release()
+	document, err := p.read(w, r)
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		http.Error(w, fmt.Sprintf("wpre-relay: event is larger than %d bytes; raise --max-event-size", p.MaxSize),
 			http.StatusRequestEntityTooLarge)
@@ -50,6 +67,31 @@ func (p Publishing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(map[string]relay.Decision{"decision": decision})
+}
+
+// reserve takes the memory for the event of a request from the budget. It reports false if it gets none.
+func (p Publishing) reserve(r *http.Request) (release func(), ok bool) {
+	address, _ := clientaddr.ParseAddr(r.RemoteAddr)
+	network, size := clientaddr.NetworkOf(address), p.bodySize(r)
+	if !p.Buffers.Acquire(network, size) {
+		return nil, false
+	}
+	return func() { p.Buffers.Release(network, size) }, true
+}
+
+// bodySize returns the number of bytes to read at most.
+func (p Publishing) bodySize(r *http.Request) int {
+	if r.ContentLength < 0 {
+		return p.MaxSize
+	}
+	return int(min(r.ContentLength, int64(p.MaxSize)))
+}
+
+// read reads the event. It allocates its memory at once, because growing it takes several times as much.
+func (p Publishing) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	document := bytes.NewBuffer(make([]byte, 0, p.bodySize(r)+bytes.MinRead))
+	_, err := document.ReadFrom(http.MaxBytesReader(w, r.Body, int64(p.MaxSize)))
+	return document.Bytes(), err
 }
 
 // authorized compares the bearer token in constant time.

@@ -60,6 +60,7 @@ func (c *components) publishing() *admin.Publishing {
 	return &admin.Publishing{
 		Token:   string(s.PublishToken),
 		MaxSize: int(s.MaxEventSize),
+		Buffers: admin.PublishBuffers(int(s.MaxEventSize)),
 		Publish: c.publish,
 	}
 }

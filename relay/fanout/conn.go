@@ -15,6 +15,9 @@ const stallTimeout = 30 * time.Second
 // counts as writable if a third of its send buffer is free, which is several times as much.
 const wrappedPiece = 16 << 10
 
+// transparent is a connection that passes all bytes to the one below, which may be used instead.
+type transparent interface{ Transparent() net.Conn }
+
 // clientConn is the connection of a client. One goroutine at a time writes to it. Any goroutine may close it.
 type clientConn struct {
 	net.Conn
@@ -22,6 +25,9 @@ type clientConn struct {
 }
 
 func newClientConn(conn net.Conn) clientConn {
+	if layer, ok := conn.(transparent); ok {
+		conn = layer.Transparent()
+	}
 	return clientConn{Conn: conn, direct: newDescriptor(conn)}
 }
 
@@ -120,6 +126,8 @@ func tcpConn(conn net.Conn) *net.TCPConn {
 	switch conn := conn.(type) {
 	case *net.TCPConn:
 		return conn
+	case transparent:
+		return tcpConn(conn.Transparent())
 	case interface{ NetConn() net.Conn }:
 		return tcpConn(conn.NetConn())
 	case interface{ TCPConn() (*net.TCPConn, bool) }:

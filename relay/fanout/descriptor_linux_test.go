@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -90,5 +91,28 @@ func TestClosedDescriptorRefusesReadsAndWrites(t *testing.T) {
 	}
 	if !unacked(ours.(*net.TCPConn)) {
 		t.Error("the bytes of a closed connection count as acknowledged")
+	}
+}
+
+// layer is a connection that adds nothing to the one below.
+type layer struct{ net.Conn }
+
+func (l layer) Transparent() net.Conn { return l.Conn }
+
+func TestTransparentLayerIsSkipped(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ours, theirs := tcpPair(t, listener)
+	defer theirs.Close()
+	defer ours.Close()
+	if conn := newClientConn(layer{ours}); !conn.direct.ok() || !conn.allAcked() {
+		t.Error("the shard cannot write to the connection directly")
+	}
+	secure := newClientConn(tls.Server(layer{ours}, nil))
+	if secure.direct.ok() || !secure.pollable() {
+		t.Error("the socket below TLS is not found")
 	}
 }

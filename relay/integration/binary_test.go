@@ -55,14 +55,19 @@ func build() (dir string, err error) {
 	}
 	binaryPath = filepath.Join(dir, "wpre-relay")
 	args := []string{"build", "-o", binaryPath, fromRoot(".")}
-	race := debug.BuildSetting{Key: "-race", Value: "true"}
-	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, race) {
+	if raceDetector() {
 		args = slices.Insert(args, 1, "-race")
 	}
 	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return "", errors.Join(fmt.Errorf("go build: %w\n%s", err, out), os.RemoveAll(dir))
 	}
 	return dir, os.Chmod(dir, 0o755)
+}
+
+// raceDetector reports whether the tests run with the race detector.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // fromRoot returns the path of a file that is given relative to the root of the repository.

@@ -25,7 +25,7 @@ import (
 )
 
 // writeCertificate writes a certificate with this serial number for the names, and its key, into a directory.
-func writeCertificate(t *testing.T, dir string, serial int64, names ...string) (certificate, key string) {
+func writeCertificate(t testing.TB, dir string, serial int64, names ...string) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

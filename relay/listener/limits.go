@@ -4,6 +4,14 @@ const (
 	// maxPendingConns is the default limit of pending connections.
 	maxPendingConns = 1024
 
+	// maxPendingBytes is the limit of the bytes of all unfinished requests and TLS handshakes. A request has 1 or 2 KiB
+	// with cookies, and is unfinished for milliseconds.
+	maxPendingBytes = 512 << 10
+
+	// maxHeaderFields is the limit of the header fields of a request. Each takes a hundred bytes or more, also one of
+	// four bytes. Browsers and proxies send about 20.
+	maxHeaderFields = 100
+
 	// reservedFiles is the number of open files reserved for the event file, the journal, the broker and operators.
 	reservedFiles = 64
 )

@@ -11,7 +11,7 @@ import (
 
 // TestPendingConnsCloseTheOldestBeyondTheLimit opens connections, of which the second one becomes a client.
 func TestPendingConnsCloseTheOldestBeyondTheLimit(t *testing.T) {
-	pending := newPendingConns(2, slog.New(slog.DiscardHandler))
+	pending := newPendingConns(2, maxPendingBytes, slog.New(slog.DiscardHandler))
 	var servers, clients []net.Conn
 	open := func() {
 		server, client := net.Pipe()
@@ -41,4 +41,71 @@ func isClosed(conn net.Conn) bool {
 	conn.SetReadDeadline(time.Now())
 	_, err := conn.Read(make([]byte, 1))
 	return err == io.EOF
+}
+
+// scriptedConn is a pending connection, and the other end of it.
+type scriptedConn struct {
+	pending *pendingConns
+	server  *countedConn
+	client  net.Conn
+}
+
+// newScriptedConn returns a new connection from address number from.
+func newScriptedConn(t *testing.T, pending *pendingConns, from byte) scriptedConn {
+	server, client := net.Pipe()
+	t.Cleanup(func() { server.Close(); client.Close() })
+	c := scriptedConn{pending, &countedConn{Conn: addressed{server, from}}, client}
+	pending.connState(c.server, http.StateNew)
+	return c
+}
+
+// send makes the connection receive n bytes.
+func (c scriptedConn) send(n int) {
+	go c.client.Write(make([]byte, n))
+	io.ReadFull(c.server, make([]byte, n))
+}
+
+// TestPendingConnsCloseTheOldestOfTheGreediestNetwork has a network that sends the most, and others.
+func TestPendingConnsCloseTheOldestOfTheGreediestNetwork(t *testing.T) {
+	pending := newPendingConns(100, 1000, slog.New(slog.DiscardHandler))
+	conns := make(map[string]scriptedConn)
+	for name, from := range map[string]byte{"visitor": 1, "complete": 3} {
+		conns[name] = newScriptedConn(t, pending, from)
+	}
+	for _, name := range []string{"first", "second", "third"} { // in the order of their age
+		conns[name] = newScriptedConn(t, pending, 2)
+	}
+	conns["visitor"].send(300)
+	conns["second"].send(200)
+	conns["first"].send(200)
+	conns["complete"].send(200)
+	pending.connState(conns["complete"].server, http.StateActive)
+	conns["complete"].send(5000) // a body
+	conns["third"].send(250)     // 950 bytes count
+	conns["third"].send(100)     // closes the first
+	pending.connState(conns["complete"].server, http.StateIdle)
+	conns["complete"].send(250) // closes the second
+	for name, want := range map[string]bool{
+		"visitor": false, "first": true, "second": true, "third": false, "complete": false,
+	} {
+		if got := isClosed(conns[name].client); got != want {
+			t.Errorf("%s: closed %v, want %v", name, got, want)
+		}
+	}
+	for _, c := range conns {
+		pending.connState(c.server, http.StateClosed)
+	}
+	if pending.bytes != 0 || len(pending.byNetwork) != 0 {
+		t.Errorf("%d bytes and %d networks are left", pending.bytes, len(pending.byNetwork))
+	}
+}
+
+// addressed is a connection of a client with an address.
+type addressed struct {
+	net.Conn
+	address byte
+}
+
+func (c addressed) RemoteAddr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(192, 0, 2, c.address), Port: 1}
 }

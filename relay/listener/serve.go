@@ -18,8 +18,8 @@ const shutdownGrace = time.Second
 // listener fails, Serve stops in the same way and returns the error; a Socket fails only if it is broken.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) error {
 	server := newServer(handler, logger)
-	paced := newPacedListener(listener)
-	pending := newPendingConns(pendingLimit(), logger)
+	paced := newPacedListener(countedListener{listener})
+	pending := newPendingConns(pendingLimit(), maxPendingBytes, logger)
 	server.ConnState = func(conn net.Conn, state http.ConnState) {
 		paced.connState(conn, state)
 		pending.connState(conn, state)
@@ -43,7 +43,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 // newServer returns an HTTP server with limits that suit requests without a body.
 func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:           handler,
+		Handler:           limitHeaderFields(handler),
 		ReadHeaderTimeout: 10 * time.Second, // a handshake has a few hundred bytes; includes the TLS handshake
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -51,6 +51,22 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 		MaxHeaderBytes:    16 << 10, // enough for a site's cookies
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
+}
+
+// limitHeaderFields returns a handler that rejects requests with too many header fields, and closes their connections.
+func limitHeaderFields(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fields := 0
+		for _, values := range r.Header {
+			fields += len(values)
+		}
+		if fields > maxHeaderFields {
+			w.Header().Set("Connection", "close")
+			http.Error(w, "wpre-relay: too many header fields", http.StatusRequestHeaderFieldsTooLarge)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // shutdown closes the server's listener, waits up to shutdownGrace for requests in progress, and then closes their

@@ -149,3 +149,23 @@ func TestServeAcceptsWhileAHandshakeIsSlow(t *testing.T) {
 		}
 	})
 }
+
+func TestServeRejectsTooManyHeaderFields(t *testing.T) {
+	for fields, want := range map[int]int{99: http.StatusOK, 101: http.StatusRequestHeaderFieldsTooLarge} {
+		fake := newFakeListener()
+		ctx, cancel := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- listener.Serve(ctx, fake, hello, quiet) }()
+		conn, err := fake.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: relay.test\r\n"+strings.Repeat("A: b\r\n", fields)+"\r\n")
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || response.StatusCode != want {
+			t.Errorf("%d fields: got %v, %v, want %d", fields, response, err, want)
+		}
+		cancel()
+		<-served
+	}
+}

@@ -55,7 +55,7 @@ func (t *TLS) Wrap(listener net.Listener) (_ net.Listener, scheme string) {
 	if t.config == nil {
 		return listener, "ws"
 	}
-	return tls.NewListener(listener, t.config), "wss"
+	return tls.NewListener(countedListener{listener}, t.config), "wss"
 }
 
 // Run answers HTTP challenges until ctx ends. Like Serve, it returns an error if the listener fails for good.
