@@ -15,6 +15,8 @@ import (
 	"wpre-relay/relay/app"
 	"wpre-relay/relay/cli"
 	"wpre-relay/relay/config"
+	"wpre-relay/relay/fileop"
+	"wpre-relay/relay/supervisor"
 	"wpre-relay/schema"
 	"wpre-relay/watcher"
 )
@@ -22,26 +24,33 @@ import (
 var version string // set by the linker in releases
 
 func main() {
-	command, err := parse()
+	if status, supervised := supervisor.Run(); supervised {
+		os.Exit(status)
+	}
+	ctx := untilSignal(context.Background())
+	command, err := parseUntil(ctx)
 	if err != nil {
-		os.Exit(cli.PrintError(os.Stderr, err))
+		exit(cli.PrintError(os.Stderr, err))
 	}
 	level := new(slog.LevelVar)
 	level.Set(command.LogLevel)
 	logger, sink := command.Logger(os.Stderr, level)
 	slog.SetDefault(logger)
+	reportFiles(logger) // until the process ends
 	options := app.Options{
-		Version:    cli.DescribeVersion(version),
-		Locate:     watcher.Locate,
-		Watch:      newWatch,
-		Logger:     logger,
-		LogDropped: sink.Dropped,
+		Version: cli.DescribeVersion(version),
+		Locate:  watcher.Locate,
+		Watch:   newWatch,
+
+		LocateByName: watcher.LocateByName,
+		Logger:       logger,
+		LogDropped:   sink.Dropped,
 	}
 	if command.Name() == "serve" {
 		signal.Ignore(syscall.SIGPIPE) // otherwise a log without a reader ends the process
 		options.Reload = reloadOnHangup(level, logger)
 	}
-	err = command.Run(untilSignal(context.Background()), cli.Env{
+	err = command.Run(ctx, cli.Env{
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
 		Logger: logger,
@@ -57,7 +66,36 @@ func main() {
 		status = cli.PrintError(sink, err)
 	}
 	sink.Flush()
+	exit(status)
+}
+
+// exit ends the process. A system call that hangs may keep its remains, but not its output, which others wait for.
+func exit(status int) {
+	os.Stdout.Close()
+	os.Stderr.Close()
 	os.Exit(status)
+}
+
+// reportFiles logs file operations that hang, until stop is called.
+func reportFiles(logger *slog.Logger) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go fileop.Report(ctx, logger)
+	return cancel
+}
+
+// parseUntil is parse for the start. It reports files that hang, and exits when ctx ends.
+func parseUntil(ctx context.Context) (*cli.CLI, error) {
+	defer reportFiles(slog.New(slog.NewTextHandler(os.Stderr, nil)))()
+	parsed := make(chan struct{})
+	defer close(parsed)
+	go func() {
+		select {
+		case <-ctx.Done():
+			exit(1)
+		case <-parsed:
+		}
+	}()
+	return parse()
 }
 
 func parse() (*cli.CLI, error) {

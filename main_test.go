@@ -38,6 +38,9 @@ const flow = `
 	relay/testwait
 	relay/fanout/fanouttest
 
+	# Files: which operations on them hang
+	relay/fileop
+
 	# Capture: event file and outbox. The watcher knows no event, the schema does no I/O.
 	schema
 	watcher
@@ -46,7 +49,7 @@ const flow = `
 	relay/durable
 
 	# Order and keep: the log of one relay, or a stream that relays share over a broker
-	relay/eventlog: relay/durable schema
+	relay/eventlog: relay/durable relay/fileop schema
 	relay/sharedlog: relay/durable relay/eventlog schema
 	relay/sharedlog/enginetest: relay/eventlog relay/sharedlog relay/testwait schema
 	relay/sharedlog/redislog: relay/eventlog relay/sharedlog
@@ -66,14 +69,14 @@ const flow = `
 	relay/fanout: relay/budget relay/eventlog schema
 
 	# Serve: sockets, then who may connect, then HTTP
-	relay/watchedfile
+	relay/watchedfile: relay/fileop
 	relay/security/clientaddr
 	relay/security/origin
 	relay/security/token: relay/watchedfile
 	relay/security/access: relay/security/clientaddr relay/security/filter relay/security/token relay/throttle
 	relay/listener: relay/security/clientaddr relay/throttle relay/watchedfile
 	relay/client
-	relay/server: relay/budget relay/client relay/durable relay/eventlog relay/fanout relay/listener
+	relay/server: relay/budget relay/client relay/durable relay/eventlog relay/fanout relay/fileop relay/listener
 		relay/security/access relay/security/clientaddr relay/security/filter relay/security/origin relay/throttle schema
 
 	# Operate
@@ -84,7 +87,7 @@ const flow = `
 
 	# Compose: settings, then the parts in order
 	relay/config: relay/security/clientaddr relay/security/filter relay/security/origin relay/sharedlog/broker
-	relay/app: relay relay/admin relay/config relay/eventlog relay/fanout relay/listener relay/security/access
+	relay/app: relay relay/admin relay/config relay/eventlog relay/fanout relay/fileop relay/listener relay/security/access
 		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/server
 		relay/sharedlog relay/sharedlog/broker relay/systemd relay/webhook
 
@@ -96,10 +99,12 @@ const flow = `
 	relay/companion
 	relay/demo
 	relay/tail
-	relay/cli: relay/bench relay/check relay/companion relay/config relay/demo relay/listener
+	relay/cli: relay/bench relay/check relay/companion relay/config relay/demo relay/fileop relay/listener
 		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/tail
 
-	main: relay relay/admin relay/app relay/cli relay/config schema watcher
+	relay/supervisor
+
+	main: relay relay/admin relay/app relay/cli relay/config relay/fileop relay/supervisor schema watcher
 	relay/integration
 `
 
@@ -116,6 +121,7 @@ var libraries = map[string][]string{
 	"github.com/rabbitmq/":           {"relay/sharedlog/amqplog"},
 	"github.com/prometheus/":         {"relay/admin"},
 	"github.com/pires/go-proxyproto": {"relay/listener"},
+	"github.com/hanwen/go-fuse":      {"relay/integration"},
 }
 
 // parseFlow returns the position of each package in flow, and the imports that it lists.

@@ -16,6 +16,7 @@ import (
 // waited, that content is handed over.
 func (l *loop) readEvent(ctx context.Context, debounced bool) error {
 	defer func() { l.readAt = time.Now() }()
+	defer l.w.end(l.w.begin("read", l.w.file))
 	content, seen, err := l.reader.read(l.w.file, l.content, l.overwrites.concurrent)
 	l.seen = seen
 	l.reportRead(err)
@@ -46,7 +47,7 @@ func (l *loop) readEvent(ctx context.Context, debounced bool) error {
 		l.overwrites.accounted++
 	}
 	l.reportOverwrites()
-	return l.handle(ctx, Content{Bytes: content, Ahead: l.outboxBehind(), Written: l.writeTime(seen)})
+	return l.handOver(ctx, Content{Bytes: content, Ahead: l.outboxBehind(), Written: l.writeTime(seen)})
 }
 
 // rewritten reports whether the bytes of the previous content were written again. seen is the file's version, and size

@@ -115,7 +115,7 @@ func (l *loop) readFormer(ctx context.Context) error {
 				failed = err
 				break
 			}
-			if err := l.handle(ctx, Content{Bytes: line, Outbox: true}); err != nil {
+			if err := l.handOver(ctx, Content{Bytes: line, Outbox: true}); err != nil {
 				return err
 			}
 			lines++

@@ -13,6 +13,25 @@ const (
 	eventFile    = "latest_event.json"
 )
 
+// LocateByName returns the path that Locate most likely returns. It looks at the names in path only, and so returns
+// even if the file system hangs. It is wrong for a WordPress with another wp-content, as Bedrock has it.
+func LocateByName(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = path
+	}
+	switch base := filepath.Base(abs); {
+	case strings.HasSuffix(base, ".json"):
+		return abs
+	case base == eventDir:
+		return filepath.Join(abs, eventFile)
+	case base == wpContentDir:
+		return filepath.Join(abs, eventDir, eventFile)
+	default:
+		return filepath.Join(abs, wpContentDir, eventDir, eventFile)
+	}
+}
+
 // Locate returns the path of the plugin's event file. path leads to the file itself, to realtime-events, to
 // wp-content (under any name, if it holds plugins or themes), or to the root of WordPress or of the site.
 // findWPContent lists where Locate looks for wp-content below a root. Nothing needs to exist yet; then the names

@@ -94,27 +94,31 @@ func (l *loop) run(ctx context.Context) error {
 	}
 	l.heartbeat()
 	close(l.w.ready)
-	for {
-		var err error
-		select {
-		case <-ctx.Done():
-			return nil
-		case ev := <-l.watch.events():
-			err = l.handleNotification(ctx, ev)
-		case watchErr := <-l.watch.errors():
-			err = l.handleWatchError(ctx, watchErr)
-		case <-l.debounce.C:
-			l.debouncing = false
-			err = l.readEvent(ctx, true)
-		case <-l.retry.C:
-			err = l.readEvent(ctx, false)
-		case <-l.ticker.C:
-			l.heartbeat()
-			err = l.handleTick(ctx)
-		}
-		if err != nil {
+	for ctx.Err() == nil {
+		if err := l.runOnce(ctx); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// runOnce waits for a notification or a timer and handles it.
+func (l *loop) runOnce(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case ev := <-l.watch.events():
+		return l.handleNotification(ctx, ev)
+	case err := <-l.watch.errors():
+		return l.handleWatchError(ctx, err)
+	case <-l.debounce.C:
+		l.debouncing = false
+		return l.readEvent(ctx, true)
+	case <-l.retry.C:
+		return l.readEvent(ctx, false)
+	case <-l.ticker.C:
+		l.heartbeat()
+		return l.handleTick(ctx)
 	}
 }
 
@@ -136,6 +140,7 @@ func (l *loop) readInitial(ctx context.Context) error {
 
 // handleNotification reads the event file or the outbox if ev is about it.
 func (l *loop) handleNotification(ctx context.Context, ev fsnotify.Event) error {
+	defer l.w.end(l.w.begin("look up", l.w.file))
 	if l.outbox.contains(filepath.Clean(ev.Name)) {
 		if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 			l.refreshOutbox()
@@ -170,6 +175,7 @@ func (l *loop) handleNotification(ctx context.Context, ev fsnotify.Event) error 
 // handleWatchError reads the file after an overflow, which loses notifications but leaves the watch intact. After any
 // other error it also sets up the watch again.
 func (l *loop) handleWatchError(ctx context.Context, err error) error {
+	defer l.w.end(l.w.begin("look up", l.w.file))
 	if errors.Is(err, fsnotify.ErrEventOverflow) {
 		l.w.updateStatus(func(s *Status) { s.Overflows++ })
 		l.logger.Warn("notifications overflowed, reading the current file")
@@ -183,6 +189,7 @@ func (l *loop) handleWatchError(ctx context.Context, err error) error {
 
 // arm replaces the watch. If present is the current watch, arm keeps it unless a better mode is available now.
 func (l *loop) arm(present *watch) {
+	defer l.w.end(l.w.begin("watch", l.w.file))
 	next := armWatch(l.w.file, l.w.opts, l.watch, present)
 	if next == present {
 		return

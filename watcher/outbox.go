@@ -3,6 +3,7 @@ package watcher
 import (
 	"context"
 	"errors"
+	"path/filepath"
 )
 
 // maxLineOverhead is the maximum size of an outbox line without its event, in bytes.
@@ -10,6 +11,7 @@ const maxLineOverhead = 512
 
 // refreshOutbox finds the files of the outbox and of the former ones. It reports when the outbox appears or disappears.
 func (l *loop) refreshOutbox() {
+	defer l.w.end(l.w.begin("list", filepath.Dir(l.w.file)))
 	before := len(l.outbox.files)
 	l.switchFolder()
 	l.refreshFormer()
@@ -29,6 +31,7 @@ func (l *loop) refreshOutbox() {
 // readOutbox hands over the new lines of the outbox. held is true while a damaged line waits to be read again. Nothing
 // that was written after that line may be handed over before it. The lines of former outboxes come first.
 func (l *loop) readOutbox(ctx context.Context) (held bool, err error) {
+	defer l.w.end(l.w.begin("read outbox in", filepath.Dir(l.w.file)))
 	if err := l.readFormer(ctx); err != nil {
 		return false, err
 	}
@@ -38,7 +41,7 @@ func (l *loop) readOutbox(ctx context.Context) (held bool, err error) {
 			failed = err
 			break
 		}
-		if err := l.handle(ctx, Content{Bytes: line, Outbox: true}); err != nil {
+		if err := l.handOver(ctx, Content{Bytes: line, Outbox: true}); err != nil {
 			return false, err
 		}
 	}
@@ -55,6 +58,7 @@ func (l *loop) outboxBehind() bool { return l.outboxErr != "" || len(l.outbox.fi
 
 // readNewestLine hands over the newest line of the outbox, if there is one, and marks all lines as read.
 func (l *loop) readNewestLine(ctx context.Context) error {
+	defer l.w.end(l.w.begin("read outbox in", filepath.Dir(l.w.file)))
 	var newest []byte
 	for line, err := range l.outbox.lines(l.resolvedFile(), 0) {
 		if err == nil {
@@ -64,7 +68,7 @@ func (l *loop) readNewestLine(ctx context.Context) error {
 	if newest == nil {
 		return nil
 	}
-	return l.handle(ctx, Content{Bytes: newest, Outbox: true})
+	return l.handOver(ctx, Content{Bytes: newest, Outbox: true})
 }
 
 // reportOutbox logs a change between a readable and an unreadable outbox.

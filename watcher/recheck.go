@@ -7,6 +7,7 @@ import (
 
 // handleTick polls, or checks whether a change was not announced.
 func (l *loop) handleTick(ctx context.Context) error {
+	defer l.w.end(l.w.begin("look up", l.w.file))
 	l.refreshOutbox()
 	if l.watch.mode == Polling {
 		return l.poll(ctx)

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -78,8 +79,11 @@ type Watcher struct {
 	opts  Options
 	ready chan struct{} // closed by Run after it has read the file for the first time
 
-	mu     sync.Mutex
-	status Status // guarded by mu
+	abandoned atomic.Bool // Run has returned, although a file operation has not
+
+	mu        sync.Mutex
+	status    Status    // without Hangs; guarded by mu
+	operation operation // in progress; guarded by mu
 }
 
 // New returns a Watcher for the file at path, which need not exist yet. Locate finds that path in a WordPress
@@ -102,9 +106,15 @@ func (w *Watcher) Ready() <-chan struct{} { return w.ready }
 
 // Status returns the current state of the watch.
 func (w *Watcher) Status() Status {
+	hanging := w.hanging()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.status
+	status := w.status
+	if !hanging.begun.IsZero() {
+		status.Hangs = fmt.Sprintf("%s %s has not returned for %s", hanging.name, hanging.path,
+			time.Since(hanging.begun).Round(time.Second))
+	}
+	return status
 }
 
 // updateStatus changes the status under its lock.
@@ -115,7 +125,7 @@ func (w *Watcher) updateStatus(change func(*Status)) {
 }
 
 // Run watches the file until ctx ends, and then returns nil. It calls handle with every new content, one at a time,
-// in the order read, on its own goroutine. While handle runs, the watcher reads nothing. An error of handle ends Run,
+// in the order read, on one goroutine. While handle runs, the watcher reads nothing. An error of handle ends Run,
 // which returns it wrapped.
 //
 // A content of the file is new if its bytes differ from the previous ones, or if the same bytes were written again. If
@@ -123,10 +133,18 @@ func (w *Watcher) updateStatus(change func(*Status)) {
 // file that was written after it. Run may repeat lines after a start, and when the outbox is replaced. If the path
 // leads to another folder, Run follows the outboxes of the previous 5 folders too, and of others for 10 minutes after
 // their last line. Call Run once.
+//
+// If the file system hangs, Run logs the operation and its path within 2 seconds, and continues when the operation
+// returns. When ctx ends, Run waits for it at most a second; handle is not called after Run has returned.
 func (w *Watcher) Run(ctx context.Context, handle Handler) error {
-	l := newLoop(w, handle)
-	defer l.close()
-	if err := l.run(ctx); err != nil && ctx.Err() == nil {
+	ended := make(chan error, 1)
+	go func() {
+		l := newLoop(w, handle)
+		err := l.run(ctx)
+		l.close()
+		ended <- err
+	}()
+	if err := w.await(ctx, ended); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("handle a change of %s: %w", w.file, err)
 	}
 	return nil
@@ -157,6 +175,7 @@ type Status struct {
 	Present bool   // the file existed and was readable when it was last read
 	Outbox  bool   // an outbox exists and is read
 	Problem string // why events would be missed; "" if the file is readable or can still be created
+	Hangs   string // the file operation that hangs, and for how long; "" if there is none
 
 	// Heartbeat is the last time at which Run was free to read the file, updated once per second. If it is old, the
 	// file system or the handler blocks Run.

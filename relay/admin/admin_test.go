@@ -23,6 +23,7 @@ func TestReadyOnlyWhileEventsAreCaptured(t *testing.T) {
 		"not watched yet":      func(w *admin.Watch) { w.Mode = "" },
 		"blocked for 1m":       func(w *admin.Watch) { w.Heartbeat = w.Heartbeat.Add(-time.Minute) },
 		"the watch is lost: x": func(w *admin.Watch) { w.Problem = "x" },
+		"hangs: read /mnt":     func(w *admin.Watch) { w.Hangs = "read /mnt" },
 	} {
 		f.watch = good
 		change(&f.watch)
@@ -56,6 +57,17 @@ func TestDeafListenerFailsHealthChecks(t *testing.T) {
 				t.Errorf("%s with %v: %d %q", path, deaf, status, body)
 			}
 		}
+	}
+}
+
+func TestHangingStateDirectoryIsNotReady(t *testing.T) {
+	f := newFixture(t, admin.Options{})
+	f.hangs = errors.New("sync /mnt has not returned")
+	if status, body := f.get("/readyz"); status != 503 || !strings.Contains(body, f.hangs.Error()) {
+		t.Errorf("/readyz: %d %q", status, body)
+	}
+	if status, _ := f.get("/livez"); status != 200 {
+		t.Errorf("/livez: %d, although a restart would not help", status)
 	}
 }
 

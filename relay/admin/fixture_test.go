@@ -23,6 +23,7 @@ type fixture struct {
 	watch    admin.Watch
 	stopping chan struct{}
 	deaf     error // why a listener accepts no connections
+	hangs    error // the file operation that hangs
 	url      string
 }
 
@@ -51,6 +52,7 @@ func newFixture(t *testing.T, opts admin.Options) *fixture {
 		Watch:      func() admin.Watch { return f.watch },
 		LogDropped: func() uint64 { return 4 },
 		Accepting:  func() error { return f.deaf },
+		Hangs:      func() error { return f.hangs },
 		Stopping:   f.stopping,
 	}
 	server := httptest.NewServer(admin.New(health, f.monitor, opts))

@@ -25,6 +25,7 @@ type Watch struct {
 	Present bool   `json:"present"` // the file existed when it was last read
 	Outbox  bool   `json:"outbox"`  // the companion's outbox exists, and the watcher follows it
 	Problem string `json:"problem"` // why the watcher would miss events; "" if it would not
+	Hangs   string `json:"hangs"`   // the file operation that hangs; "" if there is none
 
 	Heartbeat time.Time `json:"alive"` // when the watcher was last known to run
 
@@ -45,6 +46,7 @@ type Health struct {
 
 	LogDropped func() uint64 // number of log lines that the log did not accept
 	Accepting  func() error  // returns why a listener accepts no connections, or nil
+	Hangs      func() error  // returns the file operation on the state directory that hangs, or nil
 
 	// Stopping is closed when the relay begins to stop.
 	Stopping <-chan struct{}
@@ -57,7 +59,7 @@ func (h Health) Ready() error {
 		return errors.New("the relay is stopping")
 	default:
 	}
-	if err := h.Accepting(); err != nil {
+	if err := cmp.Or(h.Accepting(), h.Hangs()); err != nil {
 		return err
 	}
 	if h.Broker != nil {
@@ -99,6 +101,8 @@ func (h Health) readyText() string {
 // ready returns why the relay would miss events, or nil if it would not.
 func (w Watch) ready() error {
 	switch silence := time.Since(w.Heartbeat); {
+	case w.Hangs != "":
+		return fmt.Errorf("the event file's file system hangs: %s", w.Hangs)
 	case w.Mode == "":
 		return errors.New("the event file is not watched yet")
 	case silence > maxSilence:

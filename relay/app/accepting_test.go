@@ -50,13 +50,13 @@ func TestDeafListenerIsNotAlive(t *testing.T) {
 			fakePublic, public := open(flag == "--listen")
 			fakeAdmin, admin := open(flag == "--admin-listen")
 			c := &components{
-				logger:   logger,
+				group:    group{logger: logger},
 				capture:  new(capture),
 				public:   &publicListener{inner: public},
 				admin:    admin,
 				security: &security{tls: new(listener.TLS)},
 			}
-			stop := start(c.checkListeners)
+			stop := c.start("checks", 0, c.checkListeners)
 			time.Sleep(10 * time.Second)
 			err := c.accepting()
 			if !errors.Is(err, syscall.EPERM) || !strings.Contains(err.Error(), flag) || !c.alive().IsZero() {

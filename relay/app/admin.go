@@ -22,7 +22,7 @@ func (c *components) startAdmin(stopping <-chan struct{}, fail context.CancelCau
 		Publishing: c.publishing(),
 		Profiles:   c.settings.Pprof,
 	})
-	stop = start(
+	stop = c.start("admin listener", stopLimit,
 		func(ctx context.Context) { c.monitor.Run(ctx, health) },
 		orFail(fail, func(ctx context.Context) error { return listener.Serve(ctx, c.admin, handler, c.logger) }),
 	)
@@ -40,6 +40,7 @@ func (c *components) health(stopping <-chan struct{}) admin.Health {
 		Forward:    c.forward.Counts,
 		LogDropped: c.opts.LogDropped,
 		Accepting:  c.accepting,
+		Hangs:      c.stateHangs,
 		Stopping:   stopping,
 	}
 	if c.capture.watcher != nil {
@@ -67,6 +68,9 @@ func (c *components) publishing() *admin.Publishing {
 
 // publish appends an event. The publisher learns that it is in the journal, so the journal is kept from then on.
 func (c *components) publish(ctx context.Context, document []byte) (relay.Decision, error) {
+	if err := c.stateHangs(); err != nil { // each request would wait in a system call
+		return "", err
+	}
 	decision, err := c.capture.relay.Publish(ctx, document)
 	if err == nil {
 		c.capture.log.Confirm()

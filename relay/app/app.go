@@ -32,6 +32,10 @@ type Options struct {
 	// one, or is "". Required if the settings have a path to watch.
 	Locate func(path string) (file, doubt string, err error)
 
+	// LocateByName returns the path that Locate most likely returns, without looking at files. It is used while
+	// Locate hangs. Default: the path itself.
+	LocateByName func(path string) string
+
 	// Watch returns a Watcher that passes the contents of file and of the outbox beside it to rel. With newestOnly
 	// it passes only the newest of the lines that the outbox has at the start. Required if the settings have a path
 	// to watch.
@@ -49,6 +53,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.LocateByName == nil {
+		o.LocateByName = func(path string) string { return path }
+	}
 	if o.Reload == nil {
 		o.Reload = func(context.Context, func()) {}
 	}
@@ -63,29 +70,41 @@ func (o Options) withDefaults() Options {
 
 // Run runs a relay until ctx ends or a component fails. When it returns, everything that it started has stopped,
 // and all ingested events are in the journal. It returns nil if ctx ended with ErrStop, ErrRestart or no cause;
-// otherwise it returns the cause or the error of the component. If the broker's stream was reset, Run opens all
-// components again and continues.
+// otherwise it returns the cause or the error of the component. If the broker's stream was reset, or if the event file
+// turns out to be another one, Run opens all components again and continues.
+//
+// If a component does not stop, for example because a file system hangs, Run returns an error within --drain and 5 s.
+// Parts of the relay then still run, so the caller must end the process.
 func Run(ctx context.Context, settings config.Relay, opts Options) error {
 	opts = opts.withDefaults()
 	for {
 		err := runOnce(ctx, settings, opts)
-		if !errors.Is(err, sharedlog.ErrStreamReset) || ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil || errors.Is(err, errStopTimeout):
+			return err
+		case errors.Is(err, sharedlog.ErrStreamReset):
+			opts.Logger.Warn("broker stream was reset, restarting clients with a gap notice", "error", err)
+		case errors.Is(err, errAnotherFile):
+			opts.Logger.Warn("the event file is another one, restarting clients", "error", err)
+		default:
 			return err
 		}
-		opts.Logger.Warn("broker stream was reset, restarting clients with a gap notice", "error", err)
 	}
 }
 
 // runOnce runs a relay until ctx ends, a component fails or the broker's stream is reset.
-func runOnce(ctx context.Context, settings config.Relay, opts Options) (err error) {
+func runOnce(ctx context.Context, settings config.Relay, opts Options) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	c, err := openComponents(settings, opts)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.close()) }()
-	return c.run(ctx, fail)
+	c := newComponents(settings, opts)
+	opened := make(chan struct{})
+	return c.bounded(ctx, settings.Drain, opened, func() error {
+		if err := c.open(); err != nil {
+			return errors.Join(err, c.close())
+		}
+		close(opened)
+		return errors.Join(c.run(ctx, fail), c.close())
+	})
 }
 
 // failure returns the cause of the end of ctx, or nil if ctx ended as intended.

@@ -3,11 +3,13 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"wpre-relay/relay"
 	"wpre-relay/relay/admin"
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/fileop"
 )
 
 // Watcher passes the contents of the event file and of the outbox to a relay.
@@ -69,37 +71,54 @@ func (c *capture) close() error {
 	return c.log.Close()
 }
 
-// start starts the appending of events and then the watcher. stop stops the watcher first, so that its last events
-// are appended. A watcher that fails calls fail with its error.
-func (c *capture) start(fail context.CancelCauseFunc) (stop func()) {
-	if c.log == nil {
+// startCapture starts the appending of events and then the watcher. stop stops the watcher first, so that its last
+// events are appended. A watcher that fails calls fail with its error.
+func (c *components) startCapture(fail context.CancelCauseFunc) (stop func()) {
+	if c.capture.log == nil {
 		return func() {}
 	}
-	stopLog := start(c.relay.Run, c.log.KeepSynced)
-	if c.watcher == nil {
+	stopLog := c.start("journal", 0, c.capture.relay.Run, c.capture.log.KeepSynced)
+	if c.capture.watcher == nil {
 		return stopLog
 	}
-	stopWatch := start(orFail(fail, c.watcher.Run))
+	stopWatch := c.start("watcher", 2*stopLimit, orFail(fail, c.capture.watcher.Run))
 	return func() { stopWatch(); stopLog() }
 }
 
-// waitReady waits until the contents from before the start are in the log. It returns false if ctx ends first.
-func (c *capture) waitReady(ctx context.Context) bool {
+// hangCheckInterval is the time between two checks whether the watcher hangs at the start.
+const hangCheckInterval = 100 * time.Millisecond
+
+// waitReady waits until the contents from before the start are in the log. The error is ctx's, or wraps fileop.ErrHangs
+// if the file system hangs.
+func (c *capture) waitReady(ctx context.Context) error {
 	if c.watcher == nil {
-		return true
+		return nil
 	}
-	select {
-	case <-c.watcher.Ready():
-		return c.relay.Flush(ctx) == nil
-	case <-ctx.Done():
-		return false
+	tick := time.NewTicker(hangCheckInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.watcher.Ready():
+			return c.relay.Flush(ctx)
+		case <-tick.C:
+			if hangs := c.watcher.Status().Hangs; hangs != "" {
+				return fmt.Errorf("%w: %s", fileop.ErrHangs, hangs)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
-// heartbeat returns the last time at which the watcher was known to run.
+// heartbeat returns the last time at which the watcher was known to run. A file system that hangs counts as running: a
+// restart would only close the clients.
 func (c *capture) heartbeat() time.Time {
 	if c.watcher == nil {
 		return time.Now()
 	}
-	return c.watcher.Status().Heartbeat
+	status := c.watcher.Status()
+	if status.Hangs != "" {
+		return time.Now()
+	}
+	return status.Heartbeat
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"log/slog"
 	"os"
 
 	"wpre-relay/relay/admin"
@@ -15,11 +14,13 @@ import (
 
 // components are the parts of a relay, opened for one history.
 type components struct {
+	group
 	settings config.Relay
 	opts     Options
-	logger   *slog.Logger
 
 	stateDir string
+	locating <-chan located // gets the result of a lookup of the event file that hangs; nil if none does
+	assumed  string         // the event file until then
 	security *security
 	monitor  *admin.Monitor
 	capture  *capture
@@ -29,17 +30,13 @@ type components struct {
 	forward  *webhook.Hook    // nil without --forward-url
 }
 
-// openComponents opens files and sockets. If that fails, it closes all of them.
-func openComponents(settings config.Relay, opts Options) (*components, error) {
-	c := &components{settings: settings, opts: opts, logger: opts.Logger, monitor: admin.NewMonitor()}
-	if err := c.open(); err != nil {
-		return nil, errors.Join(err, c.close())
-	}
-	return c, nil
+// newComponents returns components that are not opened.
+func newComponents(settings config.Relay, opts Options) *components {
+	return &components{group: group{logger: opts.Logger}, settings: settings, opts: opts, monitor: admin.NewMonitor()}
 }
 
-// open opens the log before the listeners, and these before anything reads the event file: once the file is read,
-// its event counts as sent.
+// open opens files and sockets. If it fails, the caller closes those that are open. It opens the log before the
+// listeners, and these before anything reads the event file: once the file is read, its event counts as sent.
 func (c *components) open() (err error) {
 	file, err := c.locate()
 	if err != nil {
@@ -67,14 +64,14 @@ func (c *components) open() (err error) {
 // close releases the resources that run does not release.
 func (c *components) close() error {
 	var errs []error
+	if c.capture != nil { // first, so that nothing else keeps the journal from a clean end
+		c.wait("journal", 0, func() { errs = append(errs, c.capture.close()) })
+	}
 	if c.shared != nil {
-		c.shared.Close()
+		c.wait("broker connection", stopLimit, func() { c.shared.Close() })
 	}
 	if c.security != nil {
 		errs = append(errs, c.security.close())
-	}
-	if c.capture != nil {
-		errs = append(errs, c.capture.close())
 	}
 	return errors.Join(errs...)
 }
@@ -98,15 +95,15 @@ func (c *components) locate() (file string, err error) {
 		c.stateDir, err = s.StatePath("/" + s.Role() + "/")
 		return "", err
 	}
-	file, doubt, err := c.opts.Locate(s.Watch)
+	found, err := c.lookUp(s.Watch)
 	if err != nil {
 		return "", err
 	}
-	if doubt != "" {
-		c.logger.Warn("the event file may be another one", "reason", doubt, "watch", s.Watch, "file", file)
+	if found.doubt != "" {
+		c.logger.Warn("the event file may be another one", "reason", found.doubt, "watch", s.Watch, "file", found.file)
 	}
-	c.stateDir, err = s.StatePath(file)
-	return file, err
+	c.stateDir, err = s.StatePath(found.file)
+	return found.file, err
 }
 
 // openShared returns the broker's stream, or nil without a broker.

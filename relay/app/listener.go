@@ -48,7 +48,8 @@ func (l *publicListener) serve(fail context.CancelCauseFunc) {
 	if l.stop != nil {
 		return
 	}
-	l.stop = start(orFail(fail, func(ctx context.Context) error {
+	g := &group{logger: l.logger}
+	l.stop = g.start("listener", 2*stopLimit, orFail(fail, func(ctx context.Context) error {
 		return listener.Serve(ctx, l.socket, &l.handler, l.logger)
 	}))
 	systemd.Ready()

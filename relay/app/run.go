@@ -3,10 +3,10 @@ package app
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/fileop"
 	"wpre-relay/relay/server"
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/systemd"
@@ -17,23 +17,22 @@ import (
 // closed, event file no longer read, last events appended. A component that fails calls fail with its error, which
 // ends ctx.
 func (c *components) run(ctx context.Context, fail context.CancelCauseFunc) error {
-	stopCapture := c.capture.start(fail)
+	stopCapture := c.startCapture(fail)
 	defer stopCapture()
-	stopForwarding := start(c.forward.Run)
+	stopForwarding := c.start("forwarding", stopLimit, c.forward.Run)
 	defer stopForwarding()
 	stopAdmin := c.startAdmin(ctx.Done(), fail)
 	defer stopAdmin()
-	stopWatchdog := start(c.checkListeners, c.keepWatchdog)
-	defer stopWatchdog()
+	stopChecks := c.start("checks", stopLimit, c.checkListeners, c.keepWatchdog, orFail(fail, c.checkLookup))
+	defer stopChecks()
 	defer c.public.close()
 
-	if !c.capture.waitReady(ctx) {
+	stopKeeping, err := c.waitCaptured(ctx, fail)
+	if err != nil {
+		fail(err) // has no effect if ctx has ended already
 		return failure(ctx)
 	}
-	if err := c.keepState(); err != nil {
-		fail(err)
-		return failure(ctx)
-	}
+	defer stopKeeping()
 	history, err := c.openHistory(ctx, fail)
 	if err != nil {
 		fail(err) // has no effect if ctx has ended already
@@ -42,7 +41,7 @@ func (c *components) run(ctx context.Context, fail context.CancelCauseFunc) erro
 	defer history.stop()
 
 	srv := server.New(history.log, history.before, c.serverOptions())
-	stopServer := start(srv.Run, orFail(fail, c.security.run), c.reload)
+	stopServer := c.start("server", stopLimit, srv.Run, orFail(fail, c.security.run), c.reload)
 	defer stopServer()
 	c.public.attach(srv)
 	c.public.serve(fail)
@@ -51,6 +50,28 @@ func (c *components) run(ctx context.Context, fail context.CancelCauseFunc) erro
 	<-ctx.Done()
 	c.closeClients(srv, context.Cause(ctx))
 	return failure(ctx)
+}
+
+// waitCaptured waits until the contents from before the start are in the log, and keeps the state. If the file system
+// hangs, it does not wait: the relay serves the history that it has, and keeps the state once the contents are in the
+// log, until stop is called.
+func (c *components) waitCaptured(ctx context.Context, fail context.CancelCauseFunc) (stop func(), err error) {
+	err = c.capture.waitReady(ctx)
+	if !errors.Is(err, fileop.ErrHangs) {
+		if err == nil {
+			err = c.keepState()
+		}
+		return func() {}, err
+	}
+	c.logger.Error("serving the history without newer events", "error", err)
+	return c.start("first events", stopLimit, orFail(fail, func(ctx context.Context) error {
+		select {
+		case <-c.capture.watcher.Ready():
+			return c.keepState()
+		case <-ctx.Done():
+			return nil
+		}
+	})), nil
 }
 
 // history is the log that clients read.
@@ -71,7 +92,7 @@ func (c *components) openHistory(ctx context.Context, fail context.CancelCauseFu
 	if err != nil {
 		return history{}, err
 	}
-	return history{joined.Log(), joined.Log().Head().Seq, start(orFail(fail, joined.Run))}, nil
+	return history{joined.Log(), joined.Log().Head().Seq, c.start("broker", stopLimit, orFail(fail, joined.Run))}, nil
 }
 
 func (c *components) logListening() {
@@ -89,27 +110,17 @@ func (c *components) closeClients(srv *server.Server, cause error) {
 	}
 	c.logger.Info("stopping", "reason", cause, "clients", srv.Status().Clients)
 	c.public.close()
+	reason := fanout.CloseRestart
 	if errors.Is(cause, ErrStop) {
-		srv.Drain(fanout.CloseStop, c.settings.Drain)
-	} else {
-		srv.Drain(fanout.CloseRestart, c.settings.Drain)
+		reason = fanout.CloseStop
 	}
+	c.wait("clients", c.settings.Drain+drainGrace, func() { srv.Drain(reason, c.settings.Drain) })
 }
 
 func (c *components) reload(ctx context.Context) { c.opts.Reload(ctx, c.security.reload) }
 
 func (c *components) keepWatchdog(ctx context.Context) {
 	systemd.KeepWatchdog(ctx, c.alive, c.logger)
-}
-
-// start runs functions concurrently. stop cancels their context and waits until they return; it may be called again.
-func start(functions ...func(context.Context)) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	for _, function := range functions {
-		running.Go(func() { function(ctx) })
-	}
-	return func() { cancel(); running.Wait() }
 }
 
 // orFail returns a function for start that runs function and calls fail with its error, if any.

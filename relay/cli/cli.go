@@ -35,7 +35,7 @@ type CLI struct {
 	ShowHelp    Help        `cmd:"" name:"help" help:"Print this help, or that of a command with all its flags."`
 	ShowVersion Version     `cmd:"" name:"version" help:"Print the version."`
 
-	File      kong.ConfigFlag  `name:"config" group:"general" placeholder:"FILE"`
+	File      configFlag       `name:"config" group:"general" placeholder:"FILE"`
 	LogLevel  slog.Level       `group:"general" placeholder:"LEVEL" default:"info"`
 	LogFormat string           `group:"general" placeholder:"FORMAT" default:"auto" enum:"auto,text,json"`
 	Version   kong.VersionFlag `group:"general" short:"v" help:"Print the version and exit."`

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
+
+	"wpre-relay/relay/fileop"
 )
 
 const (
@@ -86,7 +88,7 @@ func readVariable(name, value string, isFile bool, flag *kong.Flag) (input, erro
 	if !isFile || value == "" || namesFile(flag) {
 		return input{value: value, source: name}, nil
 	}
-	content, err := os.ReadFile(value)
+	content, err := fileop.Do("read", value, readLimit, func() ([]byte, error) { return os.ReadFile(value) })
 	if err != nil {
 		return input{}, fmt.Errorf("%s: %w", name, err)
 	}

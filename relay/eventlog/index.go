@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"wpre-relay/relay/fileop"
 )
 
 // find returns the segment and the index of the first retained record that is not older than cutoff and follows
@@ -92,7 +94,9 @@ func (j *journal) read(recs []*Record, seq uint64, cutoff time.Time) ([]*Record,
 		first := s.index[i].seq
 		block, last := s.block(i)
 		j.segmentsMu.Unlock()
+		end := fileop.Begin("read journal in", j.dir)
 		inBlock, err := j.cache.read(block)
+		end()
 		if errors.Is(err, os.ErrClosed) && !j.has(s) {
 			continue // the segment was deleted since find returned it
 		}

@@ -51,6 +51,8 @@ type journal struct {
 	state      StateStatus // guarded by mu
 	closed     bool        // guarded by mu
 
+	known atomic.Pointer[health] // the state when it was last asked for, nil before
+
 	unstable bool // files seem replaced although they are not; used by KeepSynced only
 
 	cache blockCache

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/durable"
+	"wpre-relay/relay/fileop"
 	"wpre-relay/schema"
 )
 
@@ -83,6 +84,7 @@ type Log struct {
 // If the newest records may be missing, because the system went down, the file system was mounted again, or records
 // could not be written, the next Open skips all reserved numbers. A journal without a checkpoint gets a new epoch.
 func Open(dir string, opts Options) (*Log, error) {
+	defer fileop.Begin("open journal in", dir)()
 	opts = opts.withDefaults()
 	journal, next, err := openJournal(dir, opts)
 	if err != nil {
@@ -129,7 +131,9 @@ func (l *Log) Append(events ...schema.Event) []*Record {
 		recs[i] = NewRecord(schema.Position{Epoch: l.epoch, Seq: l.next}, now, ev)
 		l.next++
 	}
+	end := fileop.Begin("append to journal in", l.journal.dir)
 	l.journal.append(recs)
+	end()
 	l.publish(recs)
 	return recs
 }
@@ -147,15 +151,12 @@ func (l *Log) Dir() string { return l.journal.dir }
 // Capacity returns the maximum number of records in memory.
 func (l *Log) Capacity() int { return l.opts.MemoryRecords }
 
-// JournalError returns why the journal does not hold all records at the moment, or nil if it does.
-func (l *Log) JournalError() error { return l.journal.err() }
-
 // VerifyJournal is like JournalError, but also examines the files on disk now. It therefore detects a state directory
 // that was deleted a moment ago, before KeepSynced does. It may block on the disk.
-func (l *Log) VerifyJournal() error { return l.journal.verify() }
-
-// StateStatus returns the state of the files on disk, as far as KeepSynced has checked it.
-func (l *Log) StateStatus() StateStatus { return l.journal.status() }
+func (l *Log) VerifyJournal() error {
+	defer fileop.Begin("check files in", l.journal.dir)()
+	return l.journal.verify()
+}
 
 // KeepSynced runs until ctx ends. Once a second it syncs the journal to disk if it has grown, retries failed
 // writes, and deletes records that are older than Options.Age. Twice a second it checks the files in the state
@@ -169,10 +170,14 @@ func (l *Log) KeepSynced(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-check.C:
+			end := fileop.Begin("check files in", l.journal.dir)
 			l.checkState()
+			end()
 		case <-sync.C:
+			end := fileop.Begin("sync journal in", l.journal.dir)
 			l.repair()
 			l.journal.sync()
+			end()
 		}
 	}
 }
@@ -192,6 +197,7 @@ func (l *Log) repair() {
 // Close syncs the journal to disk and releases its lock. It deletes a provisional log that was not confirmed. The
 // records in memory stay readable. Append must not be called after Close.
 func (l *Log) Close() error {
+	defer fileop.Begin("close journal in", l.journal.dir)()
 	l.checkState()
 	l.repair()
 	l.appendMu.Lock()

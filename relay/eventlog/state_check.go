@@ -140,10 +140,3 @@ func (j *journal) reportProblem(err error) {
 	}
 	j.state.Problem = err
 }
-
-// status returns the state of the files.
-func (j *journal) status() StateStatus {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.state
-}

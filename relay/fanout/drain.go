@@ -2,8 +2,14 @@ package fanout
 
 import "time"
 
-// drainStep is the time between two steps of a drain.
-const drainStep = time.Millisecond
+const (
+	// drainStep is the time between two steps of a drain.
+	drainStep = time.Millisecond
+
+	// drainGrace is how long the last clients may take to answer their close frames. It is less than closeTimeout, so
+	// that a relay stops within 5 s after --drain.
+	drainGrace = 2 * time.Second
+)
 
 // drain is the progress of closing all clients of a shard. The zero value is no drain.
 type drain struct {

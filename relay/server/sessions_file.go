@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/durable"
+	"wpre-relay/relay/fileop"
 )
 
 // sessionsFile is the format of the file that holds the sessions during a restart.
@@ -29,6 +30,7 @@ type sessionEntry struct {
 // loadSessions returns the sessions in a file, if they are of the log's epoch, and deletes the file: its content is
 // outdated as soon as a client reconnects.
 func loadSessions(file, epoch string, logger *slog.Logger) *sessions {
+	defer fileop.Begin("read", file)()
 	s := newSessions(file)
 	var content sessionsFile
 	text, err := durable.ReadFile(durable.OS, file)
@@ -57,6 +59,7 @@ func loadSessions(file, epoch string, logger *slog.Logger) *sessions {
 
 // save writes the sessions to the file.
 func (s *sessions) save(epoch string) error {
+	defer fileop.Begin("write", s.file)()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	content := sessionsFile{epoch, make(map[string][]sessionEntry)}
