@@ -95,7 +95,7 @@ const flow = `
 	relay/bench/stats
 	relay/bench/wsclient
 	relay/bench: relay/bench/stats relay/bench/wsclient
-	relay/check: relay/security/clientaddr relay/security/filter relay/security/origin
+	relay/check: relay/fileop relay/security/clientaddr relay/security/filter relay/security/origin
 	relay/companion
 	relay/demo
 	relay/tail

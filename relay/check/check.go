@@ -8,6 +8,8 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,6 +62,10 @@ type Options struct {
 	File  string // the event file; "" skips all checks of files
 	Doubt string // why File may be the wrong file; "" if it is certain
 
+	// Files are other files and directories of the relay. Hangs is set if the lookup of File hung.
+	Files []string
+	Hangs string
+
 	PHP       PHP    // must be set if File is
 	Companion []byte // the source of this version's companion
 
@@ -89,7 +95,7 @@ type PHP struct {
 }
 
 // Run runs all checks concurrently and returns their findings in a fixed order. It takes as long as Options.Idle, and
-// at most half a minute more.
+// at most 50 seconds more, even if a file system hangs.
 func Run(ctx context.Context, opts Options) []Finding {
 	if opts.URL != nil {
 		opts.URL = asBrowser(opts.URL)
@@ -98,21 +104,39 @@ func Run(ctx context.Context, opts Options) []Finding {
 		opts.Site = asBrowser(opts.Site)
 		opts.frontPage = sync.OnceValue(func() answer { return fetch(ctx, opts.Site) })
 	}
+	online := make(chan []Finding, 1)
+	go func() {
+		checks := []func(context.Context, Options) []Finding{checkPorts, checkSite, checkConnection}
+		findings, _ := runAll(ctx, opts, opts.Idle+runLimit, checks)
+		online <- findings
+	}()
+	return append(checkFiles(ctx, opts), <-online...)
+}
+
+// checkFiles runs the checks of files. If a file system hangs, it reports that only.
+func checkFiles(ctx context.Context, opts Options) (all []Finding) {
+	paths := opts.Files
+	if opts.File != "" {
+		paths = append([]string{opts.File}, paths...)
+	}
+	hanging := hangingPaths(paths)
+	if opts.Hangs != "" {
+		hanging = append([]string{opts.Hangs}, hanging...)
+	}
+	for _, path := range hanging {
+		all = append(all, fileSystemHangs(path))
+	}
+	if opts.Hangs != "" || slices.Contains(hanging, opts.File) {
+		return all
+	}
 	checks := []func(context.Context, Options) []Finding{
 		checkPath, checkPermissions, checkWatch, checkPlugin, checkCompanion, checkFileAccess, checkDrafts, checkNetwork,
-		checkPorts, checkSite, checkConnection,
 	}
-	results := make([][]Finding, len(checks))
-	var running sync.WaitGroup
-	for i, check := range checks {
-		running.Go(func() { results[i] = check(ctx, opts) })
+	findings, hangs := runAll(ctx, opts, 2*FileLimit, checks)
+	if hangs {
+		all = append(all, fileSystemHangs(filepath.Dir(filepath.Dir(opts.File))))
 	}
-	running.Wait()
-	var all []Finding
-	for _, findings := range results {
-		all = append(all, findings...)
-	}
-	return all
+	return append(all, findings...)
 }
 
 // Failed returns ErrFailed if one of the findings has the level Fail.

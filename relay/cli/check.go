@@ -10,6 +10,7 @@ import (
 
 	"wpre-relay/relay/check"
 	"wpre-relay/relay/companion"
+	"wpre-relay/relay/fileop"
 	"wpre-relay/relay/security/clientaddr"
 	"wpre-relay/relay/security/origin"
 )
@@ -84,16 +85,50 @@ func (c *Check) run(ctx context.Context, env Env) error {
 		Filter:       events,
 	}
 	if opts.Path, opts.Companion = c.Watch, companion.Plugin; c.Watch != "" {
-		if opts.File, opts.Doubt, err = env.Locate(c.Watch); err != nil {
+		if err := c.locate(&opts, env); err != nil {
 			return err
 		}
 	}
+	opts.Files = c.files(opts.File)
 	opts.PHP = check.PHP{
-		Code:     env.PHPCode,
-		Constant: func(name string) ([]string, error) { return env.ConfigConstant(c.Watch, opts.File, name) },
+		Code: env.PHPCode,
+		Constant: func(name string) ([]string, error) {
+			return fileop.Do("read configuration in", c.Watch, check.FileLimit, func() ([]string, error) {
+				return env.ConfigConstant(c.Watch, opts.File, name)
+			})
+		},
 	}
 	findings := check.Run(ctx, opts)
 	return errors.Join(c.print(findings, env.Stdout), check.Failed(findings))
+}
+
+// locate sets the event file, or that the lookup hangs.
+func (c *Check) locate(opts *check.Options, env Env) error {
+	type located struct{ file, doubt string }
+	found, err := fileop.Do("look up", c.Watch, check.FileLimit, func() (l located, err error) {
+		l.file, l.doubt, err = env.Locate(c.Watch)
+		return l, err
+	})
+	if errors.Is(err, fileop.ErrHangs) {
+		opts.Hangs = c.Watch
+		return nil
+	}
+	opts.File, opts.Doubt = found.file, found.doubt
+	return err
+}
+
+// files returns the files and directories that the settings name. eventFile is "" if it is not known.
+func (c *Check) files(eventFile string) (files []string) {
+	settings := c.Settings()
+	if state, err := settings.StatePath(eventFile); err == nil && eventFile != "" {
+		files = append(files, state)
+	}
+	for _, file := range append([]string{c.StateDir, c.TLSCert, c.TLSKey}, c.JWTKey...) {
+		if file != "" {
+			files = append(files, file)
+		}
+	}
+	return files
 }
 
 func (c *Check) print(findings []check.Finding, out *os.File) error {

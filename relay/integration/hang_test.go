@@ -204,3 +204,25 @@ func TestClientsConnectWhileKeyHangs(t *testing.T) {
 	connect()
 	r.stopsInTime()
 }
+
+// TestCheckReportsFileSystemThatHangs checks a site whose folder, state or key is on a file system that hangs.
+func TestCheckReportsFileSystemThatHangs(t *testing.T) {
+	t.Parallel()
+	f := newHangFS(t)
+	hanging := newSiteIn(t, f.path, t.TempDir())
+	healthy := newSite(t)
+	f.hang()
+	for _, args := range [][]string{
+		{"--watch", hanging.root, "--state-dir", hanging.state},
+		{"--watch", hanging.file, "--state-dir", hanging.state},
+		{"--watch", healthy.root, "--state-dir", f.path},
+		{"--watch", healthy.root, "--state-dir", healthy.state, "--jwt-key", filepath.Join(f.path, "key")},
+	} {
+		more := []string{"--listen", "127.0.0.1:0", "--admin-listen", "off"}
+		text, status := run(t, command(t, append(append([]string{"check"}, args...), more...)...))
+		words := strings.Join(strings.Fields(text), " ")
+		if status != 1 || !strings.Contains(words, "FAIL file system: "+f.path) {
+			t.Errorf("%v: exit status %d, want 1 and a finding:\n%s", args, status, text)
+		}
+	}
+}
