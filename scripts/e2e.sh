@@ -3,9 +3,10 @@
 # it.
 #   scripts/e2e.sh [--plugin DIR] [--keep] [BINARY]
 # --plugin uses the plugin in DIR instead of the stand-in in testdata. --keep leaves all files in place and prints
-# their directory. BINARY is the relay to test; without it the script builds one. It takes about two minutes and needs
-# root on Debian, Node and npm. It installs WordPress, PHP, MariaDB, nginx and Chromium without starting their
-# services, and runs its own instances in a temporary directory, on the loopback interface.
+# their directory. BINARY is the relay to test; without it the script builds one. With ONLY=TEXT in the environment,
+# only the contexts run whose names contain TEXT. It takes about three minutes and needs root on Debian, Node and npm.
+# It installs WordPress, PHP, MariaDB, nginx and Chromium without starting their services, and runs its own instances in
+# a temporary directory, on the loopback interface.
 set -euo pipefail
 caller=$PWD
 cd "$(dirname "$0")/.."

@@ -3,6 +3,7 @@ package watcher
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 // link on the path, and PHP processes that began before still write to the previous folder.
 type formerOutbox struct {
 	outbox
+	event   formerEvent
 	file    string    // path of the event file in the folder
 	until   time.Time // end of formerFollowed
 	failure string    // error of the last read, "" if it succeeded
@@ -34,14 +36,14 @@ type formerOutbox struct {
 // switchFolder makes the outbox of a folder that the path no longer leads to a former one, and takes a former one back
 // if the path leads to it again.
 func (l *loop) switchFolder() {
-	folder, err := filepath.EvalSymlinks(filepath.Dir(l.w.file))
-	if err != nil || folder == l.folder {
+	folder := realFolder(filepath.Dir(l.w.file))
+	if folder == "" || folder == l.folder {
 		return // without a folder, the last one decides
 	}
 	old := l.folder
 	l.folder = folder
-	if old == "" || !isDir(old) {
-		return
+	if real, err := filepath.EvalSymlinks(old); err != nil || real != old || !isDir(old) {
+		return // it is gone, or was never a folder
 	}
 	next := outbox{limit: l.outbox.limit, validLine: l.outbox.validLine, previous: l.outbox.files}
 	for i, f := range l.former {
@@ -53,13 +55,26 @@ func (l *loop) switchFolder() {
 	}
 	l.former = append(l.former, &formerOutbox{
 		outbox: l.outbox,
+		event:  l.takeEvent(),
 		file:   filepath.Join(old, filepath.Base(l.w.file)),
 		until:  time.Now().Add(formerFollowed),
 	})
 	l.outbox = next
-	l.watch.follow(old)
 	l.logger.Info("event folder switched, following the outbox of the previous one too", "folder", folder,
 		"previous", old, "at_least", formerFollowed.String())
+}
+
+// realFolder returns the real path of the event file's folder, which the first save after a deployment creates. It
+// returns "" if the directory above does not exist, or if the folder is a link to nowhere.
+func realFolder(folder string) string {
+	if real, err := filepath.EvalSymlinks(folder); err == nil {
+		return real
+	}
+	above, err := filepath.EvalSymlinks(filepath.Dir(folder))
+	if _, lstatErr := os.Lstat(folder); err != nil || lstatErr == nil {
+		return ""
+	}
+	return filepath.Join(above, filepath.Base(folder))
 }
 
 // resolvedFile returns the path of the event file in the folder that the outbox belongs to. The path that is watched
@@ -84,6 +99,7 @@ func (l *loop) refreshFormer() {
 				filepath.Dir(f.file))
 		default:
 			f.refresh(f.file)
+			f.event.refresh(f.file)
 			kept = append(kept, f)
 		}
 	}
@@ -91,10 +107,16 @@ func (l *loop) refreshFormer() {
 	l.former = kept
 }
 
-// notifyFormer refreshes the former outbox that ev is about. It returns false if there is none.
-func (l *loop) notifyFormer(ev fsnotify.Event) bool {
+// notifyFormer refreshes the former outbox or event file that ev is about. doubled is set if each notification comes
+// twice. It returns false if there is none.
+func (l *loop) notifyFormer(ev fsnotify.Event, doubled bool) bool {
+	name := filepath.Clean(ev.Name)
 	for _, f := range l.former {
-		if f.contains(filepath.Clean(ev.Name)) {
+		switch {
+		case name == f.file:
+			f.event.notify(ev.Op, doubled)
+			return true
+		case f.contains(name):
 			if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 				f.refresh(f.file)
 			}
@@ -104,10 +126,16 @@ func (l *loop) notifyFormer(ev fsnotify.Event) bool {
 	return false
 }
 
-// readFormer hands over the new lines of the former outboxes, the oldest folder first. A damaged line does not hold up
-// the other folders.
+// readFormer hands over the new lines of the former outboxes, the oldest folder first, and the events of folders
+// without an outbox. A damaged line does not hold up the other folders.
 func (l *loop) readFormer(ctx context.Context) error {
 	for _, f := range l.former {
+		if len(f.files) == 0 {
+			if err := l.readFormerEvent(ctx, f); err != nil {
+				return err
+			}
+			continue
+		}
 		var failed error
 		lines := 0
 		for line, err := range f.lines(f.file, l.w.opts.Debounce) {
@@ -143,11 +171,4 @@ func (l *loop) reportFormer(f *formerOutbox, err error) {
 		l.logger.Warn("outbox of a previous event folder not readable, its lines may be lost", "error", err)
 	}
 	f.failure = text
-}
-
-// follow announces changes in dir too, where notifications are available. The recheck finds them elsewhere.
-func (w *watch) follow(dir string) {
-	if w != nil && w.notifier != nil {
-		_ = w.notifier.Add(dir)
-	}
 }

@@ -35,6 +35,8 @@ type loop struct {
 	logger     *slog.Logger
 	reader     fileReader
 	watch      *watch
+	retired    *watch    // the watch before, if it still follows the folder before; nil otherwise
+	retiredAt  time.Time // time at which retired was replaced
 	overwrites overwriteEstimate
 	outbox     outbox
 	folder     string          // real path of the folder of outbox; "" before it exists
@@ -83,6 +85,7 @@ func (l *loop) close() {
 	l.retry.Stop()
 	l.ticker.Stop()
 	l.watch.close()
+	l.retired.close()
 	l.closing.Wait()
 }
 
@@ -109,6 +112,8 @@ func (l *loop) runOnce(ctx context.Context) error {
 		return nil
 	case ev := <-l.watch.events():
 		return l.handleNotification(ctx, ev)
+	case ev := <-l.retired.events():
+		return l.handleRetired(ctx, ev)
 	case err := <-l.watch.errors():
 		return l.handleWatchError(ctx, err)
 	case <-l.debounce.C:
@@ -118,6 +123,9 @@ func (l *loop) runOnce(ctx context.Context) error {
 		return l.readEvent(ctx, false)
 	case <-l.ticker.C:
 		l.heartbeat()
+		if time.Since(l.retiredAt) >= recheckInterval {
+			l.endRetired()
+		}
 		return l.handleTick(ctx)
 	}
 }
@@ -148,7 +156,7 @@ func (l *loop) handleNotification(ctx context.Context, ev fsnotify.Event) error 
 		_, err := l.readOutbox(ctx)
 		return err
 	}
-	if l.notifyFormer(ev) {
+	if l.notifyFormer(ev, l.watch.doubled && l.watch.covers(filepath.Dir(ev.Name))) {
 		return l.readFormer(ctx)
 	}
 	if !l.watch.concerns(ev) {
@@ -203,28 +211,27 @@ func (l *loop) arm(present *watch) {
 	if l.watch != nil {
 		l.w.updateStatus(func(s *Status) { s.Rearmed++ })
 	}
-	retired := l.watch
+	replaced := l.watch
+	l.endRetired()
 	l.watch = next
 	l.watch.found, _ = versionOf(l.w.file)
-	l.endBurst(retired)
+	l.switchFolder()
+	l.endBurst(replaced)
 	l.remote = remoteFilesystem(filepath.Dir(l.w.file)) != ""
-	for _, f := range l.former {
-		next.follow(filepath.Dir(f.file))
-	}
+	l.retire(replaced)
 	l.refreshOutbox()
 	l.w.updateStatus(func(s *Status) { s.Mode, s.Reason = next.mode, next.reason })
 	l.ticker.Reset(cmp.Or(next.interval, recheckInterval)) // the interval is 0 unless the watch polls
 }
 
-// endBurst closes the watch that was replaced, if there is one, and reports the overwrites of its burst. The contents
-// that it announced were read by now, or are gone with their folder.
-func (l *loop) endBurst(retired *watch) {
-	if retired == nil {
+// endBurst reports the overwrites of the burst of the watch that was replaced, if there is one. The contents that it
+// announced were read by now, or are gone with their folder.
+func (l *loop) endBurst(replaced *watch) {
+	if replaced == nil {
 		return
 	}
-	l.closing.Go(retired.close)
 	unwatched := uint64(0)
-	if retired.replacedBy(l.watch) {
+	if replaced.replacedBy(l.watch) {
 		if l.version == l.watch.found {
 			l.overwrites.unaccount() // the old watch did not announce it
 		}

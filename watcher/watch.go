@@ -193,9 +193,9 @@ func (w *watch) markUnreliable() {
 	}
 }
 
-// events returns the notifications, or nil if the watch polls.
+// events returns the notifications, or nil if the watch is nil or polls.
 func (w *watch) events() <-chan fsnotify.Event {
-	if w.notifier == nil {
+	if w == nil || w.notifier == nil {
 		return nil
 	}
 	return w.notifier.Events

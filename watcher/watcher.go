@@ -132,7 +132,8 @@ func (w *Watcher) updateStatus(change func(*Status)) {
 // there is an outbox beside the file, Run hands over its lines too, and it hands over a line before the content of the
 // file that was written after it. Run may repeat lines after a start, and when the outbox is replaced. If the path
 // leads to another folder, Run follows the outboxes of the previous 5 folders too, and of others for 10 minutes after
-// their last line. Call Run once.
+// their last line. Where there is no outbox, it follows the event file of a previous folder for 10 minutes. Call Run
+// once.
 //
 // If the file system hangs, Run logs the operation and its path within 2 seconds, and continues when the operation
 // returns. When ctx ends, Run waits for it at most a second; handle is not called after Run has returned.

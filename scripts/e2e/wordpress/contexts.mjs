@@ -1,5 +1,6 @@
 // The contexts in which posts are saved. Each has a name, a word that only its titles contain, and run, which saves
-// posts. run returns the minimum number of saves, and more checks as {what: passed}.
+// posts. run returns the minimum number of saves, and more checks as {what: passed}. end, if there is one, runs after
+// the checks and restores the site. With bare, the context is for the plugin without the companion only.
 import { pause, until } from '../harness.mjs';
 import { useBlockEditor, useClassicEditor } from './pages.mjs';
 
@@ -30,7 +31,7 @@ export async function work(workers, save, more) {
 export const title = (word, worker, n, rest = '') => `${word} w${worker} n${n} ${rest}`.trim();
 
 /** Returns a save for work. Every second worker uses the REST API, which needs the companion; the others quick edit. */
-function mixedSave({ admin, word, companion }, posts) {
+export function mixedSave({ admin, word, companion }, posts) {
 	return (worker, n) => {
 		const text = title(word, worker, n, SPECIAL);
 		const post = posts[worker - 1];

@@ -1,8 +1,8 @@
 // The WordPress site: its files, its setup from the command line, and visitors.
 import { execFileSync } from 'node:child_process';
 import {
-	closeSync, copyFileSync, existsSync, openSync, readFileSync, readdirSync, readSync, renameSync, rmSync, statSync,
-	writeFileSync,
+	closeSync, copyFileSync, existsSync, openSync, readFileSync, readdirSync, readSync, realpathSync, renameSync, rmSync,
+	statSync, writeFileSync,
 } from 'node:fs';
 import { Visitor } from './visitor.mjs';
 
@@ -18,6 +18,7 @@ export class Site {
 		this.root = `${work}/site`;
 		this.content = `${this.root}/wp-content`;
 		this.events = `${this.content}/realtime-events`;
+		this.releases = `${work}/releases`;
 		this.work = work;
 	}
 
@@ -56,15 +57,22 @@ export class Site {
 		}
 	}
 
-	/** Returns the files of the companion's outbox, the older one first. */
-	outboxes() {
-		const names = existsSync(this.events) ? readdirSync(this.events).filter((name) => name.endsWith('.ndjson')) : [];
-		return names.sort((a, b) => a.length - b.length).reverse().map((name) => `${this.events}/${name}`);
+	/** Returns the event folders of all releases, the current one last. Releases can share a folder. */
+	folders() {
+		const folders = readdirSync(this.releases).map((name) => `${this.releases}/${name}/wp-content/realtime-events`);
+		const real = [...folders, this.events].filter((folder) => existsSync(folder)).map((folder) => realpathSync(folder));
+		return real.filter((folder, i) => real.lastIndexOf(folder) === i);
 	}
 
-	/** Returns the lines of the outbox, as {id, event}. */
-	outbox() {
-		const lines = this.outboxes().flatMap((file) => readFileSync(file, 'utf8').split('\n'));
+	/** Returns the files of the companion's outbox in an event folder, the older one first. */
+	outboxes(folder = this.events) {
+		const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.ndjson')) : [];
+		return names.sort((a, b) => a.length - b.length).reverse().map((name) => `${folder}/${name}`);
+	}
+
+	/** Returns the lines of the outbox in an event folder, as {id, event}. */
+	outbox(folder = this.events) {
+		const lines = this.outboxes(folder).flatMap((file) => readFileSync(file, 'utf8').split('\n'));
 		return lines.filter(Boolean).map((line) => JSON.parse(line));
 	}
 

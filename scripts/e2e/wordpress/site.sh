@@ -63,6 +63,7 @@ start_web_server() {
 				location / { try_files \$uri \$uri/ /index.php\$is_args\$args; }
 				location ~ \.php\$ {
 					include /etc/nginx/fastcgi.conf;
+					fastcgi_param SCRIPT_FILENAME \$realpath_root\$fastcgi_script_name; # a deployment switches the root
 					fastcgi_read_timeout 120s;
 					fastcgi_pass unix:$work/php.socket;
 				}
@@ -75,10 +76,12 @@ start_web_server() {
 	within 30 test -S "$work/php.socket"
 }
 
-# make_site URL PLUGIN installs WordPress in $work/site with this plugin. The web server does not serve $work/notes,
-# where PHP writes its notes for the tests.
+# make_site URL PLUGIN installs WordPress in $work/site with this plugin. The site is a symbolic link to a release, as
+# deployment tools create it. The web server does not serve $work/notes, where PHP writes its notes for the tests.
 make_site() {
-	cp -rL /usr/share/wordpress "$work/site"
+	mkdir "$work/releases"
+	cp -rL /usr/share/wordpress "$work/releases/1"
+	ln -s releases/1 "$work/site"
 	rm "$work/site/wp-config.php"
 	cp -r "$2" "$work/site/wp-content/plugins/wp-realtime-events"
 	mkdir "$work/site/wp-content/mu-plugins"
@@ -108,6 +111,6 @@ make_site() {
 		defined( 'ABSPATH' ) || define( 'ABSPATH', __DIR__ . '/' );
 		require_once ABSPATH . 'wp-settings.php';
 	END
-	chown -R www-data: "$work/site" "$work/notes"
+	chown -R www-data: "$work/releases" "$work/notes"
 	as_site php scripts/e2e/wordpress/setup.php "$work/site" install "$1"
 }
