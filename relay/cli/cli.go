@@ -162,6 +162,7 @@ func newParser(c *CLI, version string, out io.Writer, exit func(int)) (*kong.Kon
 		})),
 		kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfigFile(r, c.env) }),
 		kong.TypeMapper(reflect.TypeFor[*url.URL](), kong.MapperFunc(decodeURL)),
+		kong.TypeMapper(reflect.TypeFor[slog.Level](), kong.MapperFunc(decodeLevel)),
 		kong.Vars{"version": "wpre-relay " + version},
 		groups,
 		kong.PostBuild(setHelp),

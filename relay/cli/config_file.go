@@ -1,12 +1,13 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -15,26 +16,32 @@ import (
 
 // configFile is a parsed configuration file.
 type configFile struct {
+	name   string         // path of the file
 	values map[string]any // by the names of their flags
 	lines  map[string]int // of the names
 	env    environment    // overrides the values
 }
 
 // loadConfigFile is kong's loader for the configuration file. A file with a second YAML document is an error, since
-// its settings would go unnoticed. Errors contain no part of the file, which may hold secrets or be another file.
+// its settings would go unnoticed. Errors contain the path and the line, and no part of the file, which may hold
+// secrets or be another file.
 func loadConfigFile(r io.Reader, env environment) (kong.Resolver, error) {
-	c := configFile{lines: make(map[string]int), env: env}
+	c := configFile{name: "the configuration file", lines: make(map[string]int), env: env}
+	if file, ok := r.(*os.File); ok {
+		c.name = file.Name()
+	}
 	var document yaml.Node
 	decoder := yaml.NewDecoder(r)
 	if err := decoder.Decode(&document); err != nil && err != io.EOF {
-		return nil, yamlError(err)
+		return nil, c.yamlError(err)
 	}
-	if err := decoder.Decode(new(yaml.Node)); err != io.EOF {
-		return nil, errors.New("the configuration file has more than one YAML document; remove the line '---' " +
-			"between the settings")
+	var second yaml.Node
+	if err := decoder.Decode(&second); err != io.EOF {
+		return nil, fmt.Errorf("%s: the file has more than one YAML document; remove the line '---' between the "+
+			"settings", c.at(second.Line))
 	}
 	if err := document.Decode(&c.values); err != nil {
-		return nil, yamlError(err)
+		return nil, c.yamlError(err)
 	}
 	if len(document.Content) > 0 {
 		for i, node := range document.Content[0].Content {
@@ -46,16 +53,25 @@ func loadConfigFile(r io.Reader, env environment) (kong.Resolver, error) {
 	return c, nil
 }
 
+// at returns the path of the file with the line, unless that is 0.
+func (c configFile) at(line int) string {
+	if line == 0 {
+		return c.name
+	}
+	return fmt.Sprintf("%s:%d", c.name, line)
+}
+
 // yamlLine matches the line in an error of the YAML parser.
 var yamlLine = regexp.MustCompile(`line (\d+)`)
 
 // yamlError returns an error with the line of err. Its text often quotes the file.
-func yamlError(err error) error {
-	const text = "the configuration file is not YAML of the form 'name: value' in UTF-8, with each name once"
-	if line := yamlLine.FindStringSubmatch(err.Error()); line != nil {
-		return fmt.Errorf("%s: see line %s", text, line[1])
+func (c configFile) yamlError(err error) error {
+	line := 0
+	if match := yamlLine.FindStringSubmatch(err.Error()); match != nil {
+		line, _ = strconv.Atoi(match[1])
 	}
-	return errors.New(text)
+	return fmt.Errorf("%s: the configuration file is not YAML of the form 'name: value' in UTF-8, with each name once",
+		c.at(line))
 }
 
 // Validate returns an error for a name that is not a setting, since a mistyped one would otherwise go unnoticed.
@@ -66,10 +82,10 @@ func (c configFile) Validate(app *kong.Application) error {
 			continue
 		}
 		if near := suggest(name, known); near != "" {
-			return fmt.Errorf("the configuration file sets %q, which is not a setting; did you mean %q?", name, near)
+			return fmt.Errorf("%s: %q is not a setting; did you mean %q?", c.at(c.lines[name]), name, near)
 		}
-		return fmt.Errorf("the configuration file has a name in line %d that is not a setting; the settings are %s",
-			c.lines[name], strings.Join(known, ", "))
+		return fmt.Errorf("%s: this name is not a setting; the settings are %s", c.at(c.lines[name]),
+			strings.Join(known, ", "))
 	}
 	return nil
 }
@@ -81,7 +97,7 @@ func (c configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 	if _, overridden := c.env[flag.Name]; overridden || !set || isSpecial(flag) {
 		return nil, nil
 	}
-	in := input{value: value, source: "the configuration file"}
+	in := input{value: value, source: c.at(c.lines[flag.Name])}
 	switch v := value.(type) {
 	case nil:
 		set = false
@@ -91,7 +107,7 @@ func (c configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 	case string:
 		set = v != ""
 	case map[string]any, map[any]any:
-		return nil, safeError("must be a value or a list")
+		return nil, fmt.Errorf("must be a value or a list (from %s)", in.source)
 	default:
 		in.value = fmt.Sprint(v)
 	}

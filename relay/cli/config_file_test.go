@@ -40,3 +40,16 @@ func TestRejectsSecondYAMLDocument(t *testing.T) {
 		}
 	}
 }
+
+// TestConfigFileErrorsNameFileAndLine gives files with a mistake in the second line.
+func TestConfigFileErrorsNameFileAndLine(t *testing.T) {
+	for _, mistake := range []string{
+		"listen: [", "listn: :8080", "xyz: 1", "history: many", "history: {a: 1}", "log-level: loud", "log-format: xml",
+		"max-event-size: big", "jwt-key: []", "drain: 3", "broker: '%'", "history: 2", "---", "\tlisten: :80",
+	} {
+		_, err := parseFile(t, "history: 1\n"+mistake+"\n")
+		if err == nil || !strings.Contains(err.Error(), "relay.yaml:2") {
+			t.Errorf("%q: got %v, want relay.yaml:2", mistake, err)
+		}
+	}
+}

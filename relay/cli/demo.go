@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -45,7 +46,10 @@ func (d *Demo) validate() error {
 	case d.Count < 0:
 		return errors.New("--count must not be negative; 0 means until Ctrl-C")
 	}
-	return nil
+	if err := config.ValidateAddress("--listen", d.Listen); err != nil {
+		return err
+	}
+	return config.ValidateAddress("--page-listen", d.PageListen)
 }
 
 // settings returns the settings of a relay for the site in root.
@@ -69,6 +73,9 @@ func (d *Demo) run(ctx context.Context, env Env) error {
 		return err
 	}
 	defer os.RemoveAll(root)
+	if err := tryListen(d.Listen, env.Logger); err != nil {
+		return err // the demo would connect to the program that listens
+	}
 	page, err := listener.Listen("--page-listen", d.PageListen, env.Logger)
 	if err != nil {
 		return err
@@ -87,12 +94,27 @@ func (d *Demo) run(ctx context.Context, env Env) error {
 		defer cancel()
 		pageErr = listener.Serve(ctx, page, demo.Page(port), env.Logger)
 	})
-	fmt.Fprintf(env.Stdout, demoText, root, listener.URL("http", page.Addr()), url)
-	err = demo.Run(ctx, file, url, d.Every, d.Count, env.Stdout)
+	conn, err := demo.Connect(ctx, url)
+	switch {
+	case err == nil:
+		fmt.Fprintf(env.Stdout, demoText, root, listener.URL("http", page.Addr()), url)
+		err = demo.Run(ctx, file, conn, d.Every, d.Count, env.Stdout)
+	case ctx.Err() != nil:
+		err = nil // a signal came, or a server has ended
+	}
 	cancel()
 	servers.Wait()
 	if cause := errors.Join(relayErr, pageErr); cause != nil {
 		return cause // demo.Run then talks to another program on the port, or to none
 	}
 	return err
+}
+
+// tryListen returns why the relay cannot listen at the address, or nil.
+func tryListen(address string, logger *slog.Logger) error {
+	free, err := listener.Listen("--listen", address, logger)
+	if err != nil {
+		return err
+	}
+	return free.Close()
 }

@@ -2,8 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 
 	"wpre-relay/relay/check"
+	"wpre-relay/relay/config"
 	"wpre-relay/relay/security/clientaddr"
 )
 
@@ -21,9 +25,14 @@ var healthcheckHelp = helpTexts{
 	"--proxy-protocol": "Send a PROXY protocol header if the relay requires one from this machine.",
 }
 
-func (*Healthcheck) validate() error { return nil }
+func (h *Healthcheck) validate() error { return config.ValidateAddress("--listen", h.Listen) }
 
 func (h *Healthcheck) run(ctx context.Context, _ Env) error {
 	trusted := clientaddr.Policy{Trusted: h.TrustedProxy}
-	return check.Live(ctx, h.Listen, check.ProxyProtocol{Enabled: h.ProxyProtocol, Trusted: trusted})
+	err := check.Live(ctx, h.Listen, check.ProxyProtocol{Enabled: h.ProxyProtocol, Trusted: trusted})
+	if errors.Is(err, io.EOF) && !h.ProxyProtocol {
+		return fmt.Errorf("the relay closes the connection: %w; if it has --proxy-protocol, set that flag and "+
+			"--trusted-proxy here too", err)
+	}
+	return err
 }

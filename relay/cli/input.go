@@ -13,7 +13,7 @@ import (
 // input is a setting's value from the environment or the configuration file, before it is decoded.
 type input struct {
 	value  any    // nil, a string, a bool or a list, or from YAML another type
-	source string // the variable, or "the configuration file"
+	source string // the variable, or the path of the configuration file with the line
 	hidden bool   // the value is the content of a file, so no error may contain it
 }
 
@@ -49,6 +49,10 @@ func useMappers(seen *hiddenValues) func(*kong.Kong) error {
 // Decode implements kong.Mapper.
 func (m mapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	token := ctx.Scan.Peek()
+	text, _ := token.Value.(string)
+	if !m.flag.IsBool() && (token.IsEOL() || token.Type == kong.UntypedToken && strings.HasPrefix(text, "--")) {
+		return safeError("the value is missing: --" + m.flag.Name + "=" + m.flag.FormatPlaceHolder())
+	}
 	in, resolved := token.Value.(input)
 	if !resolved && (!m.flag.IsBool() || token.Type == kong.FlagValueToken) {
 		in.value = token.Value
@@ -101,9 +105,12 @@ func (m mapper) sourced(err error, in input) error {
 func (m mapper) decode(ctx *kong.DecodeContext, target reflect.Value, in input) error {
 	if in.hidden {
 		m.seen.add(m.flag, in.value)
-		if m.flag.Enum != "" && !slices.Contains(m.flag.EnumSlice(), fmt.Sprint(in.value)) {
+	}
+	if words := m.flag.EnumSlice(); m.flag.Enum != "" && !slices.Contains(words, fmt.Sprint(in.value)) {
+		if in.hidden {
 			return errValue
 		}
+		return fmt.Errorf("%q is not one of %s", fmt.Sprint(in.value), strings.Join(words, ", "))
 	}
 	err := m.Mapper.Decode(ctx, target)
 	if _, safe := errors.AsType[safeError](err); err != nil && !safe && (in.hidden || isSecret(m.flag)) {

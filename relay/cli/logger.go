@@ -1,9 +1,25 @@
 package cli
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
+
+	"github.com/alecthomas/kong"
 )
+
+// decodeLevel is kong's mapper for log levels.
+func decodeLevel(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("level", &text); err != nil {
+		return err
+	}
+	if err := target.Addr().Interface().(*slog.Level).UnmarshalText([]byte(text)); err != nil {
+		return fmt.Errorf("%q is not a level; the levels are debug, info, warn and error", text)
+	}
+	return nil
+}
 
 // Logger returns a logger in the format of --log-format that writes records of at least this level to f, through the
 // sink. The logger never blocks.

@@ -36,5 +36,5 @@ func (c *Clients) validate() error {
 	case c.Drain < 0:
 		return errors.New("--drain must not be negative")
 	}
-	return nil
+	return ValidateAddress("--listen", c.Listen)
 }

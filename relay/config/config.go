@@ -55,6 +55,9 @@ func (r *Relay) Validate() error {
 		return errors.New("--forward-url forwards nothing without --peer-messages (messages of all clients) or " +
 			"--jwt-key (messages of clients whose token allows it); add one of them")
 	}
+	if err := validateOptionalAddress("--admin-listen", r.AdminListen); err != nil {
+		return err
+	}
 	return errors.Join(r.TLS.validate(), r.Access.validate(), r.Limits.validate(), r.Integrations.validate())
 }
 

@@ -35,5 +35,5 @@ func (t *TLS) validate() error {
 			return fmt.Errorf("--acme-domain: %w", err)
 		}
 	}
-	return nil
+	return validateOptionalAddress("--acme-listen", t.ACMEListen)
 }

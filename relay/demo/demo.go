@@ -56,13 +56,18 @@ func Save(file string, id int, title string) error {
 	return os.Chmod(file, 0o644)
 }
 
-// Run saves a post at each interval, count times, or until ctx ends if count is 0. It receives each event from the
-// relay at url over WebSocket and prints it with the time from the save. It waits until the relay listens.
-func Run(ctx context.Context, file, url string, every time.Duration, count int, out io.Writer) error {
+// Connect connects to the relay at url. It waits until the relay listens or ctx ends.
+func Connect(ctx context.Context, url string) (*websocket.Conn, error) {
 	conn, err := dial(ctx, url)
 	if err != nil {
-		return ignoreAfterEnd(ctx, fmt.Errorf("connect to %s: %w", url, err))
+		return nil, fmt.Errorf("connect to %s: %w", url, err)
 	}
+	return conn, nil
+}
+
+// Run saves a post at each interval, count times, or until ctx ends if count is 0. It receives each event from the
+// relay over conn, which it closes, and prints it with the time from the save.
+func Run(ctx context.Context, file string, conn *websocket.Conn, every time.Duration, count int, out io.Writer) error {
 	defer conn.CloseNow()
 	tick := time.NewTicker(every)
 	defer tick.Stop()

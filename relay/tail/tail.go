@@ -61,12 +61,15 @@ func Run(ctx context.Context, address string, opts Options, out io.Writer, logge
 		t.startAt("since", "now")
 	}
 	conn, err := t.dial(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("connect to %s: %w", t.url.Redacted(), err)
 	}
 	for {
 		logger.Info("connected", "url", t.url.Redacted())
-		if err := t.copyMessages(ctx, conn); err != nil {
+		if err := t.copyMessages(ctx, conn); err != nil || ctx.Err() != nil {
 			return err
 		}
 		if conn = t.redial(ctx); conn == nil {
@@ -139,6 +142,9 @@ func (t *tail) redial(ctx context.Context) *websocket.Conn {
 		conn, err := t.dial(ctx)
 		if err == nil {
 			return conn
+		}
+		if ctx.Err() != nil {
+			return nil
 		}
 		wait := rand.N(limit)
 		t.logger.Info("connect failed, retrying", "retry_in", wait.Round(time.Millisecond), "error", err)

@@ -75,6 +75,9 @@ func Parse(expression string) (*Filter, error) {
 		expr.DisableBuiltin("type"), // the name is the type of the event
 		expr.Patch(finder),
 	)
+	if err != nil && strings.Contains(err.Error(), `unexpected token Operator("=")`) {
+		return nil, fmt.Errorf("%w\nTo compare two values, write ==", err)
+	}
 	if err != nil {
 		return nil, err
 	}
