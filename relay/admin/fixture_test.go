@@ -53,6 +53,7 @@ func newFixture(t *testing.T, opts admin.Options) *fixture {
 		LogDropped: func() uint64 { return 4 },
 		Accepting:  func() error { return f.deaf },
 		Hangs:      func() error { return f.hangs },
+		Proxies:    func() (missing, unexpected uint64) { return 5, 6 },
 		Stopping:   f.stopping,
 	}
 	server := httptest.NewServer(admin.New(health, f.monitor, opts))

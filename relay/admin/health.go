@@ -48,6 +48,9 @@ type Health struct {
 	Accepting  func() error  // returns why a listener accepts no connections, or nil
 	Hangs      func() error  // returns the file operation on the state directory that hangs, or nil
 
+	// Proxies returns how many connections had no required PROXY protocol header, and how many had an unexpected one.
+	Proxies func() (missing, unexpected uint64)
+
 	// Stopping is closed when the relay begins to stop.
 	Stopping <-chan struct{}
 }

@@ -20,10 +20,13 @@ func metric(name, help string, labels ...string) *prometheus.Desc {
 const closesHelp = "Closed connections, by close code: 1006 without a close frame, other for unregistered codes, " +
 	"none for SSE."
 
+const proxyHeadersHelp = "Connections whose PROXY protocol header was missing or unexpected."
+
 var (
 	eventsTotal      = metric("events_total", "Changes of the event file, by decision.", "decision")
 	clients          = metric("clients", "Connected clients.", "transport")
 	rejectedTotal    = metric("connections_rejected_total", "Rejected connections.", "reason")
+	proxyHeaders     = metric("proxy_protocol_rejected_total", proxyHeadersHelp, "header")
 	closesTotal      = metric("closes_total", closesHelp, "code")
 	messagesTotal    = metric("messages_sent_total", "Events written to clients' sockets.")
 	bufferBytes      = metric("buffer_bytes", "Bytes held for clients that read slowly.")
@@ -50,7 +53,7 @@ var (
 )
 
 var allMetrics = []*prometheus.Desc{
-	eventsTotal, clients, rejectedTotal, closesTotal, messagesTotal, bufferBytes, bufferLimit, bufferRefused,
+	eventsTotal, clients, rejectedTotal, proxyHeaders, closesTotal, messagesTotal, bufferBytes, bufferLimit, bufferRefused,
 	historyAnswers, watcherMode, watcherOutbox, outboxBypassed,
 	watcherOverflows, watcherRearmed, brokerConnected, brokerReconnects, brokerPending, brokerLost, forwarded, ready,
 	journalOK, stateOK, stateRestored, eventsKept, buildInfo,
@@ -107,6 +110,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		m.gauge(brokerPending, float64(broker.Pending))
 		m.counter(brokerLost, broker.Lost)
 	}
+	missing, unexpected := c.health.Proxies()
+	m.counter(proxyHeaders, missing, "missing")
+	m.counter(proxyHeaders, unexpected, "unexpected")
 	m.gauge(ready, boolValue(report.NotReady == ""))
 	m.gauge(journalOK, boolValue(report.JournalError == ""))
 	m.gauge(stateOK, boolValue(report.StateProblem == ""))

@@ -27,6 +27,8 @@ func TestMetricsHaveAllCounts(t *testing.T) {
 		`wpre_relay_clients{transport="websocket"} 0`,
 		`wpre_relay_clients{transport="sse"} 0`,
 		`wpre_relay_connections_rejected_total{reason="origin"} 0`,
+		`wpre_relay_proxy_protocol_rejected_total{header="missing"} 5`,
+		`wpre_relay_proxy_protocol_rejected_total{header="unexpected"} 6`,
 		`wpre_relay_messages_sent_total 0`,
 		`wpre_relay_buffer_bytes 0`,
 		`wpre_relay_buffer_limit_bytes 1.6777216e+07`,
@@ -49,8 +51,7 @@ func TestMetricsHaveAllCounts(t *testing.T) {
 			t.Errorf("/metrics has no %s", want)
 		}
 	}
-	problems, err := promlint.New(strings.NewReader(text)).Lint()
-	if err != nil || len(problems) > 0 {
+	if problems, err := promlint.New(strings.NewReader(text)).Lint(); err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %v, %v", problems, err)
 	}
 }

@@ -41,6 +41,7 @@ func (c *components) health(stopping <-chan struct{}) admin.Health {
 		LogDropped: c.opts.LogDropped,
 		Accepting:  c.accepting,
 		Hangs:      c.stateHangs,
+		Proxies:    c.public.proxies.Counts,
 		Stopping:   stopping,
 	}
 	if c.capture.watcher != nil {

@@ -15,6 +15,7 @@ import (
 // publicListener accepts clients. One goroutine calls its methods, except check; the handler is called concurrently.
 type publicListener struct {
 	inner   *listener.Socket // below the PROXY protocol and TLS
+	proxies *listener.ProxyProtocol
 	socket  net.Listener
 	scheme  string
 	handler server.StartupHandler
@@ -27,12 +28,9 @@ type publicListener struct {
 func newPublicListener(
 	inner *listener.Socket, sec *security, proxyProtocol bool, logger *slog.Logger,
 ) *publicListener {
-	socket := net.Listener(inner)
-	if proxyProtocol {
-		socket = listener.ProxyProtocol(socket, sec.proxies)
-	}
-	socket, scheme := sec.tls.Wrap(socket)
-	return &publicListener{inner: inner, socket: socket, scheme: scheme, logger: logger}
+	proxies := listener.NewProxyProtocol(proxyProtocol, sec.proxies, logger)
+	socket, scheme := sec.tls.Wrap(proxies.Wrap(inner))
+	return &publicListener{inner: inner, proxies: proxies, socket: socket, scheme: scheme, logger: logger}
 }
 
 // url returns the URL for clients on this machine.

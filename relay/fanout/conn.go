@@ -25,7 +25,7 @@ type clientConn struct {
 }
 
 func newClientConn(conn net.Conn) clientConn {
-	if layer, ok := conn.(transparent); ok {
+	for layer, ok := conn.(transparent); ok; layer, ok = conn.(transparent) {
 		conn = layer.Transparent()
 	}
 	return clientConn{Conn: conn, direct: newDescriptor(conn)}
@@ -130,9 +130,8 @@ func tcpConn(conn net.Conn) *net.TCPConn {
 		return tcpConn(conn.Transparent())
 	case interface{ NetConn() net.Conn }:
 		return tcpConn(conn.NetConn())
-	case interface{ TCPConn() (*net.TCPConn, bool) }:
-		tcp, _ := conn.TCPConn()
-		return tcp
+	case interface{ Raw() net.Conn }:
+		return tcpConn(conn.Raw())
 	default:
 		return nil
 	}

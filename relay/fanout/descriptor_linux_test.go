@@ -99,6 +99,11 @@ type layer struct{ net.Conn }
 
 func (l layer) Transparent() net.Conn { return l.Conn }
 
+// raw is a connection with a layer for the PROXY protocol.
+type raw struct{ net.Conn }
+
+func (r raw) Raw() net.Conn { return r.Conn }
+
 func TestTransparentLayerIsSkipped(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -108,8 +113,11 @@ func TestTransparentLayerIsSkipped(t *testing.T) {
 	ours, theirs := tcpPair(t, listener)
 	defer theirs.Close()
 	defer ours.Close()
-	if conn := newClientConn(layer{ours}); !conn.direct.ok() || !conn.allAcked() {
+	if conn := newClientConn(layer{layer{ours}}); !conn.direct.ok() || !conn.allAcked() {
 		t.Error("the shard cannot write to the connection directly")
+	}
+	if proxied := newClientConn(layer{raw{layer{ours}}}); proxied.direct.ok() || !proxied.pollable() {
+		t.Error("the socket below the PROXY protocol is not found")
 	}
 	secure := newClientConn(tls.Server(layer{ours}, nil))
 	if secure.direct.ok() || !secure.pollable() {

@@ -94,3 +94,25 @@ func TestCheckExplainsProxyProtocol(t *testing.T) {
 		}
 	}
 }
+
+// TestRelayReportsProxyProtocolMismatches sends a header, or none, to relays with and without TLS that expect the
+// opposite.
+func TestRelayReportsProxyProtocolMismatches(t *testing.T) {
+	t.Parallel()
+	certificate, key := writeCertificate(t, t.TempDir(), 1, "localhost")
+	for _, tls := range [][]string{nil, {"--tls-cert", certificate, "--tls-key", key}} {
+		with, without := newSite(t).start(append(tls, proxyProtocol...)...), newSite(t).start(tls...)
+		with.send(handshake)
+		if remote := with.logged("PROXY protocol header missing, rejecting the connection", "remote"); remote == "" {
+			t.Error("the log does not name the proxy")
+		}
+		with.waitForBody("/metrics", `wpre_relay_proxy_protocol_rejected_total{header="missing"} 1`)
+		for name, header := range proxyHeaders {
+			without.send(header + handshake)
+			if fix := without.logged("unexpected PROXY protocol header, rejecting the connection", "fix"); fix == "" {
+				t.Errorf("%s: the log names no fix", name)
+			}
+		}
+		without.waitForBody("/metrics", `wpre_relay_proxy_protocol_rejected_total{header="unexpected"} 2`)
+	}
+}
