@@ -74,7 +74,7 @@ const flow = `
 	relay/security/origin
 	relay/security/token: relay/watchedfile
 	relay/security/access: relay/security/clientaddr relay/security/filter relay/security/token relay/throttle
-	relay/listener: relay/security/clientaddr relay/throttle relay/watchedfile
+	relay/listener: relay/fileop relay/security/clientaddr relay/throttle relay/watchedfile
 	relay/client
 	relay/server: relay/budget relay/client relay/durable relay/eventlog relay/fanout relay/fileop relay/listener
 		relay/security/access relay/security/clientaddr relay/security/filter relay/security/origin relay/throttle schema

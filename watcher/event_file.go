@@ -119,8 +119,32 @@ func (l *loop) problem(err error) string {
 	return ""
 }
 
+// deniedGrace is how long the event file may be unreadable before that is reported. WordPress creates a file with the
+// mode 0600 and changes the mode after that.
+const deniedGrace = time.Second
+
+// justDenied reports whether the relay has not had the permission to read the file for less than deniedGrace. The file
+// is then read again at the end of that time, since no notification may come.
+func (l *loop) justDenied(err error) bool {
+	if !errors.Is(err, fs.ErrPermission) {
+		l.denied = time.Time{}
+		return false
+	}
+	if l.denied.IsZero() {
+		l.denied = time.Now()
+	}
+	left := deniedGrace - time.Since(l.denied)
+	if left > 0 {
+		l.retry.Reset(left)
+	}
+	return left > 0
+}
+
 // reportRead updates the status and logs a change between readable and unreadable.
 func (l *loop) reportRead(err error) {
+	if l.justDenied(err) {
+		return
+	}
 	problem := l.problem(err)
 	l.w.updateStatus(func(s *Status) { s.Present, s.Problem = err == nil, problem })
 	text := ""

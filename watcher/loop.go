@@ -47,6 +47,7 @@ type loop struct {
 	touched    fileVersion // a later version with the same bytes, seen once
 	seen       fileVersion // the version at the last read; zero if there was no file
 	readErr    string      // error of the last read, "" if it succeeded
+	denied     time.Time   // when the permission to read was first missing; zero if it is not
 	outboxErr  string      // error of the last read of the outbox, "" if it succeeded
 	remote     bool        // the outbox is on a file system that may show lines late
 	debounce   *time.Timer // runs while an incomplete content waits

@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+
+	"wpre-relay/relay/fileop"
 )
 
 // openACME prepares to get a certificate from an ACME authority. The first client that connects makes it request the
@@ -17,7 +19,7 @@ import (
 func (t *TLS) openACME(opts TLSOptions, dir string) error {
 	manager := &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
-		Cache:      autocert.DirCache(filepath.Join(dir, "acme")),
+		Cache:      acmeCache{autocert.DirCache(filepath.Join(dir, "acme"))},
 		HostPolicy: allowHosts(opts.ACMEDomain),
 		Email:      opts.ACMEEmail,
 	}
@@ -33,6 +35,22 @@ func (t *TLS) openACME(opts TLSOptions, dir string) error {
 	var err error
 	t.challenges, err = Listen("--acme-listen", opts.ACMEListen, t.logger)
 	return err
+}
+
+// acmeCache keeps keys and certificates in a directory. Its operations end with their context, even if the file system
+// hangs.
+type acmeCache struct{ autocert.DirCache }
+
+// Get implements autocert.Cache.
+func (c acmeCache) Get(ctx context.Context, name string) ([]byte, error) {
+	defer fileop.Begin("read", filepath.Join(string(c.DirCache), name))()
+	return c.DirCache.Get(ctx, name)
+}
+
+// Put implements autocert.Cache.
+func (c acmeCache) Put(ctx context.Context, name string, data []byte) error {
+	defer fileop.Begin("write", filepath.Join(string(c.DirCache), name))()
+	return c.DirCache.Put(ctx, name, data)
 }
 
 // allowHosts returns a policy that allows only certificates for these host names. For HTTP challenges the host
