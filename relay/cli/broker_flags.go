@@ -14,8 +14,9 @@ type Integrations struct {
 }
 
 var integrationHelp = helpTexts{
-	"--broker": "Share the history with other relays through this broker: redis:// or rediss:// (Redis), nats:// " +
-		"(JetStream), kafka:// or amqp:// (RabbitMQ); ?stream=NAME selects a stream other than wpre-relay. With " +
+	"--broker": "Share the history with other relays through this broker: redis:// or rediss:// (Redis; " +
+		"redis+sentinel:// and redis+cluster:// with several hosts), nats:// (JetStream), kafka:// or amqp:// " +
+		"(RabbitMQ); ?stream=NAME selects a stream other than wpre-relay, ?replicas=N its replicas. With " +
 		"--watch, the relay adds the events that it captures; without, it only serves (default: none, the history " +
 		"is its own). WPRE_RELAY_BROKER_FILE hides a password.",
 	"--forward-url": "Forward clients' messages to this URL of the site, each as JSON by POST: with --peer-messages " +

@@ -29,7 +29,7 @@ func NewTombstone(at schema.Position, time time.Time) *Record {
 	return &Record{Position: at, Time: time}
 }
 
-// NewGapRecord returns a record without an event. It stands for an unknown number of lost ones: clients get a gap
+// NewGapRecord returns a record without an event. It represents an unknown number of lost ones: clients get a gap
 // notice in its place.
 func NewGapRecord(at schema.Position, time time.Time) *Record {
 	return &Record{Position: at, Time: time, gap: true}

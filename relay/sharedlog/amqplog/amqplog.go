@@ -27,9 +27,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,6 +59,7 @@ type Engine struct {
 	host     string // host and port of address
 	name     string
 	maxBytes int64 // of the stream, if this engine creates it
+	replicas int   // of that stream; 0: one on each server
 
 	// publisher holds one element, which is nil if Append must connect first. Whoever has received it may append.
 	publisher chan *publisher
@@ -64,10 +68,26 @@ type Engine struct {
 	epoch string // found by the last Join; guarded by mu
 }
 
+// parameters are the query parameters that amqp.ParseURI knows. It ignores others.
+var parameters = []string{"auth_mechanism", "cacertfile", "certfile", "channel_max", "connection_timeout", "heartbeat",
+	"keyfile", "server_name_indication"}
+
 // Open returns the stream of about limit entries in the queue with this name at address:
-// amqp://[USER:PASSWORD@]HOST[:PORT][/VHOST], or amqps:// for TLS, with the query parameters of amqp091-go. It does
-// not connect yet.
+// amqp://[USER:PASSWORD@]HOST[:PORT][/VHOST], or amqps:// for TLS, with the query parameters of amqp091-go. A stream
+// that the engine creates has ?replicas=N replicas; the default is one on each server. It does not connect yet.
 func Open(address *url.URL, name string, limit int) (*Engine, error) {
+	address, replicas, err := sharedlog.TakeReplicas(address, math.MaxInt16)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(address.Host, ",") {
+		return nil, errors.New("amqp:// has one host; use the address of a load balancer for a cluster")
+	}
+	for name := range address.Query() {
+		if !slices.Contains(parameters, name) {
+			return nil, fmt.Errorf("unknown parameter %s; there are %s", name, strings.Join(parameters, ", "))
+		}
+	}
 	uri, err := amqp.ParseURI(address.String())
 	if err != nil {
 		return nil, err
@@ -77,6 +97,7 @@ func Open(address *url.URL, name string, limit int) (*Engine, error) {
 		host:      net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port)),
 		name:      name,
 		maxBytes:  max(minStreamBytes, int64(limit)*entryBytes),
+		replicas:  replicas,
 		publisher: make(chan *publisher, 1),
 	}
 	e.publisher <- nil

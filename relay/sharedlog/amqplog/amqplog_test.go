@@ -34,7 +34,8 @@ func TestRabbitMQ(t *testing.T) {
 
 func (r rabbitTest) testConformance(t *testing.T) {
 	enginetest.Test(t, func() (sharedlog.Engine, error) {
-		return amqplog.Open(&url.URL{Scheme: "amqp", Host: r.server.Address}, "any", 10_000)
+		at := &url.URL{Scheme: "amqp", Host: r.server.Address, RawQuery: "replicas=1"}
+		return amqplog.Open(at, "any", 10_000)
 	}, false)
 }
 
@@ -112,7 +113,9 @@ func TestUnresponsiveServerDoesNotBlock(t *testing.T) {
 }
 
 func TestOpenRejectsInvalidAddresses(t *testing.T) {
-	for _, text := range []string{"http://localhost", "amqp://localhost:port", "amqp://localhost?heartbeat=often"} {
+	for _, text := range []string{"http://localhost", "amqp://localhost:port", "amqp://localhost?heartbeat=often",
+		"amqp://one,two", "amqp://localhost?unknown=3",
+		"amqp://localhost?replicas=0"} {
 		address, err := url.Parse(text)
 		if err == nil {
 			_, err = amqplog.Open(address, "any", 10_000)

@@ -54,11 +54,15 @@ func (e *Engine) declare(c *connection) error {
 	if channel, err = c.amqp.Channel(); err != nil { // the error has closed the first channel
 		return err
 	}
-	_, err = channel.QueueDeclare(e.name, true, false, false, false, amqp.Table{
+	arguments := amqp.Table{
 		"x-queue-type":                    "stream",
 		"x-max-length-bytes":              e.maxBytes,
 		"x-stream-max-segment-size-bytes": int64(segmentBytes),
-	})
+	}
+	if e.replicas > 0 {
+		arguments["x-initial-cluster-size"] = e.replicas
+	}
+	_, err = channel.QueueDeclare(e.name, true, false, false, false, arguments)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
+	"strings"
 
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/sharedlog/amqplog"
@@ -25,14 +27,18 @@ type openFunc = func(address *url.URL, name string, limit int) (sharedlog.Engine
 
 // engines maps the scheme of a URL to the Open function of its engine.
 var engines = map[string]openFunc{
-	"amqp":      opener(amqplog.Open),
-	"amqps":     opener(amqplog.Open),
-	"redis":     opener(redislog.Open),
-	"rediss":    opener(redislog.Open),
-	"nats":      opener(natslog.Open),
-	"tls":       opener(natslog.Open),
-	"kafka":     opener(kafkalog.Open),
-	"kafka+tls": opener(kafkalog.Open),
+	"amqp":            opener(amqplog.Open),
+	"amqps":           opener(amqplog.Open),
+	"redis":           opener(redislog.Open),
+	"redis+cluster":   opener(redislog.Open),
+	"redis+sentinel":  opener(redislog.Open),
+	"rediss":          opener(redislog.Open),
+	"rediss+cluster":  opener(redislog.Open),
+	"rediss+sentinel": opener(redislog.Open),
+	"nats":            opener(natslog.Open),
+	"tls":             opener(natslog.Open),
+	"kafka":           opener(kafkalog.Open),
+	"kafka+tls":       opener(kafkalog.Open),
 }
 
 // Open returns the engine for the scheme of address, for a stream of about limit entries. The parameter
@@ -54,11 +60,31 @@ func Open(address *url.URL, limit int) (sharedlog.Engine, error) {
 		return nil, errors.New("--broker must be of the form redis://HOST:6379, rediss://HOST:6379, " +
 			"nats://HOST:4222, kafka://HOST:9092 or amqp://HOST:5672")
 	}
+	if err := checkPorts(at.Host); err != nil {
+		return nil, fmt.Errorf("--broker: %w", err)
+	}
 	engine, err := open(&at, name, limit)
 	if err != nil {
 		return nil, fmt.Errorf("--broker: %w", err)
 	}
 	return engine, nil
+}
+
+// checkPorts returns an error if one of the hosts, which are separated by commas, has an impossible port.
+func checkPorts(hosts string) error {
+	for host := range strings.SplitSeq(hosts, ",") {
+		at := url.URL{Host: host}
+		if at.Hostname() == "" {
+			return fmt.Errorf("a host in %q is empty", hosts)
+		}
+		if at.Port() == "" {
+			continue
+		}
+		if port, err := strconv.ParseUint(at.Port(), 10, 16); err != nil || port == 0 {
+			return fmt.Errorf("port %s of host %s must be from 1 to 65535", at.Port(), at.Hostname())
+		}
+	}
+	return nil
 }
 
 // Check returns the error that Open returns for address.

@@ -61,7 +61,7 @@ func (e *Engine) describeOrCreate(ctx context.Context) (info sharedlog.StreamInf
 	}
 	size := strconv.Itoa(maxMessageBytes)
 	config := map[string]*string{"max.message.bytes": &size}
-	_, createErr := kadm.NewClient(client).CreateTopic(ctx, 1, -1, config, e.topic)
+	_, createErr := kadm.NewClient(client).CreateTopic(ctx, 1, e.replicas, config, e.topic)
 	if createErr != nil && !errors.Is(createErr, kerr.TopicAlreadyExists) {
 		err = e.wrap(ctx, "create", createErr)
 	}

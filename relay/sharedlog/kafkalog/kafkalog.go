@@ -8,11 +8,13 @@
 package kafkalog
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"sync"
 	"time"
@@ -44,8 +46,9 @@ var errTimeout = errors.New("the brokers do not respond")
 
 // Engine is a topic of Kafka. Use Open.
 type Engine struct {
-	opts  []kgo.Opt
-	topic string
+	opts     []kgo.Opt
+	topic    string
+	replicas int16 // of the topic, if this engine creates it; -1: the brokers' default
 
 	mu       sync.Mutex
 	epoch    string      // found by the last Join; "" before the first; guarded by mu
@@ -54,9 +57,14 @@ type Engine struct {
 
 // Open returns the stream that is the topic with this name at address:
 // kafka://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...]. For TLS, use kafka+tls:// or ?tls=true. For another SASL
-// mechanism than plain, use ?sasl=scram-sha-256 or ?sasl=scram-sha-512. Open ignores limit, because Kafka cannot
+// mechanism than plain, use ?sasl=scram-sha-256 or ?sasl=scram-sha-512. A topic that the engine creates has
+// ?replicas=N replicas; the default is that of the brokers. Open ignores limit, because Kafka cannot
 // bound the number of records. It does not connect yet.
 func Open(address *url.URL, name string, limit int) (*Engine, error) {
+	address, replicas, err := sharedlog.TakeReplicas(address, math.MaxInt16)
+	if err != nil {
+		return nil, err
+	}
 	opts, err := parse(address)
 	if err != nil {
 		return nil, err
@@ -65,7 +73,7 @@ func Open(address *url.URL, name string, limit int) (*Engine, error) {
 	if err := kgo.ValidateOpts(opts...); err != nil {
 		return nil, err
 	}
-	return &Engine{opts: opts, topic: name}, nil
+	return &Engine{opts: opts, topic: name, replicas: int16(cmp.Or(replicas, -1))}, nil
 }
 
 // clientOptions returns the options that do not depend on the address.

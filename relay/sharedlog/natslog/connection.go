@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +14,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// serverTimeout bounds connecting to one server, so that there is time for the next one, and each write to a server.
-const serverTimeout = 2 * time.Second
+const (
+	// serverTimeout bounds connecting to one server, so that there is time for the next one, and each write to a
+	// server.
+	serverTimeout = 2 * time.Second
+
+	// maxLearned bounds the servers that are learned. A cluster of JetStream usually has 3 or 5.
+	maxLearned = 16
+)
 
 // parse returns the address of each server. Its errors do not repeat the address, because it may contain a password
 // or a token.
@@ -23,7 +30,7 @@ func parse(address *url.URL) (servers []string, err error) {
 		return nil, errors.New("address must start with nats:// or tls://")
 	}
 	if strings.Trim(address.Path, "/") != "" || address.RawQuery != "" {
-		return nil, errors.New("address must end after the hosts")
+		return nil, errors.New("address must end after the hosts; the only parameters are stream and replicas")
 	}
 	for host := range strings.SplitSeq(address.Host, ",") {
 		server := url.URL{Scheme: address.Scheme, User: address.User, Host: host}
@@ -60,12 +67,35 @@ func (e *Engine) connection(ctx context.Context) (jetstream.JetStream, error) {
 	if e.js != nil && !e.js.Conn().IsClosed() {
 		return e.js, nil
 	}
-	conn, err := connect(ctx, e.opts)
+	if e.js != nil {
+		e.learn(e.js.Conn())
+	}
+	opts := e.opts
+	opts.Servers = append(slices.Clone(opts.Servers), e.learned...)
+	conn, err := connect(ctx, opts)
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
+	e.learn(conn)
 	e.js, err = jetstream.New(conn)
 	return e.js, err
+}
+
+// learn remembers the servers of the cluster that a connection has discovered, at most maxLearned. It forgets those of
+// the connection before, because a server may have left the cluster. The caller holds e.lock.
+func (e *Engine) learn(conn *nats.Conn) {
+	var learned []string
+	for _, server := range conn.DiscoveredServers() {
+		at, err := url.Parse(server)
+		if err != nil || len(learned) == maxLearned {
+			continue
+		}
+		at.User = e.user
+		learned = append(learned, at.String())
+	}
+	if len(learned) > 0 {
+		e.learned = learned
+	}
 }
 
 // dialer implements nats.CustomDialer.

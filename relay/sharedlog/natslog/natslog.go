@@ -2,9 +2,9 @@
 // JetStream numbers the entries and drops duplicates. The package does not change an existing stream, and does not
 // retry anything, because sharedlog does.
 //
-// A stream that the package creates has one replica. If the server's machine crashes, the newest entries of up to
-// two minutes may be lost (sync_interval of NATS). To keep more, create the stream before the first relay starts,
-// with the subject NAME.events and a duplicate window of ten minutes.
+// A stream that the package creates has one replica, unless the address has ?replicas=N. If the machine of the only
+// replica crashes, the newest entries of up to two minutes may be lost (sync_interval of NATS). An operator may also
+// create the stream before the first relay starts, with the subject NAME.events and a duplicate window of ten minutes.
 package natslog
 
 import (
@@ -37,6 +37,9 @@ const (
 	// invalidConfig is the error code for a stream configuration that the server does not permit.
 	invalidConfig jetstream.ErrorCode = 10052
 
+	// maxReplicas is the maximum of the server.
+	maxReplicas = 5
+
 	// maxNameLength bounds the name of a stream, as the server does.
 	maxNameLength = 255
 )
@@ -50,13 +53,19 @@ type Engine struct {
 	// Read. It is 0 before.
 	created atomic.Int64
 
+	user *url.Userinfo // of the address; may be nil
+
 	lock chan struct{}       // a mutex that can be waited for with a context: whoever sends holds it
 	js   jetstream.JetStream // of the last connection; nil before the first; guarded by lock
+
+	// learned are the addresses of further servers of the cluster; guarded by lock.
+	learned []string
 }
 
 // Open returns the stream with this name, of limit entries, on the servers at address:
-// nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]...], or tls:// for TLS. The name consists of letters,
-// digits, _ and -. It does not connect yet.
+// nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]...], or tls:// for TLS. The engine learns the other servers of
+// a cluster from the one it connects to. A stream that it creates has ?replicas=N replicas (default: 1). The name
+// consists of letters, digits, _ and -. It does not connect yet.
 func Open(address *url.URL, name string, limit int) (*Engine, error) {
 	invalid := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
@@ -64,11 +73,15 @@ func Open(address *url.URL, name string, limit int) (*Engine, error) {
 	if name == "" || len(name) > maxNameLength || strings.ContainsFunc(name, invalid) {
 		return nil, fmt.Errorf("stream %q: name must consist of 1 to %d letters, digits, _ and -", name, maxNameLength)
 	}
+	address, replicas, err := sharedlog.TakeReplicas(address, maxReplicas)
+	if err != nil {
+		return nil, err
+	}
 	servers, err := parse(address)
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{opts: connectionOptions(servers), lock: make(chan struct{}, 1)}
+	e := &Engine{opts: connectionOptions(servers), user: address.User, lock: make(chan struct{}, 1)}
 	e.config = jetstream.StreamConfig{
 		Name:        name,
 		Subjects:    []string{name + ".events"},
@@ -77,6 +90,7 @@ func Open(address *url.URL, name string, limit int) (*Engine, error) {
 		MaxMsgs:     int64(limit),
 		Duplicates:  duplicateWindow,
 		AllowDirect: true,
+		Replicas:    replicas, // 0 means 1
 	}
 	return e, nil
 }

@@ -21,7 +21,7 @@ type checker struct {
 }
 
 // begin sets the epoch to the current one, unless Join has found one.
-func (c *checker) begin(ctx context.Context, client *redis.Client) error {
+func (c *checker) begin(ctx context.Context, client redis.UniversalClient) error {
 	current, err := client.Get(ctx, c.keys[2]).Result()
 	if c.epoch == "" {
 		c.epoch = current
@@ -39,7 +39,7 @@ func (c *checker) compare(current string, err error) error {
 
 // check returns ErrStreamReset if a key was deleted, if the epoch has changed, if the stream ends before newest, which
 // was read last, or if the anchor is another entry now.
-func (c *checker) check(ctx context.Context, client *redis.Client, newest sharedlog.Entry) error {
+func (c *checker) check(ctx context.Context, client redis.UniversalClient, newest sharedlog.Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
 	pipe := client.Pipeline()

@@ -26,9 +26,7 @@ const (
 
 // Read implements sharedlog.Engine. It uses a separate connection, which it closes when ctx ends.
 func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.Entry) error) error {
-	opts := *e.opts
-	opts.PoolSize = 1
-	client := redis.NewClient(&opts)
+	client := e.newClient(1)
 	defer client.Close()
 	defer context.AfterFunc(ctx, func() { client.Close() })()
 	err := e.readUntilReset(ctx, client, sharedlog.Entry{Seq: after}, take)
@@ -40,7 +38,7 @@ func (e *Engine) Read(ctx context.Context, after uint64, take func([]sharedlog.E
 
 // readUntilReset reads the entries after newest until the stream is reset, or until a command or take fails.
 func (e *Engine) readUntilReset(
-	ctx context.Context, client *redis.Client, newest sharedlog.Entry, take func([]sharedlog.Entry) error,
+	ctx context.Context, client redis.UniversalClient, newest sharedlog.Entry, take func([]sharedlog.Entry) error,
 ) error {
 	stream := checker{keys: e.keys, epoch: e.joinedEpoch()}
 	err := stream.begin(ctx, client)
@@ -65,7 +63,7 @@ func (e *Engine) readUntilReset(
 }
 
 // next returns the entries after a sequence number. It returns none if none are added within blockTimeout.
-func (e *Engine) next(ctx context.Context, client *redis.Client, after uint64) ([]sharedlog.Entry, error) {
+func (e *Engine) next(ctx context.Context, client redis.UniversalClient, after uint64) ([]sharedlog.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, blockTimeout+replyTimeout)
 	defer cancel()
 	streams, err := client.XRead(ctx, &redis.XReadArgs{
@@ -77,7 +75,7 @@ func (e *Engine) next(ctx context.Context, client *redis.Client, after uint64) (
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read key %s: %w", e.keys[0], err)
+		return nil, fmt.Errorf("read key %s: %w", e.keys[0], hint(err))
 	}
 	return parseMessages(streams[0].Messages)
 }

@@ -42,28 +42,28 @@ func init() { logging.Disable() }
 
 // Engine is a stream of Redis. Use Open.
 type Engine struct {
-	opts  *redis.Options
-	keys  []string // of the stream, the sorted set of its IDs, and its epoch
-	limit int
+	newClient clientFunc
+	keys      []string // of the stream, the sorted set of its IDs, and its epoch
+	limit     int
 
 	newest atomic.Uint64 // sequence number of the newest entry that Join or Read has found
 
 	mu     sync.Mutex
-	epoch  string        // found by the last Join; "" before the first; guarded by mu
-	client *redis.Client // runs the scripts; nil before the first, and after one was canceled; guarded by mu
+	epoch  string                // found by the last Join; "" before the first; guarded by mu
+	client redis.UniversalClient // runs the scripts; nil before the first, and after one was canceled; guarded by mu
 }
 
 // Open returns the stream with this name, of about limit entries, on the server at address:
-// redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS, with the query parameters of go-redis. It does not
-// connect yet.
+// redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS, with the query parameters of go-redis. For a cluster,
+// it is redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST...], and with Sentinel
+// redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST...]/MASTER[/DB]; ?sentinel_username= and ?sentinel_password= are
+// for the Sentinels. It does not connect yet.
 func Open(address *url.URL, name string, limit int) (*Engine, error) {
-	opts, err := redis.ParseURL(address.String())
+	newClient, err := parse(address)
 	if err != nil {
 		return nil, err
 	}
-	opts.MaxRetries, opts.DialerRetries = -1, 1 // sharedlog retries
-	opts.ContextTimeoutEnabled = true
-	e := &Engine{opts: opts, limit: limit}
+	e := &Engine{newClient: newClient, limit: limit}
 	for _, part := range []string{"events", "ids", "epoch"} {
 		e.keys = append(e.keys, "{"+name+"}:"+part) // the braces place all keys in one slot of a cluster
 	}
@@ -84,7 +84,7 @@ func (e *Engine) Close() error {
 func (e *Engine) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (*redis.Cmd, error) {
 	e.mu.Lock()
 	if e.client == nil {
-		e.client = redis.NewClient(e.opts)
+		e.client = e.newClient(0)
 	}
 	client := e.client
 	e.mu.Unlock()
@@ -93,11 +93,11 @@ func (e *Engine) run(ctx context.Context, script *redis.Script, keys []string, a
 	if ctx.Err() != nil {
 		return reply, ctx.Err()
 	}
-	return reply, reply.Err()
+	return reply, hint(reply.Err())
 }
 
 // discard closes a client, and with it every script that it runs.
-func (e *Engine) discard(client *redis.Client) {
+func (e *Engine) discard(client redis.UniversalClient) {
 	e.mu.Lock()
 	if e.client == client {
 		e.client = nil
