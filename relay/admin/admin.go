@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"wpre-relay/relay/budget"
 	"wpre-relay/relay/security/origin"
 )
 
@@ -79,7 +80,7 @@ func statusMux(health Health, monitor *Monitor, profiles bool) *http.ServeMux {
 	mux.HandleFunc("GET /api/trend", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, monitor.samples.all())
 	})
-	mux.Handle("GET /api/live", eventStream{health, monitor})
+	mux.Handle("GET /api/live", eventStream{health, monitor, budget.New(maxStreams)})
 	files, err := fs.Sub(page, "page")
 	if err != nil {
 		panic(err) // the embedded directory has that name

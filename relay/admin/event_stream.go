@@ -3,10 +3,13 @@ package admin
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
 	"wpre-relay/relay"
+	"wpre-relay/relay/budget"
+	"wpre-relay/relay/security/clientaddr"
 )
 
 const (
@@ -15,6 +18,13 @@ const (
 
 	// changesInterval is the least time between two "changes" events. Faster updates are not readable.
 	changesInterval = 50 * time.Millisecond
+
+	// maxStreams limits the status pages that are connected. At most half of them are at one address.
+	maxStreams = 64
+
+	// tooManyStreams is sent to further ones. It has status 200, because an EventSource never reconnects after another
+	// one.
+	tooManyStreams = "retry: 5000\nevent: rejected\ndata: {\"reason\":\"too many status pages\"}\n\n"
 
 	// writeTimeout bounds the time to write one event to a page that does not read.
 	writeTimeout = 10 * time.Second
@@ -25,10 +35,18 @@ const (
 type eventStream struct {
 	health  Health
 	monitor *Monitor
+	streams *budget.Budget // of maxStreams
 }
 
 func (s eventStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
+	address, _ := clientaddr.ParseAddr(r.RemoteAddr)
+	network := clientaddr.NetworkOf(address)
+	if !s.streams.Acquire(network, 1) {
+		io.WriteString(w, tooManyStreams)
+		return
+	}
+	defer s.streams.Release(network, 1)
 	send := newSender(w)
 	reports := time.NewTicker(reportInterval)
 	defer reports.Stop()

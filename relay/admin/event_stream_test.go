@@ -37,6 +37,23 @@ func TestEventStreamSendsEachChangeOnce(t *testing.T) {
 	}
 }
 
+// TestStatusPagesAreLimited connects pages at one address. Beyond the limit, a page is told to reconnect.
+func TestStatusPagesAreLimited(t *testing.T) {
+	f := newFixture(t, admin.Options{})
+	const most = 32
+	for range most {
+		response, err := http.Get(f.url + "/api/live")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+	}
+	if status, body := f.get("/api/live"); status != http.StatusOK || !strings.Contains(body, "event: rejected\n") ||
+		!strings.HasPrefix(body, "retry: ") {
+		t.Errorf("got %d, %q", status, body)
+	}
+}
+
 // entryReader returns a function that returns the next entry of the decision history in an event stream, as text.
 func entryReader(t *testing.T, stream io.Reader) (next func() string) {
 	lines := bufio.NewScanner(stream)

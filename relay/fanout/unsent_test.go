@@ -51,12 +51,21 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// TestWaitingClientsHoldNoEvents has clients that read nothing of a replay. What they have not got takes no memory:
-// neither the batch that they wait with nor the event of which they have a part.
+// TestWaitingClientsHoldNoEvents has clients that read nothing of a replay, before their start or after it. What they
+// have not got takes no memory: neither the batch that they wait with nor the event of which they have a part.
 func TestWaitingClientsHoldNoEvents(t *testing.T) {
 	const clients, events, padding = 50, 20, 500_000
 	forEachTransport(t, eventlog.Options{}, fanout.Options{}, func(t *testing.T, s *server, format fanout.Format) {
 		s.append(t, 1, events, padding)
+		n := 0
+		s.configure = func(cfg *fanout.ClientConfig) {
+			cfg.Format = format
+			if n++; n%2 == 0 {
+				cfg.Replay = &fanout.Range{After: 0, Until: events}
+			} else {
+				cfg.Position.Seq = 0
+			}
+		}
 		before := heap()
 		for range clients {
 			s.subscribe(t, format)
