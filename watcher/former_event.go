@@ -24,7 +24,7 @@ type formerEvent struct {
 	until        time.Time         // end of formerFollowed after the switch; zero when that has been logged
 }
 
-// takeEvent returns the event file in the folder that is no longer the current one, as it was read last. The burst of
+// takeEvent returns the event file in the folder that is no longer the current one, with its last content. The burst of
 // writes to it continues there.
 func (l *loop) takeEvent() formerEvent {
 	e := formerEvent{

@@ -86,7 +86,7 @@ func (l *loop) resolvedFile() string {
 	return filepath.Join(l.folder, filepath.Base(l.w.file))
 }
 
-// refreshFormer finds the files of the former outboxes, and drops those that need not be followed any more.
+// refreshFormer finds the files of the former outboxes, and drops outboxes that need not be followed any more.
 func (l *loop) refreshFormer() {
 	kept := l.former[:0]
 	for i, f := range l.former {

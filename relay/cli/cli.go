@@ -32,7 +32,7 @@ type CLI struct {
 	Completion  Completion  `cmd:"" help:"Print a completion script for a shell."`
 	Token       Token       `cmd:"" help:"Create a token, to test a relay that requires one."`
 	Healthcheck Healthcheck `cmd:"" help:"Check that a local relay serves: exit status 0 or 1."`
-	ShowHelp    Help        `cmd:"" name:"help" help:"Print this help, or that of a command with all its flags."`
+	ShowHelp    Help        `cmd:"" name:"help" help:"Print this help, or the help of a command with all its flags."`
 	ShowVersion Version     `cmd:"" name:"version" help:"Print the version."`
 
 	File      configFlag       `name:"config" group:"general" placeholder:"FILE"`

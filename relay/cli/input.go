@@ -146,7 +146,7 @@ type hiddenValues []string
 const minHidden = 4
 
 // add keeps the lines of a flag's value. It omits URLs: errors show them without their passwords, and the host of a
-// server that cannot be reached has to be shown.
+// server that cannot be reached must be shown.
 func (h *hiddenValues) add(flag *kong.Flag, value any) {
 	if isURL(flag) {
 		return
