@@ -62,9 +62,7 @@ func findConfig(path, file string) (string, error) {
 	root := filepath.Dir(filepath.Dir(filepath.Dir(file)))
 	dirs := []string{root, filepath.Dir(root)}
 	if abs, err := filepath.Abs(path); path != "" && err == nil && isDir(abs) {
-		for _, root := range wordpressRoots(abs) {
-			dirs = append(dirs, root)
-		}
+		dirs = append(dirs, wordpressRoots(abs)...)
 	}
 	for _, dir := range dirs {
 		config := filepath.Join(dir, "wp-config.php")

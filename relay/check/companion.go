@@ -19,6 +19,9 @@ func checkCompanion(_ context.Context, opts Options) []Finding {
 		return nil
 	}
 	dir := filepath.Dir(opts.File)
+	if _, err := os.Stat(filepath.Dir(dir)); errors.Is(err, fs.ErrNotExist) {
+		return []Finding{skip(check, "not checked: "+filepath.Dir(dir)+" does not exist")}
+	}
 	outboxes, err := findOutboxes(dir)
 	if err != nil {
 		return []Finding{notLooked(check, err)}
@@ -38,7 +41,8 @@ func checkCompanion(_ context.Context, opts Options) []Finding {
 		return []Finding{checkInstalledCompanion(opts, installed, muPlugins, len(outboxes) > 0)}
 	}
 	return []Finding{warn(check,
-		"when posts are saved at the same instant, some events are overwritten before the relay can read them",
+		"the companion is not installed: when posts are saved at the same instant, some events are overwritten before "+
+			"the relay can read them",
 		"Install the companion, which stores every event:",
 		installCompanion(filepath.Join(muPlugins, "wpre-relay-companion.php")))}
 }

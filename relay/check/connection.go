@@ -93,7 +93,7 @@ func dial(ctx context.Context, address, page string, subprotocols ...string) (*w
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return websocket.Dial(ctx, address, &websocket.DialOptions{
 		HTTPHeader:   header,
-		HTTPClient:   &http.Client{CheckRedirect: noRedirect},
+		HTTPClient:   &http.Client{CheckRedirect: noRedirect, Transport: patientTransport()},
 		Subprotocols: subprotocols,
 	})
 }

@@ -78,9 +78,9 @@ func explainNoResponse(opts Options, address string, err error) Finding {
 		return finding
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
-		return fail(check, address+" accepts the connection, but closes it without a response", "If the relay has "+
-			"--proxy-protocol, let the proxy in front of it send the PROXY protocol (HAProxy: send-proxy), or remove the "+
-			"flag. The relay's log names such connections.")
+		return fail(check, address+" accepts the connection, but closes it without a response", "If there is a proxy for "+
+			"TCP in front of the relay, both must agree on the PROXY protocol: a proxy that sends it (HAProxy: send-proxy) "+
+			"needs --proxy-protocol and --trusted-proxy, and the other way round. The relay's log names such connections.")
 	}
 	return fail(check, fmt.Sprintf("cannot connect to %s: %v", address, innermost(err)),
 		"If the relay runs, check the firewall and the port mapping of the container. Otherwise start it:",

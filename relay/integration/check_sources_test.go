@@ -49,7 +49,7 @@ var sourceCases = []struct {
 		want: []string{"OK plugin: WP Realtime Events is in ROOT/p/rt", "OK block editor: ", "OK companion: "}},
 	{name: "file that is loaded in a comment", changes: []change{
 		write(muPlugins+"/companion.php", "<?php // 'wp-admin/includes/file.php'; class WPRE_Relay_Outbox", 0o644)},
-		want: []string{"FAIL block editor: ", "WARN companion: when posts are saved"}},
+		want: []string{"FAIL block editor: ", "WARN companion: the companion is not installed"}},
 	{name: "call in a comment", changes: []change{write("/wp-content/plugins/rt/events.php",
 		"<?php /* Plugin Name: WP Realtime Events\n */\n# WP_Filesystem();", 0o644)},
 		want: []string{"OK block editor: the plugin does not call WP_Filesystem()"}},

@@ -85,7 +85,7 @@ func TestCheckExplainsProxyProtocol(t *testing.T) {
 	for address, text := range map[string]string{
 		startTCPProxy(t, with.address, proxyHeaders["version 1"]):    "OK connection: ",
 		startTCPProxy(t, with.address, proxyHeaders["version 2"]):    "OK connection: ",
-		startTCPProxy(t, with.address, ""):                           "let the proxy in front of it send the PROXY protocol",
+		startTCPProxy(t, with.address, ""):                           "both must agree on the PROXY protocol",
 		startTCPProxy(t, without.address, proxyHeaders["version 1"]): "--proxy-protocol --trusted-proxy ADDRESS",
 		startTCPProxy(t, without.address, proxyHeaders["version 2"]): "--proxy-protocol --trusted-proxy ADDRESS",
 	} {
