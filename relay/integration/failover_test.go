@@ -104,6 +104,7 @@ func TestFailoverDeliversEachEventOnce(t *testing.T) {
 	t.Parallel()
 	for name, startBroker := range brokers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server, url := startBroker(t)
 			testFailover(t, newCluster(t, server, url), killsOf(name))
 		})

@@ -20,16 +20,28 @@ type rabbitTest struct{ server *enginetest.Server }
 func TestRabbitMQ(t *testing.T) {
 	const maxMessageSize = "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-rabbit max_message_size 2000000"
 	r := rabbitTest{enginetest.RabbitMQ(t, maxMessageSize)}
-	t.Run("conformance", r.testConformance)
-	t.Run("concurrent Joins of a new stream find one epoch", r.testConcurrentJoins)
-	t.Run("epoch survives deletion of the first entries", r.testEpochSurvivesRetention)
-	t.Run("deleted stream ends Read", r.testDeletedStream)
-	t.Run("entry with an old epoch does not set the epoch of a new stream", r.testLateEntry)
-	t.Run("each part can vanish alone", r.testLosses)
-	t.Run("classic queue is not changed", r.testClassicQueue)
-	t.Run("too large entry is rejected permanently", r.testTooLargeEntry)
-	t.Run("silent network ends Read and Append", r.testSilentNetwork)
+	t.Run("without a restart", r.testWithoutRestart)
 	t.Run("confirmed entries survive a kill", r.testKill) // last, because it restarts the server
+}
+
+// testWithoutRestart runs the tests that do not restart the server, each with a stream of its own.
+func (r rabbitTest) testWithoutRestart(t *testing.T) {
+	for name, test := range map[string]func(*testing.T){
+		"conformance": r.testConformance,
+		"concurrent Joins of a new stream find one epoch":                r.testConcurrentJoins,
+		"epoch survives deletion of the first entries":                   r.testEpochSurvivesRetention,
+		"deleted stream ends Read":                                       r.testDeletedStream,
+		"entry with an old epoch does not set the epoch of a new stream": r.testLateEntry,
+		"each part can vanish alone":                                     r.testLosses,
+		"classic queue is not changed":                                   r.testClassicQueue,
+		"too large entry is rejected permanently":                        r.testTooLargeEntry,
+		"silent network ends Read and Append":                            r.testSilentNetwork,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
 }
 
 func (r rabbitTest) testConformance(t *testing.T) {

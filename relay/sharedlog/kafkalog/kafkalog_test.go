@@ -16,6 +16,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	l := startBroker(t)
 	enginetest.Test(t, func() (sharedlog.Engine, error) { return open(l) }, false)
 }
@@ -61,6 +62,7 @@ func TestReadBeyondEndResetsStream(t *testing.T) {
 }
 
 func TestRecreatedTopicResetsStream(t *testing.T) {
+	t.Parallel()
 	l := startBroker(t)
 	engine, before := connect(t, l)
 	appendAll(t, engine, "a", "b")

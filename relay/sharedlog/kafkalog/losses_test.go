@@ -61,6 +61,7 @@ func (b *persistentBroker) restart(t *testing.T, change func() error) {
 }
 
 func TestEachPartCanVanishAlone(t *testing.T) {
+	t.Parallel()
 	b := newPersistentBroker(t)
 	do := func(lose func(topic string) error) func(*testing.T, string) {
 		return func(t *testing.T, topic string) {
@@ -99,6 +100,7 @@ func TestEachPartCanVanishAlone(t *testing.T) {
 
 // TestFailoverToOlderDataBecomesGap restarts the broker with older data, and with none.
 func TestFailoverToOlderDataBecomesGap(t *testing.T) {
+	t.Parallel()
 	b := newPersistentBroker(t)
 	older := t.TempDir()
 	enginetest.TestLosses(t, b.open, false, map[string]enginetest.Loss{

@@ -49,6 +49,7 @@ func retry[T any](t *testing.T, try func(context.Context) (T, error)) (value T) 
 
 // TestRelayLearnsTheServersOfACluster names one server in the address, and kills it.
 func TestRelayLearnsTheServersOfACluster(t *testing.T) {
+	t.Parallel()
 	servers := startCluster(t)
 	at := &url.URL{Scheme: "nats", Host: servers[0].Address, RawQuery: "replicas=3"}
 	engine, err := natslog.Open(at, streamName, 10_000)

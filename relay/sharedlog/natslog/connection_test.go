@@ -18,6 +18,7 @@ import (
 )
 
 func TestAcknowledgedEntriesSurviveKill(t *testing.T) {
+	t.Parallel()
 	server := enginetest.NATS(t)
 	engine := connect(t, server.Address)
 	before := join(t, engine)
@@ -52,6 +53,7 @@ func TestAcknowledgedEntriesSurviveKill(t *testing.T) {
 }
 
 func TestSilentServerEndsReadAndAppend(t *testing.T) {
+	t.Parallel()
 	server := enginetest.NATS(t)
 	proxy := enginetest.StartProxy(t, server.Address)
 	engine := connect(t, proxy.Address)
@@ -99,6 +101,7 @@ func TestConnectEndsWithItsContext(t *testing.T) {
 }
 
 func TestConnectSkipsUnreachableServers(t *testing.T) {
+	t.Parallel()
 	server := enginetest.NATS(t)
 	engine := connect(t, enginetest.FreePort(t)+","+server.Address)
 	join(t, engine)
@@ -107,6 +110,7 @@ func TestConnectSkipsUnreachableServers(t *testing.T) {
 }
 
 func TestWrongCredentialsAreRejected(t *testing.T) {
+	t.Parallel()
 	server := enginetest.NATS(t, "--user", "relay", "--pass", "secret")
 	for _, user := range []*url.Userinfo{nil, url.UserPassword("relay", "wrong"), url.User("secret")} {
 		_, err := connectAs(t, server.Address, user).Join(testwait.Context(t))

@@ -85,6 +85,7 @@ func configure(edit func(*jetstream.StreamConfig)) change {
 }
 
 func TestEachPartCanVanishAlone(t *testing.T) {
+	t.Parallel()
 	server := enginetest.NATS(t)
 	admin := newAdmin(t, server.Address)
 	do := func(c change) func(*testing.T, string) {
@@ -117,6 +118,7 @@ func opener(server *enginetest.Server) func(string) (sharedlog.Engine, error) {
 
 // TestFailoverToOlderDataBecomesGap restarts the server with older data, and with none.
 func TestFailoverToOlderDataBecomesGap(t *testing.T) {
+	t.Parallel()
 	server := enginetest.NATS(t)
 	enginetest.TestLosses(t, opener(server), false, enginetest.Failovers(server))
 }

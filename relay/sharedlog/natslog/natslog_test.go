@@ -17,6 +17,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	server := enginetest.NATS(t)
 	enginetest.Test(t, func() (sharedlog.Engine, error) { return open(server.Address, nil) }, true)
 }
@@ -28,6 +29,7 @@ type resetTest struct {
 }
 
 func TestDeletedStreamIsReportedAsReset(t *testing.T) {
+	t.Parallel()
 	server := enginetest.NATS(t)
 	r := resetTest{newAdmin(t, server.Address), connect(t, server.Address), connect(t, server.Address)}
 	t.Run("during Read", r.deletedDuringRead)
@@ -126,6 +128,7 @@ func TestExistingStreamIsNotChanged(t *testing.T) {
 }
 
 func TestServerMayShortenDuplicateWindow(t *testing.T) {
+	t.Parallel()
 	config := filepath.Join(t.TempDir(), "nats.conf")
 	text := []byte("jetstream { limits { duplicate_window: 30s } }\n")
 	if err := os.WriteFile(config, text, 0o600); err != nil {

@@ -64,6 +64,7 @@ var wrongType = map[string]struct {
 }
 
 func TestEachPartCanVanishAlone(t *testing.T) {
+	t.Parallel()
 	server := enginetest.Redis(t)
 	admin := newClient(t, server)
 	losses := map[string]enginetest.Loss{
@@ -111,6 +112,7 @@ func opener(server *enginetest.Server) func(string) (sharedlog.Engine, error) {
 
 // TestFailoverToOlderDataBecomesGap restarts the server with older data, and with none.
 func TestFailoverToOlderDataBecomesGap(t *testing.T) {
+	t.Parallel()
 	server := enginetest.Redis(t)
 	enginetest.TestLosses(t, opener(server), false, enginetest.Failovers(server))
 }

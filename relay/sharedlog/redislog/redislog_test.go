@@ -23,6 +23,7 @@ func open(address, parameters string) (sharedlog.Engine, error) {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	server := enginetest.Redis(t)
 	enginetest.Test(t, func() (sharedlog.Engine, error) { return open(server.Address, "") }, true)
 }
@@ -69,6 +70,7 @@ func appendEntry(t *testing.T, engine sharedlog.Engine, id string) {
 }
 
 func TestAcknowledgedEntriesSurviveKill(t *testing.T) {
+	t.Parallel()
 	server, engine, before := joinNew(t)
 	appendEntry(t, engine, "a")
 	result := startRead(t, engine, before.Last)
@@ -95,6 +97,7 @@ func TestAcknowledgedEntriesSurviveKill(t *testing.T) {
 }
 
 func TestDeletedStreamEndsRead(t *testing.T) {
+	t.Parallel()
 	server, engine, before := joinNew(t)
 	result := make(chan error, 1)
 	go func() {
@@ -141,6 +144,7 @@ func TestOnlyFirstReplaceEpochChangesEpoch(t *testing.T) {
 
 // TestReplacedStreamEndsReadUnderLoad deletes the stream, and appends to a new one faster than XREAD blocks.
 func TestReplacedStreamEndsReadUnderLoad(t *testing.T) {
+	t.Parallel()
 	server, engine, _ := joinNew(t)
 	appendEntry(t, engine, "old")
 	result := startRead(t, engine, 0)
@@ -209,6 +213,7 @@ func TestUnresponsiveServerDoesNotBlock(t *testing.T) {
 // TestFrozenServerEndsRead freezes the server during Read. The reader must detect that before the HTTP server tells
 // a client with a newer position that there is nothing newer.
 func TestFrozenServerEndsRead(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("SKIPPED: -short")
 	}

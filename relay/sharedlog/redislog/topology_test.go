@@ -30,6 +30,7 @@ func startClusterNode(t *testing.T) (node *enginetest.Server, bus string) {
 
 // TestStreamInACluster names one of two nodes in the address. Streams are on either node.
 func TestStreamInACluster(t *testing.T) {
+	t.Parallel()
 	one, _ := startClusterNode(t)
 	two, bus := startClusterNode(t)
 	first, second := newClient(t, one), newClient(t, two)
@@ -78,6 +79,7 @@ func startSentinel(t *testing.T, master *enginetest.Server) *enginetest.Server {
 
 // TestSentinelNamesTheNewMaster kills the master. The replica is promoted and keeps the entries.
 func TestSentinelNamesTheNewMaster(t *testing.T) {
+	t.Parallel()
 	master, replica := enginetest.Redis(t), enginetest.Redis(t)
 	host, port, _ := net.SplitHostPort(master.Address)
 	ctx := testwait.Context(t)
