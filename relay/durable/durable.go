@@ -94,7 +94,7 @@ func Replace(fsys FS, name string, content []byte) error {
 }
 
 // Overwrite replaces the content of a file in place. It needs no space on a full disk if the content is not longer than
-// before. It syncs nothing. A content of one size, which is at most that of a sector (512 bytes), is never seen in part.
+// before. It syncs nothing. A content of one size, of at most a sector (512 bytes), is never seen in part.
 func Overwrite(fsys FS, name string, content []byte) error {
 	return overwrite(fsys, name, content, func(File) error { return nil })
 }

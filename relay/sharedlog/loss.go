@@ -122,8 +122,8 @@ func (j *Joined) saveReceived(ctx context.Context) {
 const savedSize = 64
 
 // savePosition writes a position to a file, in place and in one sector, so that the file has a whole position after a
-// kill and after a power failure. It may then have an earlier one, since nothing is synced except a new file: the stream
-// has the events in between.
+// kill and after a power failure. It may then have an earlier one, since nothing is synced except a new file: the
+// stream has the events in between.
 func savePosition(path string, at schema.Position) error {
 	text := fmt.Appendf(nil, "%-*s\n", savedSize-1, at.String())
 	err := durable.Overwrite(durable.OS, path, text)
