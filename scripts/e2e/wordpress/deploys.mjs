@@ -78,6 +78,16 @@ function deploy(scope) {
 	return saveDuring(scope, ROUTE.map((release) => () => releases.switchTo(release)));
 }
 
+/** Removes a folder while PHP writes to it. A file that appears in between makes one attempt fail. */
+function remove(folder, attempts = 1000) {
+	try {
+		rmSync(folder, { recursive: true });
+	} catch (error) {
+		if (error.code !== 'ENOTEMPTY' || attempts === 1) throw error;
+		remove(folder, attempts - 1);
+	}
+}
+
 /** Removes the releases that deploy has created. */
 function removeReleases(site) {
 	const releases = new Releases(site);
@@ -110,8 +120,8 @@ export const deploys = [
 		bare: true, // with the companion, a line that was not read yet is removed too
 		parallel: true,
 		run(scope) {
-			const remove = () => rmSync(scope.site.events, { recursive: true, maxRetries: 100, retryDelay: 1 });
-			return saveDuring(scope, [remove, remove, remove]);
+			const step = () => remove(scope.site.events);
+			return saveDuring(scope, [step, step, step]);
 		},
 	},
 ];
