@@ -47,6 +47,7 @@ const flow = `
 
 	# Files that survive a power failure
 	relay/durable
+	relay/durable/durabletest: relay/durable
 
 	# Order and keep: the log of one relay, or a stream that relays share over a broker
 	relay/eventlog: relay/durable relay/fileop schema
@@ -109,7 +110,7 @@ const flow = `
 `
 
 // testHelpers are imported by tests and by each other only.
-var testHelpers = []string{"relay/testwait", "relay/fanout/fanouttest", "relay/sharedlog/enginetest"}
+var testHelpers = []string{"relay/testwait", "relay/fanout/fanouttest", "relay/durable/durabletest", "relay/sharedlog/enginetest"}
 
 // libraries are imported by these packages only, so that each can be replaced in one place.
 var libraries = map[string][]string{

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// FS is a file system. Its methods are those of package os, and their errors are too.
+// FS is a file system. Its methods and their errors correspond to package os.
 type FS interface {
 	OpenFile(name string, flag int, mode fs.FileMode) (File, error)
 	Rename(from, to string) error
@@ -29,8 +29,8 @@ type FS interface {
 	// process has locked it. The kernel releases the lock when the process ends.
 	TryLock(name string, flag int) (lock Lock, ok bool, err error)
 
-	// Incarnation identifies the present content of the file system that holds a directory, including what is not on
-	// disk yet.
+	// Incarnation identifies the present content of the file system that holds a directory, including unsynced
+	// writes.
 	Incarnation(dir string) Incarnation
 }
 
@@ -43,7 +43,7 @@ type File interface {
 	Truncate(size int64) error
 	Stat() (fs.FileInfo, error)
 
-	// Sync makes the content durable. After an error, the system may have dropped what was written since the last
+	// Sync makes the content durable. After an error, the system may have dropped all writes since the last
 	// Sync, and another Sync may succeed nevertheless (Linux reports an error once). The content must then be written
 	// to another file.
 	Sync() error

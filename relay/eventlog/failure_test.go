@@ -19,8 +19,8 @@ import (
 )
 
 // failing is the operating system's file system. While readOnly is set, every change fails. While unsynced is set,
-// each sync of a journal fails, and the kernel drops what was written to the file since the last one: it
-// reads as zeros.
+// each sync of a journal fails, and the kernel drops all writes to the file since the last one: they
+// read as zeros.
 type failing struct {
 	incarnated
 	readOnly, unsynced atomic.Bool
@@ -88,7 +88,7 @@ func (f *failingFile) Sync() error {
 	return f.File.Sync()
 }
 
-// drop makes what was written since the last sync read as zeros. The file may have been renamed.
+// drop replaces all writes since the last sync by zeros. The file may have been renamed.
 func (f *failingFile) drop(info fs.FileInfo) {
 	for _, name := range segmentNames {
 		path := filepath.Join(filepath.Dir(f.name), name)
@@ -149,7 +149,7 @@ func TestFailedSyncIsRepaired(t *testing.T) {
 }
 
 // TestReadOnlyDiskReusesNoNumbers makes the disk read-only under an open log and then kills it. The file system is
-// repaired and mounted again, without what was not synced.
+// repaired and mounted again, without the unsynced records.
 func TestReadOnlyDiskReusesNoNumbers(t *testing.T) {
 	dir, disk := t.TempDir(), newFailing()
 	l := open(t, dir, eventlog.Options{FS: disk})

@@ -17,7 +17,8 @@ import (
 
 const (
 	journalName  = "journal.ndjson"
-	previousName = "journal.1.ndjson" // the segment before, kept until the next rotation
+	previousName = "journal.1.ndjson"    // the segment before, kept until the next rotation
+	nextName     = "journal.next.ndjson" // empty; while it exists and journalName does not, the journal is rotated
 	lockName     = "lock"
 )
 
@@ -92,19 +93,26 @@ func (j *journal) load() (next schema.Position, err error) {
 		}
 		saved, trusted = checkpoint{}, false
 	}
-	_, missing := j.fs.Stat(j.path(journalName))
+	deleted := j.isDeleted()
 	last, damaged, err := j.openSegments()
 	if err != nil {
 		return next, err
 	}
 	if trusted && (last.Epoch == "" || last.Epoch == saved.Next.Epoch) {
-		lost := saved.uncertain(j.incarnation) || !saved.closed() && (damaged || isMissing(missing))
+		lost := saved.uncertain(j.incarnation) || !saved.closed() && (damaged || deleted)
 		return j.continueLog(saved, last, lost)
 	}
 	if last.Epoch == "" {
 		return j.createLog()
 	}
 	return j.distrustLog(last)
+}
+
+// isDeleted reports whether the journal does not exist, although no process was killed while it rotated it.
+func (j *journal) isDeleted() bool {
+	_, err := j.fs.Stat(j.path(journalName))
+	next := j.fs.Remove(j.path(nextName))
+	return isMissing(err) && isMissing(next)
 }
 
 // createLog reserves the sequence numbers of a new log.

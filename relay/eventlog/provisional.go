@@ -38,7 +38,7 @@ func (j *journal) confirm() {
 // deleteLog deletes the segments and the checkpoint of a log that no client or publisher knew.
 func (j *journal) deleteLog() (err error) {
 	// The checkpoint is last: it says that the log is provisional.
-	for _, name := range []string{previousName, journalName, checkpointName} {
+	for _, name := range []string{nextName, previousName, journalName, checkpointName} {
 		if e := j.fs.Remove(j.path(name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)
 		}

@@ -28,9 +28,9 @@ func (j *journal) unsafeSegments() (all []*segment) {
 	return all
 }
 
-// repair writes the segments whose sync has failed to new files. After a failed sync, the kernel may drop what it could
-// not write, and report no error for it again. Recent holds every record that the journal holds, as far as memory has
-// it. Nothing is appended to these segments meanwhile.
+// repair writes the segments whose sync has failed to new files. After a failed sync, the kernel may drop the pages
+// that it could not write, and report no error for them again. Recent holds every record that the journal holds, as far
+// as memory has it. Nothing is appended to these segments meanwhile.
 func (j *journal) repair(unsafe []*segment, recent []*Record) {
 	for _, s := range unsafe {
 		next, err := j.recreate(s, recent)

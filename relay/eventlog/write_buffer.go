@@ -131,22 +131,25 @@ func (j *journal) reopen() error {
 	return nil
 }
 
-// rotate renames the current segment, which replaces the previous one, and starts a new segment.
+// rotate renames the current segment, which replaces the previous one, and starts a new segment. The new file has
+// another name until then, so that a kill in between does not look like a deleted journal.
 func (j *journal) rotate() error {
-	if err := j.fs.Rename(j.path(journalName), j.path(previousName)); err != nil {
+	file, err := j.fs.OpenFile(j.path(nextName), os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
 		return err
 	}
 	j.dirDirty = true
+	if err := j.fs.Rename(j.path(journalName), j.path(previousName)); err != nil {
+		return errors.Join(err, file.Close())
+	}
 	j.segmentsMu.Lock()
 	if j.previous != nil {
 		j.deleted = append(j.deleted, j.previous)
 	}
 	j.current.name = previousName
-	j.previous, j.current = j.current, &segment{name: journalName, latest: j.current.latest}
+	j.previous, j.current = j.current, &segment{name: journalName, file: file, latest: j.current.latest}
 	j.segmentsMu.Unlock()
-	file, err := j.openCurrent()
-	j.current.file = file
-	return err
+	return j.fs.Rename(j.path(nextName), j.path(journalName))
 }
 
 // openCurrent opens the file of the current segment, or creates it.

@@ -1,0 +1,8 @@
+package eventlog
+
+// Tick does what KeepSynced does once a second.
+func (l *Log) Tick() {
+	l.checkState()
+	l.repair()
+	l.journal.sync()
+}
