@@ -51,6 +51,8 @@ var usageErrors = []struct {
 	{args: "healthcheck --listen 8080", status: 2, want: "did you mean :8080?"},
 	{args: "--watch ROOT --admin-listen off --state-dir FILE/state", status: 1, want: "--state-dir"},
 	{args: "--broker mysql://localhost", status: 2, want: "redis://HOST:6379"},
+	{args: "--broker redis://a:1,b:2", status: 2, want: "redis+sentinel://HOST,HOST/MASTER"},
+	{args: "--broker nats://a:99999", status: 2, want: "port 99999"},
 	{args: "--publish-token short", status: 2, want: "16 bytes"},
 	{args: "--publish-token 0123456789abcdef --admin-listen off", status: 2, want: "--admin-listen"},
 	{args: "--watch x --forward-url http://localhost/", status: 2, want: "--peer-messages"},

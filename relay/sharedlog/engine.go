@@ -6,7 +6,8 @@
 // it.
 //
 // The package builds no cluster: relays do not know each other. It does not replicate or restore events that the
-// broker loses.
+// broker loses, but clients get a gap notice: positions have a tag of the entry, and a relay that finds a loss appends a
+// loss notice.
 package sharedlog
 
 import (
@@ -57,8 +58,8 @@ type Engine interface {
 	Close() error
 }
 
-// EpochReplacer is an Engine that can give a stream a new epoch, after the stream has lost its newest entries.
-// Without it, clients' positions in the lost part would be taken for positions of other events.
+// EpochReplacer is an Engine that can give a stream a new epoch, after the stream has lost its newest entries. All
+// clients then get a gap notice. For other engines, a relay appends a loss notice instead.
 type EpochReplacer interface {
 	// ReplaceEpoch gives the stream a new epoch if its current epoch is old.
 	ReplaceEpoch(ctx context.Context, old string) error

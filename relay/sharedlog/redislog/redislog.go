@@ -2,7 +2,8 @@
 // entries and detect duplicates, because Redis runs one script at a time.
 //
 // The package cannot keep more than Redis is configured to keep. With appendfsync everysec, and after a failover to a
-// replica, the newest entries of about one second may be lost. Relays detect the loss when they reconnect.
+// replica, the newest entries of about one second may be lost. Relays detect the loss when they reconnect, or within
+// blockTimeout, and append nothing before.
 package redislog
 
 import (
