@@ -37,18 +37,14 @@ const flow = `
 	# Helpers of tests
 	relay/testwait
 	relay/fanout/fanouttest
-
 	# Files: which operations on them hang
 	relay/fileop
-
 	# Capture: event file and outbox. The watcher knows no event, the schema does no I/O.
 	schema
 	watcher
-
 	# Files that survive a power failure
 	relay/durable
 	relay/durable/durabletest: relay/durable
-
 	# Order and keep: the log of one relay, or a stream that relays share over a broker
 	relay/eventlog: relay/durable relay/fileop schema
 	relay/sharedlog: relay/durable relay/eventlog schema
@@ -59,16 +55,13 @@ const flow = `
 	relay/sharedlog/amqplog: relay/eventlog relay/sharedlog
 	relay/sharedlog/broker: relay/sharedlog relay/sharedlog/amqplog relay/sharedlog/kafkalog relay/sharedlog/natslog
 		relay/sharedlog/redislog
-
 	# Decide: deduplicate, filter, append
 	relay/throttle
 	relay/security/filter: relay/eventlog relay/throttle schema
 	relay: relay/eventlog relay/security/filter schema
-
 	# Deliver: from the log to the clients
 	relay/budget
 	relay/fanout: relay/budget relay/eventlog schema
-
 	# Serve: sockets, then who may connect, then HTTP
 	relay/watchedfile: relay/fileop
 	relay/security/clientaddr
@@ -79,19 +72,16 @@ const flow = `
 	relay/client
 	relay/server: relay/budget relay/client relay/durable relay/eventlog relay/fanout relay/fileop relay/listener
 		relay/security/access relay/security/clientaddr relay/security/filter relay/security/origin relay/throttle schema
-
 	# Operate
 	relay/admin: relay relay/budget relay/eventlog relay/security/clientaddr relay/security/origin relay/server
 		relay/sharedlog
 	relay/systemd
 	relay/webhook: relay/throttle
-
 	# Compose: settings, then the parts in order
 	relay/config: relay/security/clientaddr relay/security/filter relay/security/origin relay/sharedlog/broker
 	relay/app: relay relay/admin relay/config relay/eventlog relay/fanout relay/fileop relay/listener relay/security/access
 		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/server
 		relay/sharedlog relay/sharedlog/broker relay/systemd relay/webhook
-
 	# Commands
 	relay/bench/stats
 	relay/bench/wsclient
@@ -102,15 +92,16 @@ const flow = `
 	relay/tail
 	relay/cli: relay/bench relay/check relay/companion relay/config relay/demo relay/fileop relay/listener
 		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/tail
-
+	# The program
 	relay/supervisor
-
 	main: relay relay/admin relay/app relay/cli relay/config relay/fileop relay/supervisor schema watcher
 	relay/integration
 `
 
 // testHelpers are imported by tests and by each other only.
-var testHelpers = []string{"relay/testwait", "relay/fanout/fanouttest", "relay/durable/durabletest", "relay/sharedlog/enginetest"}
+var testHelpers = []string{
+	"relay/testwait", "relay/durable/durabletest", "relay/fanout/fanouttest", "relay/sharedlog/enginetest",
+}
 
 // libraries are imported by these packages only, so that each can be replaced in one place.
 var libraries = map[string][]string{
