@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"wpre-relay/relay"
@@ -22,6 +23,10 @@ import (
 )
 
 var version string // set by the linker in releases
+
+// init keeps the main goroutine, which does no file operations, on the first thread of the process, and all others off
+// it. The kernel hands signals to that thread first: if it were stuck in a system call, SIGTERM would wait too.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	if status, supervised := supervisor.Run(); supervised {
@@ -84,18 +89,22 @@ func reportFiles(logger *slog.Logger) (stop func()) {
 }
 
 // parseUntil is parse for the start. It reports files that hang, and exits when ctx ends.
-func parseUntil(ctx context.Context) (*cli.CLI, error) {
+func parseUntil(ctx context.Context) (command *cli.CLI, err error) {
 	defer reportFiles(slog.New(slog.NewTextHandler(os.Stderr, nil)))()
 	parsed := make(chan struct{})
-	defer close(parsed)
 	go func() {
-		select {
-		case <-ctx.Done():
-			exit(1)
-		case <-parsed:
-		}
+		defer close(parsed)
+		command, err = parse()
 	}()
-	return parse()
+	select {
+	case <-parsed:
+	case <-ctx.Done():
+		exit(1)
+	}
+	if err == nil && command.Name() != "serve" && command.Name() != "check" {
+		runtime.UnlockOSThread() // the main goroutine of other commands does the work
+	}
+	return command, err
 }
 
 func parse() (*cli.CLI, error) {
