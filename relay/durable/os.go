@@ -31,12 +31,15 @@ func (osFS) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
 func (osFS) SameFile(a, b fs.FileInfo) bool             { return os.SameFile(a, b) }
 func (osFS) Incarnation(dir string) Incarnation         { return incarnation(dir) }
 
-// SyncDir does nothing on systems and file systems that cannot sync a directory.
+// SyncDir does nothing on systems and file systems that cannot sync a directory, and for one that cannot be read.
 func (osFS) SyncDir(name string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
 	dir, err := os.Open(name)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -117,6 +117,9 @@ func (j *journal) isDeleted() bool {
 
 // createLog reserves the sequence numbers of a new log.
 func (j *journal) createLog() (next schema.Position, err error) {
+	if err := durable.SyncParents(j.fs, j.dir); err != nil {
+		return next, fmt.Errorf("create state directory: %w", err)
+	}
 	j.created, j.discard = true, j.opts.Provisional
 	return j.reserve(checkpoint{Next: schema.Position{Epoch: NewEpoch(), Seq: 1}})
 }
