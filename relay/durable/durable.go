@@ -141,8 +141,8 @@ func MkdirAll(fsys FS, dir string, mode fs.FileMode) error {
 	return fsys.SyncDir(parent)
 }
 
-// SyncParents makes the entries of a directory and of its parents durable, in case a former process was killed before it
-// did that.
+// SyncParents makes the entries of a directory and of its parents durable, in case a former process was killed before
+// it did that.
 func SyncParents(fsys FS, dir string) error {
 	for parent := filepath.Dir(dir); parent != dir; dir, parent = parent, filepath.Dir(parent) {
 		if err := fsys.SyncDir(parent); err != nil {
