@@ -6,8 +6,8 @@
 // it.
 //
 // The package builds no cluster: relays do not know each other. It does not replicate or restore events that the
-// broker loses, but clients get a gap notice: positions have a tag of the entry, and a relay that finds a loss appends a
-// loss notice.
+// broker loses, but clients get a gap notice: positions have a tag of the entry, and a relay that finds a loss
+// appends a loss notice.
 package sharedlog
 
 import (
