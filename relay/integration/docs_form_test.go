@@ -13,7 +13,7 @@ import (
 // referenceDocuments have no task. All other documents of scripts/docs have the form task, result, steps, how to
 // verify, why.
 var referenceDocuments = []string{"README.md", "architecture.md", "compatibility.md", "flags.md", "guarantees.md",
-	"limits.md", "protocol.md"}
+	"limits.md", "protocol.md", "reliability.md"}
 
 // taskForm lists the parts of a document for a task, after its title.
 var taskForm = map[string]*regexp.Regexp{
