@@ -108,7 +108,7 @@ func Report(ctx context.Context, logger *slog.Logger) {
 		hanging := Hanging()
 		for _, o := range hanging {
 			if !slices.Contains(reported, o) {
-				logger.Error("file operation has not returned", "operation", o.Name, "path", o.Path,
+				logger.Warn("file operation has not returned", "operation", o.Name, "path", o.Path,
 					"seconds", time.Since(o.Begun).Seconds())
 			}
 		}
