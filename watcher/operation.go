@@ -29,7 +29,7 @@ func (w *Watcher) begin(name, path string) (outer operation) {
 	return w.setOperation(operation{name, path, time.Now()})
 }
 
-// end records that an operation has returned, and that the one that it is part of goes on.
+// end records that an operation has returned, and that the outer operation continues.
 func (w *Watcher) end(outer operation) {
 	if !outer.begun.IsZero() {
 		outer.begun = time.Now()

@@ -90,8 +90,8 @@ func (h Health) state() (status eventlog.StateStatus) {
 	return status
 }
 
-// readyText returns the response of /readyz for a relay that is ready. It names the state files that were lost, because
-// nobody else may have noticed that something deletes them.
+// readyText returns the response of /readyz for a relay that is ready. It names the state files that were lost, so
+// that the operator learns that something deletes them.
 func (h Health) readyText() string {
 	state := h.state()
 	if state.Restored == 0 {

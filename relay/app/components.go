@@ -35,7 +35,7 @@ func newComponents(settings config.Relay, opts Options) *components {
 	return &components{group: group{logger: opts.Logger}, settings: settings, opts: opts, monitor: admin.NewMonitor()}
 }
 
-// open opens files and sockets. If it fails, the caller closes those that are open. It opens the log before the
+// open opens files and sockets. If it fails, the caller closes the ones that are open. It opens the log before the
 // listeners, and these before anything reads the event file: once the file is read, its event counts as sent.
 func (c *components) open() (err error) {
 	file, err := c.locate()

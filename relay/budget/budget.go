@@ -1,5 +1,5 @@
-// Package budget bounds what is held for clients, such as bytes of memory, and divides it between their addresses. It
-// never waits: a caller that gets nothing has to do without. It knows no clients, only networks.
+// Package budget bounds a resource that clients use, such as memory, and divides it between their networks. It never
+// waits: Acquire fails if too little is free. It knows no clients.
 package budget
 
 import (
@@ -32,7 +32,7 @@ type Status struct {
 func New(total int) *Budget { return &Budget{total: total, held: make(map[netip.Prefix]int)} }
 
 // Acquire takes n from the budget for a network. It reports false, and takes nothing, if the network would then hold
-// more than is still free. The caller must release what it has taken.
+// more than is still free. The caller must release the amount later.
 func (b *Budget) Acquire(network netip.Prefix, n int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -131,8 +131,8 @@ func (s *shard) write(c *client) (begun int, ok bool) {
 	return begun, false
 }
 
-// lag makes c, which has everything up to number pos, a lagging client. It gets what it holds before anything from the
-// log.
+// lag makes c, which has everything up to number pos, a lagging client. catchUp sends c.unsent before
+// anything from the log.
 func (s *shard) lag(c *client, pos uint64) {
 	c.lagging, c.pos = true, pos
 	s.set.tasks.Go(c.catchUp)

@@ -42,7 +42,7 @@ func (c *client) hold(u *unsent) error {
 	return nil
 }
 
-// acquire takes n bytes from the budget for what c has not sent.
+// acquire takes n bytes from the budget for the unsent bytes of c.
 func (c *client) acquire(n int) bool {
 	ok := c.set.opts.Buffers.Acquire(c.network, n)
 	if ok {

@@ -51,8 +51,8 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// TestWaitingClientsHoldNoEvents has clients that read nothing of a replay, before their start or after it. What they
-// have not got takes no memory: neither the batch that they wait with nor the event of which they have a part.
+// TestWaitingClientsHoldNoEvents connects clients that read nothing of a replay, before their start or after it. The
+// rest of the replay takes no memory: neither the unsent batch nor the event of which they have a part.
 func TestWaitingClientsHoldNoEvents(t *testing.T) {
 	const clients, events, padding = 50, 20, 500_000
 	forEachTransport(t, eventlog.Options{}, fanout.Options{}, func(t *testing.T, s *server, format fanout.Format) {

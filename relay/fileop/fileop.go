@@ -28,8 +28,8 @@ var ErrHangs = errors.New("the file system does not respond")
 
 // Operation is a file operation in progress.
 type Operation struct {
-	Name  string // what it does, for example "read"
-	Path  string // the file or directory that it is about
+	Name  string // for example "read"
+	Path  string // of the file or directory
 	Begun time.Time
 }
 

@@ -144,7 +144,7 @@ func (o *occupied) occupy(sockets int, meanwhile func()) (idle, most, after usag
 	end()
 	free := usage{math.MaxInt, idle.goroutines + spare, idle.descriptors + spare}
 	if !testwait.Until(func() bool { after = o.usage(); return !after.exceeds(free) }) {
-		o.t.Errorf("afterwards: %v, want what it takes idle: %v", after, idle)
+		o.t.Errorf("afterwards: %v, want as much as idle: %v", after, idle)
 	}
 	return idle, most, after
 }

@@ -19,7 +19,7 @@ func (l countedListener) Accept() (net.Conn, error) {
 	return &countedConn{Conn: conn}, nil
 }
 
-// countedConn is a connection that reports what it receives while it is pending.
+// countedConn is a connection that reports the bytes that it receives while it is pending.
 type countedConn struct {
 	net.Conn
 	pending atomic.Pointer[pendingConn] // nil: not reported

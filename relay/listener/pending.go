@@ -111,7 +111,7 @@ func (p *pendingConns) delete(element *list.Element) net.Conn {
 	return pending.Conn
 }
 
-// count sets whether what the connection receives from now on counts. What it has received does not count any more.
+// count sets whether the bytes that the connection receives from now on count. Earlier bytes no longer count.
 func (p *pendingConns) count(conn net.Conn, counts bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,7 +122,7 @@ func (p *pendingConns) count(conn net.Conn, counts bool) {
 	}
 }
 
-// report sets whether the connection reports what it receives.
+// report sets whether the connection reports the bytes that it receives.
 func (c *pendingConn) report(reports bool) {
 	switch conn := counted(c.Conn); {
 	case conn == nil:

@@ -26,7 +26,7 @@ type historyPage struct {
 	gap    *eventlog.Gap   // nil: none
 	next   schema.Position // the next page begins after this position
 	events int             // number of events written
-	size   int             // of the documents that the page has passed, also of those that the client does not see
+	size   int             // of all documents that the page has passed, visible to the client or not
 	began  bool            // something was written
 	err    error           // of the first write that failed; the client is gone
 
@@ -125,7 +125,7 @@ func (p *historyPage) begin() {
 	p.buf = append(p.buf, `"events":[`...)
 }
 
-// end writes what follows the events. More says whether the next page is not empty.
+// end writes the rest of the answer, after the events. more is false if the next page is empty.
 func (p *historyPage) end(more bool) {
 	p.begin()
 	p.buf = p.next.AppendJSON(append(p.buf, `],"next":`...))
@@ -134,7 +134,7 @@ func (p *historyPage) end(more bool) {
 	p.flush()
 }
 
-// flush writes what is encoded.
+// flush writes the encoded bytes.
 func (p *historyPage) flush() {
 	p.write(p.buf)
 	p.buf = p.buf[:0]

@@ -93,7 +93,7 @@ func TestPositionInALostEntryGetsGap(t *testing.T) {
 	}
 }
 
-// TestHistoryPageEndsBeforeGapRecord follows the pages of a mirror whose record 3 stands for lost ones.
+// TestHistoryPageEndsBeforeGapRecord follows the pages of a mirror whose record 3 replaces lost ones.
 func TestHistoryPageEndsBeforeGapRecord(t *testing.T) {
 	mirror := eventlog.NewMirror(schema.Position{Epoch: "one"}, eventlog.Options{})
 	at := func(seq uint64) schema.Position { return schema.Position{Epoch: "one", Seq: seq} }

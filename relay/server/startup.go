@@ -26,7 +26,7 @@ func (h *StartupHandler) SetServer(server *Server) { h.server.Store(server) }
 func (h *StartupHandler) Server() *Server { return h.server.Load() }
 
 // ServeHTTP implements http.Handler. Before SetServer, it answers /livez, and other requests with 503 and
-// Retry-After. An event stream gets a temporary rejection, which pages of every origin may read, as it is no secret.
+// Retry-After. An event stream gets a temporary rejection, which pages of every origin may read: it is no secret.
 func (h *StartupHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	server := h.server.Load()
 	switch {

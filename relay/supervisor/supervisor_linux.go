@@ -24,7 +24,7 @@ const (
 	// checkInterval is the time between two looks at a child that may be ending.
 	checkInterval = 100 * time.Millisecond
 
-	// exitGrace is how long a child that has exited may take to disappear. After that, a system call is stuck.
+	// exitGrace is the maximum time until a child that has exited disappears. If it takes longer, a system call hangs.
 	exitGrace = 300 * time.Millisecond
 )
 

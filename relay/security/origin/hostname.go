@@ -27,8 +27,8 @@ func hostname(hostport string) string {
 	return name
 }
 
-// ASCIIName returns a host name in punycode (RFC 5891): "bücher.de" as "xn--bcher-kva.de". It returns a name in ASCII
-// as it is, and an error if the name cannot be one of a host.
+// ASCIIName returns a host name in punycode (RFC 5891): "bücher.de" as "xn--bcher-kva.de". It does not
+// change a name in ASCII. It returns an error if the name cannot be one of a host.
 func ASCIIName(name string) (string, error) {
 	if isASCII(name) {
 		return name, nil

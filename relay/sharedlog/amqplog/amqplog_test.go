@@ -24,7 +24,7 @@ func TestRabbitMQ(t *testing.T) {
 	t.Run("confirmed entries survive a kill", r.testKill) // last, because it restarts the server
 }
 
-// testWithoutRestart runs the tests that do not restart the server, each with a stream of its own.
+// testWithoutRestart runs the tests that do not restart the server. Each has its own stream.
 func (r rabbitTest) testWithoutRestart(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){
 		"conformance": r.testConformance,
