@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Fuzzes everything that parses input from outside: the event file, the journal, WebSocket frames and handshakes,
-# tokens, filters and forwarded addresses. Each target runs for the given time.
+# tokens, filters and forwarded addresses. Each target runs for the given time, or for $FUZZTIME (default: 5m).
 #   scripts/fuzz.sh [5m]
 # It needs Go.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-time=${1:-5m}
+time=${1:-${FUZZTIME:-5m}}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 

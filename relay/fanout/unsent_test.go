@@ -89,11 +89,11 @@ func TestWaitingClientsHoldNoEvents(t *testing.T) {
 // TestBegunFrameContinues has slow clients that get a part of each event. They get the rest whether the budget holds
 // the event or they must read it from the log again, from memory and from the journal.
 func TestBegunFrameContinues(t *testing.T) {
-	const events, padding = 12, 700_000
+	const events, padding = 6, 500_000 // more than the kernel's buffers take, and more than the log has in memory
 	for _, bytes := range []int{0, fanout.DefaultBuffers} {
 		t.Run(fmt.Sprintf("budget=%d", bytes), func(t *testing.T) {
 			opts := fanout.Options{Buffers: budget.New(bytes)}
-			logOpts := eventlog.Options{MemoryBytes: 3 * padding}
+			logOpts := eventlog.Options{MemoryBytes: 2 * padding}
 			forEachTransport(t, logOpts, opts, func(t *testing.T, s *server, format fanout.Format) {
 				c := s.subscribe(t, format)
 				s.append(t, 1, events, padding)
