@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"wpre-relay/relay"
@@ -17,139 +16,62 @@ import (
 	"wpre-relay/relay/cli"
 	"wpre-relay/relay/config"
 	"wpre-relay/relay/fileop"
-	"wpre-relay/relay/supervisor"
+	"wpre-relay/relay/process"
 	"wpre-relay/schema"
 	"wpre-relay/watcher"
 )
 
 var version string // set by the linker in releases
 
-// init keeps the main goroutine, which does no file operations, on the first thread of the process, and all others off
-// it. The kernel hands signals to that thread first: if it were stuck in a system call, SIGTERM would wait too.
-func init() { runtime.LockOSThread() }
+func main() { process.Run(run, app.ErrStop, app.ErrRestart) }
 
-func main() {
-	if status, supervised := supervisor.Run(); supervised {
-		os.Exit(status)
-	}
-	ctx := untilSignal(context.Background())
-	command, err := parseUntil(ctx)
+// run runs the command of the command line until ctx ends, and returns the exit status.
+func run(ctx context.Context) (status int) {
+	command, err := parse(ctx)
 	if err != nil {
-		exit(cli.PrintError(os.Stderr, err))
+		return cli.PrintError(os.Stderr, err)
 	}
-	level := new(slog.LevelVar)
-	level.Set(command.LogLevel)
-	logger, sink := command.Logger(os.Stderr, level)
+	logger, sink := command.Logger(os.Stderr)
+	defer sink.Flush()
 	slog.SetDefault(logger)
-	reportFiles(logger) // until the process ends
+	go fileop.Report(context.Background(), logger) // until the process ends, since a stop can hang too
 	options := app.Options{
-		Version: cli.DescribeVersion(version),
-		Locate:  watcher.Locate,
-		Watch:   newWatch,
-
+		Version:      cli.DescribeVersion(version),
+		Locate:       watcher.Locate,
 		LocateByName: watcher.LocateByName,
+		Watch:        newWatch,
 		Logger:       logger,
 		LogDropped:   sink.Dropped,
 	}
 	if command.Name() == "serve" {
 		signal.Ignore(syscall.SIGPIPE) // otherwise a log without a reader ends the process
-		options.Reload = reloadOnHangup(level, logger)
+		options.Reload = command.ReloadOnHangup(logger)
 	}
 	err = command.Run(ctx, cli.Env{
-		Stdout: os.Stdout,
-		Stderr: os.Stderr,
-		Logger: logger,
-		Serve:  func(ctx context.Context, settings config.Relay) error { return app.Run(ctx, settings, options) },
-		Locate: watcher.Locate,
-		Probe:  watcher.Probe,
-
+		Stdout:         os.Stdout,
+		Stderr:         os.Stderr,
+		Logger:         logger,
+		Serve:          func(ctx context.Context, settings config.Relay) error { return app.Run(ctx, settings, options) },
+		Locate:         watcher.Locate,
+		Probe:          watcher.Probe,
 		PHPCode:        watcher.PHPCode,
 		ConfigConstant: watcher.ConfigConstant,
 	})
-	status := 0
 	if err != nil {
-		status = cli.PrintError(sink, err)
+		return cli.PrintError(sink, err)
 	}
-	sink.Flush()
-	exit(status)
+	return 0
 }
 
-// exit ends the process. A system call that hangs may keep its remains, but not its output, which others wait for.
-func exit(status int) {
-	os.Stdout.Close()
-	os.Stderr.Close()
-	os.Exit(status)
-}
-
-// reportFiles logs file operations that hang, until stop is called.
-func reportFiles(logger *slog.Logger) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	go fileop.Report(ctx, logger)
-	return cancel
-}
-
-// parseUntil is parse for the start. It reports files that hang, and exits when ctx ends.
-func parseUntil(ctx context.Context) (command *cli.CLI, err error) {
-	defer reportFiles(slog.New(slog.NewTextHandler(os.Stderr, nil)))()
-	parsed := make(chan struct{})
-	go func() {
-		defer close(parsed)
-		command, err = parse()
-	}()
-	select {
-	case <-parsed:
-	case <-ctx.Done():
-		exit(1)
-	}
-	if err == nil && command.Name() != "serve" && command.Name() != "check" {
-		runtime.UnlockOSThread() // the main goroutine of other commands does the work
-	}
+// parse returns the command line. It reports files that hang.
+func parse(ctx context.Context) (command *cli.CLI, err error) {
+	reporting, stop := context.WithCancel(context.Background())
+	defer stop()
+	go fileop.Report(reporting, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	process.Interruptible(ctx, func() {
+		command, err = cli.Parse(os.Args[1:], cli.DescribeVersion(version), os.Stdout, os.Exit)
+	})
 	return command, err
-}
-
-func parse() (*cli.CLI, error) {
-	return cli.Parse(os.Args[1:], cli.DescribeVersion(version), os.Stdout, os.Exit)
-}
-
-// untilSignal returns a context that ends on the first SIGINT or SIGTERM; the second one kills the process. SIGTERM
-// counts as a restart, since service managers mostly send it to restart a service; SIGINT is a person's Ctrl-C.
-func untilSignal(parent context.Context) context.Context {
-	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		cause := app.ErrStop
-		if <-signals == syscall.SIGTERM {
-			cause = app.ErrRestart
-		}
-		signal.Stop(signals)
-		cancel(cause)
-	}()
-	return ctx
-}
-
-// reloadOnHangup catches SIGHUP from now on. The function that it returns reloads keys, certificates and the log
-// level for each of them, until ctx ends.
-func reloadOnHangup(level *slog.LevelVar, logger *slog.Logger) func(ctx context.Context, reloadKeys func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	return func(ctx context.Context, reloadKeys func()) {
-		for {
-			select {
-			case <-hangups:
-				reloadKeys()
-				command, err := parse()
-				if err != nil {
-					logger.Error("reload failed, keeping the log level", "error", err)
-					continue
-				}
-				level.Set(command.LogLevel)
-				logger.Info("reloaded keys, certificates and log level", "level", command.LogLevel)
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
 }
 
 // watch passes the contents that a watcher reads to a relay.

@@ -93,8 +93,8 @@ const flow = `
 	relay/cli: relay/bench relay/check relay/companion relay/config relay/demo relay/fileop relay/listener
 		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/tail
 	# The program
-	relay/supervisor
-	main: relay relay/admin relay/app relay/cli relay/config relay/fileop relay/supervisor schema watcher
+	relay/process
+	main: relay relay/admin relay/app relay/cli relay/config relay/fileop relay/process schema watcher
 	relay/integration
 `
 

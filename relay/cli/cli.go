@@ -45,6 +45,8 @@ type CLI struct {
 	env      environment
 	unknown  []unknownVariable // ignored; the relay warns about them
 	hidden   hiddenValues
+	level    slog.LevelVar        // of the logger
+	again    func() (*CLI, error) // parses the same arguments, environment and file again
 }
 
 var generalHelp = helpTexts{
@@ -112,7 +114,7 @@ var groups = kong.Groups{
 // calls exit. Errors in the input are *UsageError. They contain no secret and no content of a file that a variable
 // names.
 func Parse(args []string, version string, out io.Writer, exit func(int)) (*CLI, error) {
-	c := new(CLI)
+	c := &CLI{again: func() (*CLI, error) { return Parse(args, version, out, exit) }}
 	parser, err := newParser(c, version, out, exit)
 	if err != nil {
 		return nil, fmt.Errorf("build command line: %w", err)

@@ -21,11 +21,12 @@ func decodeLevel(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// Logger returns a logger in the format of --log-format that writes records of at least this level to f, through the
+// Logger returns a logger in the format of --log-format that writes records of at least --log-level to f, through the
 // sink. The logger never blocks.
-func (c *CLI) Logger(f *os.File, level slog.Leveler) (*slog.Logger, *LogSink) {
+func (c *CLI) Logger(f *os.File) (*slog.Logger, *LogSink) {
 	sink := newLogSink(f)
-	options := &slog.HandlerOptions{Level: level}
+	c.level.Set(c.LogLevel)
+	options := &slog.HandlerOptions{Level: &c.level}
 	var handler slog.Handler = slog.NewTextHandler(sink, options)
 	if c.LogFormat == "json" || c.LogFormat == "auto" && !isTerminal(f) {
 		options.ReplaceAttr = durationInSeconds

@@ -19,7 +19,7 @@ func TestJSONLogHasDurationsInSeconds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logger, sink := c.Logger(file, c.LogLevel)
+	logger, sink := c.Logger(file)
 	logger.Info("one", "waited", 1500*time.Millisecond, "count", 3)
 	sink.Flush()
 	got, err := os.ReadFile(path)

@@ -1,8 +1,4 @@
-// Package supervisor runs the program in a child process if it uses a network file system or one in user space. If such
-// a file system hangs, a system call can be stuck in the kernel, and then the process that made it cannot end, not even
-// by SIGKILL. The parent touches no file system, so it ends, and with it the program for whoever waits for it. The
-// package does not restart the child: that is the service manager's work. On other systems than Linux it does nothing.
-package supervisor
+package process
 
 import (
 	"bytes"
@@ -33,11 +29,16 @@ var forwarded = []os.Signal{
 	syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
 }
 
-// Run runs the program with the same arguments in a child process and returns its exit status, if that is needed.
-// Otherwise, and in the child itself, it returns at once with supervised false. A service manager that the program
-// notifies (sd_notify) knows how to leave a process behind, and wants to know the process that works. So there is no
-// child then.
-func Run() (status int, supervised bool) {
+// supervise runs the program with the same arguments in a child process and returns its exit status, if the program
+// uses a network file system or one in user space. If such a file system hangs, a system call can be stuck in the
+// kernel, and then the process that made it cannot end, not even by SIGKILL. The parent touches no file system, so it
+// ends, and with it the program for whoever waits for it. It does not restart the child: that is the service
+// manager's work.
+//
+// Otherwise, and in the child itself, supervise returns at once with supervised false. A service manager that the
+// program notifies (sd_notify) knows how to leave a process behind, and wants to know the process that works. So
+// there is no child then.
+func supervise() (status int, supervised bool) {
 	child := os.Getenv(childVariable) != ""
 	os.Unsetenv(childVariable)
 	if child || os.Getenv("NOTIFY_SOCKET") != "" || os.Getenv("LISTEN_PID") != "" || !usesRemoteFiles() {
