@@ -86,8 +86,7 @@ export RELAY_BINARY=$work/wpre-relay
 export GORACE=${GORACE:-atexit_sleep_ms=10}
 
 step "go test -race"
-# Many tests wait for timeouts of servers, so more packages than processors run at once.
-go test -race -count=1 -p "$(($(nproc) + 1))" ./...
+go test -race -count=1 ./...
 
 step "smoke test of the benchmarks"
 scripts/bench.sh --smoke

@@ -84,8 +84,12 @@ var commands = map[string]command{
 	},
 	"start": func(p *player, _ string) error { return p.start() },
 	"hold": func(p *player, _ string) error {
-		p.busy.Lock()
-		p.release = sync.OnceFunc(p.busy.Unlock)
+		held := make(chan struct{})
+		p.held.Store(&held)
+		p.release = sync.OnceFunc(func() {
+			p.held.Store(nil)
+			close(held)
+		})
 		p.t.Cleanup(p.release)
 		return nil
 	},

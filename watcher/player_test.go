@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,12 +29,12 @@ type player struct {
 	root       string
 	file       string // the event file
 	opts       watcher.Options
-	watcher    *watcher.Watcher // nil before start
-	handled    chan string      // the contents that were handed over
-	overwrites atomic.Uint64    // sum of the estimates
-	before     uint64           // notifications handled before the previous command
-	busy       sync.Mutex       // locked between hold and release
-	release    func()           // unlocks busy
+	watcher    *watcher.Watcher              // nil before start
+	handled    chan string                   // the contents that were handed over
+	overwrites atomic.Uint64                 // sum of the estimates
+	before     uint64                        // notifications handled before the previous command
+	held       atomic.Pointer[chan struct{}] // set between hold and release, which closes the channel
+	release    func()
 }
 
 func newPlayer(t *testing.T) *player {
@@ -70,9 +69,11 @@ func (p *player) start() error {
 		if content.Outbox {
 			text = outboxPrefix + text
 		}
+		held := p.held.Load() // before the test gets text, so that a later hold blocks the next content
 		p.handled <- text
-		p.busy.Lock()
-		defer p.busy.Unlock()
+		if held != nil {
+			<-*held
+		}
 		return nil
 	})
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"wpre-relay/relay/testwait"
 )
 
 // runHangFS serves the directory args[0] as a file system at args[1] until it is killed. While the process is stopped,
@@ -78,7 +80,13 @@ func newHangFS(t *testing.T) *hangFS {
 }
 
 // hang lets all operations on the file system hang.
-func (f *hangFS) hang() { f.signal(syscall.SIGSTOP) }
+func (f *hangFS) hang() {
+	f.t.Helper()
+	f.signal(syscall.SIGSTOP)
+	if !testwait.UntilStopped(f.server.Process.Pid) {
+		f.t.Fatal("the file system's server does not stop")
+	}
+}
 
 // recover lets the operations continue.
 func (f *hangFS) recover() { f.signal(syscall.SIGCONT) }

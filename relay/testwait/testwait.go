@@ -2,7 +2,12 @@
 package testwait
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -30,4 +35,17 @@ func Context(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), Limit)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// UntilStopped waits until all threads of a process have stopped, and reports whether they did. SIGSTOP takes effect
+// later than kill(2) returns, so the process may still answer what a test sends it. On systems without /proc it
+// returns at once.
+func UntilStopped(pid int) bool {
+	return Until(func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid)) // the pattern is valid
+		return !slices.ContainsFunc(threads, func(thread string) bool {
+			stat, err := os.ReadFile(thread)
+			return err == nil && !bytes.Contains(stat, []byte(") T ")) // proc_pid_stat(5): the state follows the name
+		})
+	})
 }

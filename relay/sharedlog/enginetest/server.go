@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"wpre-relay/relay/testwait"
 )
 
 // startTimeout bounds the time until a server listens. RabbitMQ takes several seconds on an idle machine.
@@ -83,6 +85,9 @@ func (s *Server) Freeze() {
 	pid := strconv.Itoa(s.cmd.Process.Pid)
 	if text, err := exec.Command("kill", "-STOP", pid).CombinedOutput(); err != nil { // portable, unlike syscall.Kill
 		s.t.Fatalf("kill -STOP %s: %v: %s", pid, err, text)
+	}
+	if !testwait.UntilStopped(s.cmd.Process.Pid) {
+		s.t.Fatalf("process %s does not stop", pid)
 	}
 }
 
