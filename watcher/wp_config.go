@@ -54,7 +54,7 @@ func readWPConfig(path, dir string) (config wpConfig) {
 	return config
 }
 
-// loadedConfigs returns the configurations that a configuration loads if it is that of Debian's package.
+// loadedConfigs returns the configurations that the configuration of Debian's package loads, or nil for another one.
 func loadedConfigs(source phpSource) []string {
 	if !strings.Contains(strings.Join(source.literals, "\n"), filepath.Dir(debianConfigs)+"/") {
 		return nil

@@ -55,9 +55,8 @@ func constantsIn(config, name string) (values []string, err error) {
 	return values, nil
 }
 
-// findConfig returns the path of wp-config.php, or "" if there is none: beside wp-content, or for a wp-content in
-// another place, where Locate finds WordPress. WordPress looks in the parent directory too. The error is that of a
-// directory that cannot be searched.
+// findConfig returns the path of wp-config.php, or "" if there is none. It looks beside wp-content and in the parent
+// directory, as WordPress does, and where Locate finds WordPress. It fails if a directory cannot be searched.
 func findConfig(path, file string) (string, error) {
 	root := filepath.Dir(filepath.Dir(filepath.Dir(file)))
 	dirs := []string{root, filepath.Dir(root)}

@@ -123,7 +123,7 @@ func TestPHPCodeHasNoComments(t *testing.T) {
 	}
 }
 
-// TestConfigConstantAgreesWithPHP compares the values in constants with those that PHP defines.
+// TestConfigConstantAgreesWithPHP compares the values in constants with the values that PHP defines.
 func TestConfigConstantAgreesWithPHP(t *testing.T) {
 	php, err := exec.LookPath("php")
 	if err != nil {

@@ -37,7 +37,8 @@ func TestEventStreamSendsEachChangeOnce(t *testing.T) {
 	}
 }
 
-// TestStatusPagesAreLimited connects pages at one address. Beyond the limit, a page is told to reconnect.
+// TestStatusPagesAreLimited connects pages at one address. A page beyond the limit gets a stream that lets it
+// reconnect.
 func TestStatusPagesAreLimited(t *testing.T) {
 	f := newFixture(t, admin.Options{})
 	const most = 32

@@ -16,7 +16,7 @@ import (
 // Bounds of a stop. Together with --drain they keep it within --drain and 5 s, even if a file system hangs. The rest is
 // for the last lines of the log.
 const (
-	// stopLimit bounds the wait for one component, except for those that write the journal.
+	// stopLimit bounds the wait for one component. A component that writes the journal has no limit.
 	stopLimit = time.Second
 
 	// drainGrace bounds the close of all clients beyond --drain, and the save of their sessions.
@@ -38,8 +38,8 @@ type group struct {
 }
 
 // start runs functions concurrently. stop cancels their context and waits until they return; it may be called again.
-// With a limit, stop gives up after that time: the functions then run on, which is for components that can be
-// abandoned.
+// With a limit, stop returns after that time although the functions still run. Only components that the process can
+// abandon have one.
 func (g *group) start(name string, limit time.Duration, functions ...func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -52,7 +52,7 @@ func (g *group) start(name string, limit time.Duration, functions ...func(contex
 	}
 }
 
-// wait calls a function that waits for the end of a component. It returns early after limit, unless that is 0.
+// wait calls function, which waits for the end of a component. It returns after limit at the latest, unless that is 0.
 func (g *group) wait(name string, limit time.Duration, function func()) {
 	g.mu.Lock()
 	g.stopping = append(g.stopping, name)
@@ -75,7 +75,7 @@ func (g *group) wait(name string, limit time.Duration, function func()) {
 		i := slices.Index(g.stopping, name)
 		g.stopping = slices.Delete(g.stopping, i, i+1)
 	case <-expired:
-		g.logger.Error("component does not stop, continuing without it", "component", name, "limit", limit.String())
+		g.logger.Error("component does not stop, continuing without it", "component", name, "limit", limit)
 	}
 }
 

@@ -65,7 +65,7 @@ func checkInstalledCompanion(opts Options, path, muPlugins string, hasOutbox boo
 		return warn(check, "WordPress does not load the companion from "+path,
 			"Move the file to "+muPlugins+": WordPress loads no must-use plugins in directories below it.")
 	case !bytes.Equal(unixLines(source), unixLines(opts.Companion)):
-		return warn(check, path+" is not the companion of this wpre-relay: it is outdated, or somebody has changed it",
+		return warn(check, path+" is not the companion of this wpre-relay: it is outdated or was changed",
 			"Replace it:", installCompanion(path))
 	case hasOutbox:
 		return ok(check, "the companion stores every event for the relay")

@@ -42,8 +42,8 @@ func checkExposure(ctx context.Context, opts Options, front answer) Finding {
 	return decisive
 }
 
-// judgeExposure returns the finding for the response to a request for the event file. certain says that the address is
-// that of wp-content.
+// judgeExposure returns the finding for the response to a request for the event file. certain is set if the
+// address is known to be below wp-content.
 func judgeExposure(opts Options, front answer, certain bool, file answer) Finding {
 	const check = "event file"
 	address := withoutSecrets(file.address)
@@ -109,7 +109,7 @@ func contentURLs(opts Options, front answer) (urls []contentURL) {
 	return urls
 }
 
-// contentOf returns the address of wp-content if link, on the page at base, is that of a file in it, else nil. The
+// contentOf returns the address of wp-content if link, on the page at base, leads to a file in it, else nil. The
 // address has the password of site on the same host.
 func contentOf(site, base *url.URL, link string) *url.URL {
 	address, err := base.Parse(link)

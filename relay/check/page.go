@@ -121,8 +121,8 @@ func webSocketURLs(code string) (urls []string) {
 	return urls
 }
 
-// pluginURL returns the address that the plugin's script connects to, or "" if the page does not show it. index is that
-// of the script. Other scripts on the page may have WebSockets too, such as that of a chat. So the address is the first
+// pluginURL returns the address that the plugin's script connects to, or "" if the page does not show it. index is the
+// index of the script. Other scripts, such as a chat, may have WebSockets too. So the address is the first
 // one in the data that WordPress prints for the script (WP_Scripts), else in the code beside it if only one side has
 // one, else the only one on the page.
 func (p page) pluginURL(index int) string {

@@ -120,7 +120,7 @@ func unreachable(check, address string, err error) Finding {
 		"Set --site to the address that browsers use.")
 }
 
-// tryAgain returns the fix for a response that says nothing about the site's pages.
+// tryAgain returns the fix for a response that does not show how the site's pages are.
 func tryAgain(status int) string {
 	switch status {
 	case http.StatusUnauthorized:

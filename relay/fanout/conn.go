@@ -82,7 +82,7 @@ func (c *clientConn) waitWritable() error {
 	return c.socket().waitWritable()
 }
 
-// pollable reports whether the relay can tell that the socket is full. It cannot on systems other than Linux.
+// pollable reports whether the relay can find out that the socket is full. It can on Linux only.
 func (c *clientConn) pollable() bool { return c.socket().ok() }
 
 // socket returns the descriptor of the TCP connection below all layers.

@@ -1,7 +1,7 @@
-// Package fileop knows the file operations that are in progress, so that one that does not return is reported: a file
-// system in user space (FUSE) or on the network (NFS) can hang, and then a system call can neither be cancelled nor be
-// given a timeout. The package does no I/O itself. It is a separate package because all packages that read and write
-// files use it. The operations are those of the process, like Go's profiles.
+// Package fileop records the file operations of the process that are in progress, and reports one that does not return.
+// A file system in user space (FUSE) or on the network (NFS) can hang, and then a system call can neither be cancelled
+// nor be given a timeout. The package does no I/O itself. It is a separate package because all packages that read and
+// write files use it.
 package fileop
 
 import (

@@ -58,8 +58,8 @@ const (
 )
 
 // newWordPress creates the files that check reads of a WordPress with plugin and companion. The length of its path is
-// fixed, so that the lines of the output break at the same places.
-func newWordPress(t *testing.T) (root string) {
+// fixed, so that the lines of the output break at the same places. Then it applies the changes.
+func newWordPress(t *testing.T, changes ...change) (root string) {
 	t.Helper()
 	companion, status := run(t, command(t, "companion"))
 	if status != 0 {
@@ -81,6 +81,11 @@ func newWordPress(t *testing.T) (root string) {
 	}
 	if err := os.Chmod(root, 0o755); err != nil {
 		t.Fatal(err)
+	}
+	for _, change := range changes {
+		if err := change(root); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return root
 }
@@ -159,12 +164,7 @@ func TestCheckReportsFaultsInFiles(t *testing.T) {
 	for _, tc := range fileCases {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			root := newWordPress(t)
-			for _, change := range tc.changes {
-				if err := change(root); err != nil {
-					t.Fatal(err)
-				}
-			}
+			root := newWordPress(t, tc.changes...)
 			args := append([]string{"check", "--watch", root, "--listen", "off", "--admin-listen", "off"}, tc.args...)
 			cmd := command(t, args...)
 			if tc.run != nil {

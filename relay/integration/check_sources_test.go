@@ -92,12 +92,7 @@ func TestCheckReadsSourcesAsPHP(t *testing.T) {
 	for _, tc := range sourceCases {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			root := newWordPress(t)
-			for _, change := range tc.changes {
-				if err := change(root); err != nil {
-					t.Fatal(err)
-				}
-			}
+			root := newWordPress(t, tc.changes...)
 			cmd := command(t, "check", "--watch", root, "--listen", "off", "--admin-listen", "off")
 			if tc.run != nil {
 				tc.run(cmd)

@@ -14,7 +14,7 @@ import (
 	"wpre-relay/relay/testwait"
 )
 
-// pasteServers are web servers, with PASTE for the lines that check shows for them, OPTIONS for those of
+// pasteServers are configurations of web servers. PASTE stands for the lines that check shows, OPTIONS for the lines of
 // Caddy's global options, and ROOT for the site. Each has a log of all requests.
 var pasteServers = map[string]webServer{
 	"nginx": nginx("listen ADDRESS; root ROOT; PASTE"),

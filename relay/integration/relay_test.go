@@ -217,8 +217,8 @@ func (r *relay) descriptors() int {
 	return len(entries)
 }
 
-// waitForDescriptors waits until the relay has closed the descriptors of its clients. Beside those that it had before,
-// it keeps one event poll per shard, opened with the shard's first client, and the harness's idle connections.
+// waitForDescriptors waits until the relay has closed the descriptors of its clients. It may keep
+// as many as before, one event poll per shard, opened with its first client, and the harness's idle connections.
 func (r *relay) waitForDescriptors(before int) {
 	r.t.Helper()
 	const idle = 2

@@ -48,7 +48,7 @@ func TestLeadsToFollowsLinksToTheMountPoint(t *testing.T) {
 		}
 	}
 	if leadsTo("/", mounts) {
-		t.Error("the root leads to every mount point, and so says nothing")
+		t.Error("the root must not count: it leads to every mount point")
 	}
 }
 

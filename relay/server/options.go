@@ -42,7 +42,7 @@ type Options struct {
 	HandshakeRate int
 
 	// MessageRate limits the frames per second from one client; beyond it, the client is closed with 1008. Default:
-	// that of fanout.Options.
+	// the default of fanout.Options.
 	MessageRate int
 
 	// MaxClients limits the clients. Default and maximum: the number that the limit of open files leaves room for.
@@ -52,8 +52,8 @@ type Options struct {
 	// Default: unlimited.
 	MaxClientsPerIP int
 
-	// Buffers bounds the memory that is buffered for clients that read slowly, in bytes. Its networks are those of
-	// clientaddr.NetworkOf. Default: a budget of fanout.DefaultBuffers.
+	// Buffers bounds the bytes that are buffered for clients that read slowly. It is divided between the networks that
+	// clientaddr.NetworkOf returns. Default: a budget of fanout.DefaultBuffers.
 	Buffers *budget.Budget
 
 	// CatchUp is how long after New a client that connects for the first time gets the catch-up events: its page was

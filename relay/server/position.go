@@ -19,8 +19,8 @@ const sinceNow = "now"
 // readSize is the number of bytes of events that are read from the log at once.
 const readSize = 64 << 10
 
-// unknownPosition replaces an id that is no position, for example of another server that used the same address. Its
-// epoch is that of no log, so the client gets a gap notice. It must not be rejected: an EventSource sends the id of its
+// unknownPosition replaces an id that is no position, for example of another server that used the same address. No
+// log has its epoch, so the client gets a gap notice. It must not be rejected: an EventSource sends the id of its
 // last event with every attempt.
 var unknownPosition = schema.Position{Epoch: "unknown"}
 

@@ -22,7 +22,7 @@ const (
 	reasonBehind                        // the client has events that this relay does not have yet
 	reasonHandshake                     // the WebSocket handshake or the start of the SSE stream failed
 	reasonHistory                       // too many answers of /history are in progress
-	reasonBuffers                       // the budget for what is buffered for clients is exhausted
+	reasonBuffers                       // Options.Buffers is exhausted
 	reasonHost                          // a foreign page may have sent the request, by DNS rebinding
 	reasonInternal                      // the journal cannot be read
 	reasonMaxClients

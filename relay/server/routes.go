@@ -82,7 +82,7 @@ func wantsUpgrade(r *http.Request) bool {
 }
 
 // upgradeHint returns the text for a request that is not a WebSocket handshake. It names no address: behind a proxy,
-// scheme, host and path can differ from those that the client used.
+// the client may have used another scheme, host and path.
 func upgradeHint(r *http.Request) string {
 	if r.Header.Get("Sec-WebSocket-Key") != "" {
 		return "wpre-relay: this WebSocket handshake has no Upgrade header; " +

@@ -87,7 +87,7 @@ func Parse(expression string) (*Filter, error) {
 }
 
 // PublicStatus returns a filter that shows the public only events with one of these statuses. Trusted clients see all
-// events, except those of another site of a network; others with a token see the same as the public.
+// events of their site of a network. Other clients with a token see the same as the public.
 func PublicStatus(statuses []string) (*Filter, error) {
 	quoted := make([]string, len(statuses))
 	for i, status := range statuses {

@@ -131,7 +131,7 @@ func (r *relay) currentLog() *eventlog.Reader {
 	return r.log
 }
 
-// positions returns the position before the first event, and that of each event.
+// positions returns the position before the first event, and the position of each event.
 func (r *relay) positions() []schema.Position {
 	log := r.currentLog()
 	var all []schema.Position

@@ -81,8 +81,8 @@ func (e *Engine) connection(ctx context.Context) (jetstream.JetStream, error) {
 	return e.js, err
 }
 
-// learn remembers the servers of the cluster that a connection has discovered, at most maxLearned. It forgets those of
-// the connection before, because a server may have left the cluster. The caller holds e.lock.
+// learn remembers the servers of the cluster that a connection has discovered, at most maxLearned. It forgets the
+// servers of the previous connection, because a server may have left the cluster. The caller holds e.lock.
 func (e *Engine) learn(conn *nats.Conn) {
 	var learned []string
 	for _, server := range conn.DiscoveredServers() {

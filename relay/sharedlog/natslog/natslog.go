@@ -31,7 +31,7 @@ const (
 	duplicateWindow = 10 * time.Minute
 
 	// createPause is the time between the discovery that the stream does not exist and its creation. Server 2.9
-	// deletes the files of a deleted stream a moment later, and those of a stream that was created meanwhile.
+	// deletes the files of a deleted stream a moment later, and with them a stream that was created meanwhile.
 	createPause = 500 * time.Millisecond
 
 	// invalidConfig is the error code for a stream configuration that the server does not permit.

@@ -92,8 +92,8 @@ func parseCluster(address url.URL) (clientFunc, error) {
 	}, nil
 }
 
-// parseSentinel returns the clients for the master that the Sentinels of the address name. User and password are those
-// of the master; the query has those of the Sentinels.
+// parseSentinel returns the clients for the master that the Sentinels of the address name. User and password are for
+// the master; the query has the credentials for the Sentinels.
 func parseSentinel(address url.URL, query url.Values) (clientFunc, error) {
 	master, database, _ := strings.Cut(strings.Trim(address.Path, "/"), "/")
 	if master == "" {
