@@ -153,6 +153,7 @@ export class Proxy {
 		this.relay = relay;
 		this.pairs = new Set();
 		this.blocked = false; // reject WebSocket handshakes with 403
+		this.down = false; // reset new connections
 	}
 
 	async start() {
@@ -162,6 +163,10 @@ export class Proxy {
 	}
 
 	#join(client) {
+		if (this.down) {
+			client.resetAndDestroy();
+			return;
+		}
 		const relay = createConnection(this.relay.port, '127.0.0.1');
 		const pair = { client, relay, budget: Infinity };
 		const cut = () => {

@@ -97,11 +97,13 @@ const restart = async (signal) => {
 	await relay.start();
 };
 
-/** Cuts the connection while the relay, which keeps 5 events, receives 8. */
+/** Keeps the page disconnected while the relay, which keeps 5 events, receives 8. */
 async function checkGap(path, page) {
 	const last = (await posts(page)).at(-1);
+	proxy.down = true;
 	await cut();
 	await writeToRelay(8);
+	proxy.down = false;
 	await receives(page, writer.count);
 	const gaps = await page.evaluate('gaps');
 	const after = (await posts(page)).filter((post) => post > last);
