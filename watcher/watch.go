@@ -29,7 +29,8 @@ type watch struct {
 	interval    time.Duration // poll interval
 	path        watchPath
 	dirs        []os.FileInfo // of path.dirs when they were armed; nil for one that did not exist
-	notifier    *fsnotify.Watcher
+	notify      func() (Notifier, error)
+	notifier    Notifier
 	doubled     bool        // the file itself is watched too, so each notification comes twice
 	keepDoubled bool        // it must stay doubled, because the directory does not announce all changes
 	unreliable  os.FileInfo // the directory that has not announced changes, if there is one
@@ -41,7 +42,7 @@ type watch struct {
 // nil and has the same mode and reason as the new watch, armWatch returns keep. The caller closes old, unless it is
 // returned. That takes 10 ms and more, in which a folder that was just created would not be watched.
 func armWatch(file string, opts Options, old, keep *watch) *watch {
-	w := &watch{mode: Polling, interval: opts.PollInterval}
+	w := &watch{mode: Polling, interval: opts.PollInterval, notify: opts.Notify}
 	if old != nil {
 		w.unreliable, w.keepDoubled = old.unreliable, old.keepDoubled
 	}
@@ -67,7 +68,7 @@ func armWatch(file string, opts Options, old, keep *watch) *watch {
 
 // Probe returns the mode in which a Watcher would watch the file at path now, and the reason if it would poll.
 func Probe(path string, pollInterval time.Duration) (mode, reason string) {
-	w := armWatch(path, Options{PollInterval: pollInterval}, nil, nil)
+	w := armWatch(path, Options{PollInterval: pollInterval}.withDefaults(), nil, nil)
 	defer w.close()
 	return w.mode, w.reason
 }
@@ -104,9 +105,7 @@ func (w *watch) unsupported() string {
 
 // subscribe opens the notifier and adds all directories of the path.
 func (w *watch) subscribe() error {
-	// The notifier has no buffer: with a hand-over for each notification, two goroutines take turns on one processor,
-	// and the loop reads more of the contents in a burst.
-	notifier, err := fsnotify.NewWatcher()
+	notifier, err := w.notify()
 	if err != nil {
 		return err
 	}
@@ -198,7 +197,7 @@ func (w *watch) events() <-chan fsnotify.Event {
 	if w == nil || w.notifier == nil {
 		return nil
 	}
-	return w.notifier.Events
+	return w.notifier.Events()
 }
 
 // errors returns the errors of the notifications, or nil if the watch polls.
@@ -206,7 +205,7 @@ func (w *watch) errors() <-chan error {
 	if w.notifier == nil {
 		return nil
 	}
-	return w.notifier.Errors
+	return w.notifier.Errors()
 }
 
 // close ends the notifications. It may be called on a nil watch, and repeatedly.

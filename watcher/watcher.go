@@ -46,6 +46,9 @@ type Options struct {
 	// is too high if another program changes the file's mode within a second after a write.
 	OnOverwrites func(estimate uint64)
 
+	// Notify returns a new source of notifications. Default: the system's.
+	Notify func() (Notifier, error)
+
 	// Logger gets one line when the watch starts, is lost or changes its mode, and when the file becomes unreadable or
 	// readable. Default: slog.Default().
 	Logger *slog.Logger
@@ -66,6 +69,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnOverwrites == nil {
 		o.OnOverwrites = func(uint64) {}
+	}
+	if o.Notify == nil {
+		o.Notify = systemNotifier
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
