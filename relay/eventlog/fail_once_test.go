@@ -2,6 +2,7 @@ package eventlog_test
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"syscall"
 	"testing"
@@ -10,37 +11,76 @@ import (
 	"wpre-relay/relay/eventlog"
 )
 
-// maxCalls is more than the number of calls that failOnce makes.
-const maxCalls = 1000
+// thinned is the mean number of disks of which one is opened, for all faults except EIO: the log does not look at the
+// error.
+const thinned = 5
 
-// TestEveryCallFailsOnce fails one call after the other. The log keeps the promises that TestPowerFailure checks after
-// a kill and after each power failure: as soon as it reports no error, it has every record.
+// failureFaults are the errors of TestEveryCallFailsOnce. The partial ones concern reads and writes only.
+var failureFaults = []error{
+	syscall.EIO, syscall.ENOSPC, syscall.EROFS, syscall.EINTR,
+	durabletest.Partial{Err: syscall.ENOSPC, Bytes: 1},
+	durabletest.Partial{Err: syscall.EIO, Bytes: 70}, // within a line
+	durabletest.Partial{Err: io.ErrShortWrite, Bytes: -1},
+}
+
+// TestEveryCallFailsOnce fails one call after the other, or does a part of it. The log keeps the promises that
+// TestPowerFailure checks after a kill and after each power failure: as soon as it reports no error, it has every
+// record.
 func TestEveryCallFailsOnce(t *testing.T) {
-	for _, fault := range []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EROFS, syscall.EINTR} {
+	calls := recordCalls(t)
+	for _, fault := range failureFaults {
 		t.Run(fault.Error(), func(t *testing.T) {
 			t.Parallel()
-			p := &power{t: t, random: rand.New(rand.NewPCG(1, 0)), broken: make(map[string]int)}
-			for number := range maxCalls {
-				if !p.failOnce(number, fault) {
-					t.Logf("%d calls, %d states, broken: %v", number, p.states, p.broken)
-					return
+			p := &power{t: t, random: rand.New(rand.NewPCG(1, 0)), broken: make(map[string]int), thin: raceCost}
+			if fault != syscall.EIO {
+				p.thin *= thinned
+			}
+			for number, call := range calls {
+				if durabletest.Applies(fault, call) && !p.failOnce(number, fault) {
+					t.Errorf("call %d, %s, is missing", number, call)
 				}
 			}
-			t.Errorf("more than %d calls", maxCalls)
+			t.Logf("%d calls, %d states, broken: %v", len(calls), p.states, p.broken)
 		})
 	}
+}
+
+// recordCalls returns the names of the calls that failOnce makes if none fails.
+func recordCalls(t *testing.T) (calls []string) {
+	disk := durabletest.NewDisk(durabletest.Model{Piece: 512})
+	disk.Fail = func(_ int, call, _ string) error {
+		calls = append(calls, call)
+		return nil
+	}
+	p := &power{t: t}
+	p.runFailing(disk, new(history), func(*history, bool) {})
+	return calls
 }
 
 // failOnce writes to a log and fails the call with this number. It reports whether there was such a call.
 func (p *power) failOnce(number int, fault error) (failed bool) {
 	disk, past := durabletest.NewDisk(durabletest.Model{Piece: 512}), new(history)
+	name := ""
 	disk.Fail = func(n int, call, path string) error {
 		if n != number {
 			return nil
 		}
-		failed = true
+		failed, name = true, fmt.Sprintf("call %d, %s %s", n, call, path)
 		return fault
 	}
+	p.runFailing(disk, past, func(past *history, healthy bool) {
+		p.what = name
+		p.restart(disk.Kill(), past, healthy, 0)
+		p.restart(disk.Evict(), past, false, 0)
+		p.cuts(disk, func(left *durabletest.Disk) { p.restart(left, past, false, 0) })
+		p.restartSynced(disk.Kill(), past)
+	})
+	return failed
+}
+
+// runFailing writes to a log on a disk of which one call may fail. It calls check after each write; healthy says that
+// the log reports no error.
+func (p *power) runFailing(disk *durabletest.Disk, past *history, check func(past *history, healthy bool)) {
 	opts := powerOptions
 	opts.FS = disk
 	log, err := eventlog.Open("/var/state", opts)
@@ -50,8 +90,8 @@ func (p *power) failOnce(number int, fault error) (failed bool) {
 		}
 	}
 	if err != nil {
-		p.fail(fmt.Sprintf("call %d: it does not open later", number), err)
-		return failed
+		p.fail("it does not open later", err)
+		return
 	}
 	past.epoch = log.Epoch()
 	for round := range 8 {
@@ -59,15 +99,46 @@ func (p *power) failOnce(number int, fault error) (failed bool) {
 		n := len(past.published)
 		if round%3 == 2 {
 			log.Tick()
+			check(past, log.JournalError() == nil)
 			log.Tick()
 			if log.JournalError() != nil {
-				p.fail(fmt.Sprintf("call %d: it does not recover", number), log.JournalError())
+				p.fail("it does not recover", log.JournalError())
 			}
 			past.synced = n
 		}
-		healthy := log.JournalError() == nil
-		p.restart(disk.Kill(), past, healthy, 0)
-		disk.Cuts(p.random, func(left *durabletest.Disk) { p.restart(left, past, false, 0) })
+		check(past, log.JournalError() == nil)
 	}
-	return failed
+}
+
+// cuts calls yield with some of the disks that a power failure may leave; see power.thin.
+func (p *power) cuts(disk *durabletest.Disk, yield func(left *durabletest.Disk)) {
+	disk.Cuts(p.random, func(left *durabletest.Disk) {
+		if p.random.IntN(p.thin) == 0 {
+			yield(left)
+		}
+	})
+}
+
+// restartSynced opens the log after a kill, syncs it, and cuts the power. The records that the killed process had not
+// synced, or of which the sync had failed, are durable then.
+func (p *power) restartSynced(disk *durabletest.Disk, past *history) {
+	past = past.clone()
+	opts := powerOptions
+	opts.FS = disk
+	log, err := eventlog.Open("/var/state", opts)
+	if err != nil {
+		p.fail("it does not open after a kill", err)
+		return
+	}
+	kept := view(p.t, log, log.At(0), nil)
+	log.Tick()
+	log.Tick()
+	p.cuts(disk, func(left *durabletest.Disk) {
+		next := past.clone()
+		for i := range next.published {
+			next.published[i].lost = !contains(kept, next.published[i].seq)
+		}
+		next.synced = len(next.published)
+		p.restart(left, next, false, 0)
+	})
 }

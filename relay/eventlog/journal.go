@@ -136,7 +136,19 @@ func (j *journal) continueLog(saved checkpoint, last schema.Position, lost bool)
 	if lost || !saved.Open && saved.Counted == 0 && next.Seq > earlierSkip {
 		counted = next.Seq
 	}
-	return j.reserve(checkpoint{Next: next, Counted: counted})
+	if saved.Unwritten {
+		j.distrustCache()
+	}
+	return j.reserve(checkpoint{Next: next, Counted: counted, Unwritten: saved.Unwritten})
+}
+
+// distrustCache makes the first repair write all segments to new files: if a sync had failed before the process was
+// killed, they are in the page cache, but may never be written to disk.
+func (j *journal) distrustCache() {
+	j.writeErr = errors.New("a write or a sync had failed before the restart")
+	for _, s := range j.segments() {
+		s.unsafe = true
+	}
 }
 
 // distrustLog begins a new epoch, because without a checkpoint of the journal's epoch the assigned sequence numbers are

@@ -95,6 +95,10 @@ func Open(dir string, opts Options) (*Log, error) {
 	if err := l.loadRing(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	if l.JournalError() != nil {
+		l.repair()
+		l.journal.sync()
+	}
 	return l, nil
 }
 

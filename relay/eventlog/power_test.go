@@ -30,6 +30,8 @@ type power struct {
 	random *rand.Rand
 	states int // number of disks that were opened after a power failure or a kill
 	broken map[string]int
+	what   string // the call that has failed, if any
+	thin   int    // mean number of disks of which TestEveryCallFailsOnce opens one
 }
 
 // TestPowerFailure cuts the power before each change of a disk, and at the end. On each disk that may be left, the log
@@ -126,7 +128,7 @@ func (p *power) restart(disk *durabletest.Disk, past *history, killed bool, dept
 func (p *power) fail(problem string, detail any) {
 	p.broken[problem]++
 	if p.broken[problem] <= 2 {
-		p.t.Errorf("state %d: %s: %v", p.states, problem, detail)
+		p.t.Errorf("state %d: %s: %s: %v", p.states, p.what, problem, detail)
 	}
 }
 

@@ -23,6 +23,9 @@ type change struct {
 	offset int64  // of write
 	data   []byte // of write
 	size   int64  // of truncate
+
+	// dropped says that a sync has failed, and that no later one writes this again. It may be durable nevertheless.
+	dropped bool
 }
 
 // isEntry reports whether c changes directory entries.
@@ -36,6 +39,18 @@ func (c change) touches(path string) bool {
 // conflicts reports whether both changes concern the same directory entry, so that a file system keeps their order.
 func (c change) conflicts(other change) bool {
 	return other.isEntry() && (c.touches(other.path) || other.kind == rename && c.touches(other.to))
+}
+
+// overwrites reports whether c changes content that an earlier write of the same file has written.
+func (c change) overwrites(earlier change) bool {
+	if c.isEntry() || earlier.kind != write || c.inode != earlier.inode {
+		return false
+	}
+	end := earlier.offset + int64(len(earlier.data))
+	if c.kind == truncate {
+		return c.size < end
+	}
+	return c.offset < end && earlier.offset < c.offset+int64(len(c.data))
 }
 
 // split returns the parts of c that are durable separately.
@@ -81,7 +96,16 @@ func (c change) apply(s snapshot) {
 
 // syncFile makes the content of a file durable and, in that model, its directory entry.
 func (d *Disk) syncFile(n inode) {
-	d.settle(func(c change) bool { return c.inode == n && (!c.isEntry() || d.model.EntriesByFile) })
+	d.settle(func(c change) bool { return c.inode == n && !c.dropped && (!c.isEntry() || d.model.EntriesByFile) })
+}
+
+// dropWrites makes the pending writes of a file stay pending for ever.
+func (d *Disk) dropWrites(n inode) {
+	for i, c := range d.pending {
+		if c.inode == n && c.kind == write {
+			d.pending[i].dropped = true
+		}
+	}
 }
 
 // SyncDir implements durable.FS.
@@ -89,7 +113,7 @@ func (d *Disk) SyncDir(dir string) error {
 	if err := d.call("syncdir", dir); err != nil {
 		return err
 	}
-	if _, err := d.Stat(dir); err != nil {
+	if _, err := d.lookup("syncdir", dir); err != nil && dir != "/" {
 		return err
 	}
 	d.settle(func(c change) bool {
@@ -106,7 +130,9 @@ func (d *Disk) settle(is func(change) bool) {
 	var chosen, rest []change
 	for i := len(d.pending) - 1; i >= 0; i-- {
 		c := d.pending[i]
-		if is(c) || c.isEntry() && slices.ContainsFunc(chosen, c.conflicts) {
+		overwritten := func(later change) bool { return later.overwrites(c) }
+		if is(c) || c.isEntry() && slices.ContainsFunc(chosen, c.conflicts) ||
+			c.dropped && slices.ContainsFunc(chosen, overwritten) {
 			chosen = append(chosen, c)
 		} else {
 			rest = append(rest, c)

@@ -16,11 +16,18 @@ const (
 )
 
 // Kill returns the disk that a killed process leaves: all changes are there, and none is durable because of that.
-func (d *Disk) Kill() *Disk {
+func (d *Disk) Kill() *Disk { return d.kill(func(change) bool { return true }) }
+
+// Evict is like Kill, but the kernel has also evicted the pages that a failed sync could not write.
+func (d *Disk) Evict() *Disk { return d.kill(func(c change) bool { return !c.dropped }) }
+
+func (d *Disk) kill(stays func(change) bool) *Disk {
 	next := d.restore(d.durable, d.boot)
 	for _, c := range d.pending {
-		next.pending = append(next.pending, c)
-		c.apply(snapshot{next.names, next.content})
+		if stays(c) {
+			next.pending = append(next.pending, c)
+			c.apply(snapshot{next.names, next.content})
+		}
 	}
 	return next
 }

@@ -25,8 +25,8 @@ type Model struct {
 
 // Disk is a file system in memory. One goroutine uses it at a time.
 type Disk struct {
-	// Fail is called before each call that may fail, with its number from 0, its name and the path of the file. If it
-	// returns an error, the call does nothing and returns that. Default: no call fails.
+	// Fail is called before each call, with its number from 0, its name and the path of the file. If it returns an
+	// error, the call does nothing and returns that; see also Partial. Default: no call fails.
 	Fail func(number int, call, path string) error
 
 	// OnChange is called before each change that Cut may lose, and before each sync. Default: no call.
@@ -73,10 +73,14 @@ func (d *Disk) call(name, path string) error {
 	return nil
 }
 
-// change applies c now, and makes it pending.
+// change applies c now, and makes it pending. The new size of a file becomes durable separately from its content, which
+// reads as zeros until then.
 func (d *Disk) change(c change) {
 	if d.OnChange != nil {
 		d.OnChange()
+	}
+	if size := c.offset + int64(len(c.data)); c.kind == write && size > int64(len(d.content[c.inode])) {
+		d.pending = append(d.pending, change{kind: truncate, inode: c.inode, size: size})
 	}
 	c.apply(snapshot{d.names, d.content})
 	d.pending = append(d.pending, c.split(d.model.Piece)...)
@@ -109,13 +113,23 @@ func (d *Disk) OpenFile(path string, flag int, _ fs.FileMode) (durable.File, err
 	if err := d.call("open", path); err != nil {
 		return nil, err
 	}
+	opened, err := d.open(path, flag)
+	if err != nil {
+		return nil, err
+	}
+	return opened, nil
+}
+
+func (d *Disk) open(path string, flag int) (*file, error) {
 	n, err := d.lookup("open", path)
 	switch {
 	case err != nil && flag&os.O_CREATE == 0:
 		return nil, err
 	case err != nil:
-		if _, err := d.lookup("open", filepath.Dir(path)); err != nil {
-			return nil, err
+		if dir := filepath.Dir(path); dir != "/" {
+			if _, err := d.lookup("open", dir); err != nil {
+				return nil, err
+			}
 		}
 		n = d.create(path, []byte{})
 	case flag&os.O_TRUNC != 0 && len(d.content[n]) > 0:
@@ -162,6 +176,9 @@ func (d *Disk) Mkdir(path string, _ fs.FileMode) error {
 
 // ReadDir implements durable.FS.
 func (d *Disk) ReadDir(dir string) (entries []fs.DirEntry, err error) {
+	if err := d.call("readdir", dir); err != nil {
+		return nil, err
+	}
 	if _, err := d.lookup("readdir", dir); err != nil {
 		return nil, err
 	}
@@ -175,6 +192,9 @@ func (d *Disk) ReadDir(dir string) (entries []fs.DirEntry, err error) {
 
 // Stat implements durable.FS.
 func (d *Disk) Stat(path string) (fs.FileInfo, error) {
+	if err := d.call("stat", path); err != nil {
+		return nil, err
+	}
 	if path == "/" {
 		return info{path: path, isDir: true}, nil
 	}
@@ -190,11 +210,14 @@ func (d *Disk) SameFile(a, b fs.FileInfo) bool { return a.(info).inode == b.(inf
 
 // TryLock implements durable.FS. It always succeeds, because a disk has one process.
 func (d *Disk) TryLock(path string, flag int) (durable.Lock, bool, error) {
-	opened, err := d.OpenFile(path, flag, 0)
+	if err := d.call("lock", path); err != nil {
+		return nil, false, err
+	}
+	opened, err := d.open(path, flag)
 	if err != nil {
 		return nil, false, err
 	}
-	return opened.(*file), true, nil
+	return opened, true, nil
 }
 
 // Incarnation implements durable.FS. Each disk that Cut returns has another one.

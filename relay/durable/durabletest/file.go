@@ -1,6 +1,8 @@
 package durabletest
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -26,30 +28,36 @@ func (f *file) Read(p []byte) (int, error) {
 }
 
 func (f *file) ReadAt(p []byte, offset int64) (int, error) {
-	if err := f.disk.call("read", f.path); err != nil {
-		return 0, err
+	failure := f.disk.call("read", f.path)
+	part, isPartial := partOf(failure, len(p))
+	if failure != nil && !isPartial {
+		return 0, failure
 	}
+	p = p[:part]
 	content := f.disk.content[f.inode]
 	if offset >= int64(len(content)) {
 		return 0, io.EOF
 	}
 	n := copy(p, content[offset:])
-	if n < len(p) {
+	if n < len(p) && failure == nil {
 		return n, io.EOF
 	}
-	return n, nil
+	return n, failure
 }
 
 func (f *file) Write(p []byte) (int, error) {
-	if err := f.disk.call("write", f.path); err != nil {
-		return 0, err
+	failure := f.disk.call("write", f.path)
+	part, isPartial := partOf(failure, len(p))
+	if failure != nil && !isPartial {
+		return 0, failure
 	}
+	p = p[:part]
 	if f.appends {
 		f.offset = int64(len(f.disk.content[f.inode]))
 	}
 	f.disk.change(change{kind: write, inode: f.inode, offset: f.offset, data: append([]byte(nil), p...)})
 	f.offset += int64(len(p))
-	return len(p), nil
+	return len(p), failure
 }
 
 func (f *file) Truncate(size int64) error {
@@ -63,20 +71,42 @@ func (f *file) Truncate(size int64) error {
 }
 
 func (f *file) Stat() (fs.FileInfo, error) {
+	if err := f.disk.call("fstat", f.path); err != nil {
+		return nil, err
+	}
 	content := f.disk.content[f.inode]
 	return info{f.path, f.inode, int64(len(content)), content == nil}, nil
 }
 
 func (f *file) Sync() error {
 	if err := f.disk.call("sync", f.path); err != nil {
+		f.disk.dropWrites(f.inode)
 		return err
 	}
 	f.disk.syncFile(f.inode)
 	return nil
 }
 
-func (f *file) Close() error  { return nil }
+func (f *file) Close() error  { return f.disk.call("close", f.path) }
 func (f *file) Unlock() error { return nil }
+
+// Partial is an error for Disk.Fail: a write or a read does a part before it fails with Err. Other calls do nothing.
+type Partial struct {
+	Err   error
+	Bytes int // of the part, modulo the length of the call
+}
+
+func (p Partial) Error() string { return fmt.Sprintf("after %d bytes: %v", p.Bytes, p.Err) }
+func (p Partial) Unwrap() error { return p.Err }
+
+// partOf returns how many of n bytes a call with this failure does. It reports whether the failure is partial.
+func partOf(failure error, n int) (part int, isPartial bool) {
+	partial, ok := errors.AsType[Partial](failure)
+	if !ok || n == 0 {
+		return n, ok
+	}
+	return (partial.Bytes%n + n) % n, true
+}
 
 // info is the description of a file.
 type info struct {
@@ -97,4 +127,10 @@ func (i info) Mode() fs.FileMode {
 		return fs.ModeDir
 	}
 	return 0
+}
+
+// Applies reports whether a call with this name can fail with an error: only reads and writes can do a part.
+func Applies(failure error, call string) bool {
+	_, isPartial := errors.AsType[Partial](failure)
+	return !isPartial || call == "read" || call == "write"
 }
