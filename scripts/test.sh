@@ -94,12 +94,13 @@ scripts/bench.sh --smoke
 step "PHP writers and a WebSocket client from npm"
 scripts/e2e/phpwriter/run.sh
 
-step "WordPress, end to end"
-scripts/e2e.sh
+step "WordPress and browsers, end to end, in parallel"
+! available npm || npm_install scripts/e2e # both need these packages
+parallel scripts/e2e.sh scripts/e2e/clients/run.sh
 
 step "checks that do not depend on time, in parallel"
 export FUZZTIME=${FUZZTIME:-3s} # for each target
 parallel scripts/ci/companion/check.sh scripts/ci/systemd.sh scripts/ci/acme.sh scripts/ci/monitoring.sh \
-	scripts/ci/slowhttp.sh scripts/e2e/clients/run.sh scripts/release/test.sh scripts/fuzz.sh
+	scripts/ci/slowhttp.sh scripts/release/test.sh scripts/fuzz.sh
 
 step "all checks passed"
