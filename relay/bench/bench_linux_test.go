@@ -15,7 +15,7 @@ import (
 // load runs settings against s with events of this size.
 func load(t *testing.T, s *server, size int, settings bench.Settings) (*bench.Result, error) {
 	t.Helper()
-	settings.URL, settings.Write, settings.PID = s.url, s.file, os.Getpid()
+	settings.URL, settings.Write, settings.PIDs = s.url, s.file, []int{os.Getpid()}
 	ctx, cancel := context.WithTimeout(t.Context(), testwait.Limit)
 	defer cancel()
 	return bench.Run(ctx, bench.Options{Settings: settings, Size: size, DeliveryTimeout: testwait.Limit})
@@ -29,14 +29,14 @@ func runSettings(t *testing.T, settings bench.Settings) (*bench.Result, error) {
 
 // counts are the values of a result that do not depend on time.
 type counts struct {
-	connected, refused, events, captured         int
-	deliveries, lost, repeated, outOfOrder, fail uint64
+	connected, refused, events, captured                  int
+	deliveries, lost, repeated, outOfOrder, altered, fail uint64
 }
 
 func countsOf(r *bench.Result) counts {
 	return counts{
 		r.Connected, r.Rejected, r.Events, r.Captured, r.Deliveries, r.Lost,
-		*r.Repeated, *r.OutOfOrder, uint64(r.Errors),
+		*r.Repeated, *r.OutOfOrder, *r.Altered, uint64(r.Errors),
 	}
 }
 

@@ -48,8 +48,11 @@ func (s *clientSet) sendHandshake(i int32) {
 	if err == nil && code != 0 {
 		err = unix.Errno(code)
 	}
+	if err == nil && s.tls != nil {
+		err = s.startTLS(i)
+	}
 	if err == nil {
-		_, err = unix.Write(int(c.fd), s.handshake) // fits into the empty send buffer
+		_, err = s.write(i, s.handshake) // fits into the empty send buffer
 	}
 	if err != nil {
 		s.reject(c, fmt.Errorf("connect: %w", err))
@@ -60,11 +63,11 @@ func (s *clientSet) sendHandshake(i int32) {
 
 // read reads and handles all available bytes of client i. A read that does not fill the buffer has drained the
 // socket, and the kernel reports later bytes with a new event (epoll(7)), so only a closed connection needs another
-// read.
+// read. With TLS, a read returns one record at most.
 func (s *clientSet) read(i int32, hungUp bool) {
 	c := &s.clients[i]
 	for c.stage == handshaking || c.stage == open {
-		n, errno := readNonblocking(c.fd, s.buf)
+		n, errno := s.receive(i)
 		switch {
 		case errno == unix.EAGAIN:
 			return
@@ -74,9 +77,9 @@ func (s *clientSet) read(i int32, hungUp bool) {
 		case c.stage == handshaking:
 			s.handleResponse(i, s.buf[:n], false)
 		default:
-			s.handleFrames(c, s.buf[:n])
+			s.handleFrames(i, s.buf[:n])
 		}
-		if errno == 0 && n < len(s.buf) && !hungUp {
+		if errno == 0 && n < len(s.buf) && !hungUp && s.tls == nil {
 			return
 		}
 	}
@@ -108,7 +111,7 @@ func (s *clientSet) handleResponse(i int32, p []byte, ended bool) {
 		s.reject(c, err)
 	default:
 		s.markOpen(i)
-		s.handleFrames(c, frames)
+		s.handleFrames(i, frames)
 	}
 }
 
@@ -133,9 +136,9 @@ func (s *clientSet) markOpen(i int32) {
 	}
 }
 
-// handleFrames handles the frames in p, which c has received.
-func (s *clientSet) handleFrames(c *client, p []byte) {
-	now := s.now()
+// handleFrames handles the frames in p, which client i has received.
+func (s *clientSet) handleFrames(i int32, p []byte) {
+	c, now := &s.clients[i], s.now()
 	for len(p) > 0 && c.stage == open {
 		item, rest, err := c.reader.Next(p)
 		switch {
@@ -144,11 +147,11 @@ func (s *clientSet) handleFrames(c *client, p []byte) {
 			s.disconnect(c)
 			return
 		case item.Kind == wsclient.Message:
-			s.recordMessage(c, item.Number, now)
+			s.recordMessage(c, item, now)
 		case item.Kind == wsclient.Ping:
 			s.pong = wsclient.AppendPong(s.pong[:0], item.Payload)
 			// The error is ignored: a server that receives no pong closes the connection, and that is counted.
-			unix.Write(int(c.fd), s.pong)
+			s.write(i, s.pong)
 		case item.Kind == wsclient.Close:
 			s.serverClosed(c, int(item.Number))
 		}
@@ -156,13 +159,23 @@ func (s *clientSet) handleFrames(c *client, p []byte) {
 	}
 }
 
-// recordMessage counts a message with this event number, 0 if it has none.
-func (s *clientSet) recordMessage(c *client, number uint32, now time.Duration) {
+// recordMessage counts a message.
+func (s *clientSet) recordMessage(c *client, message wsclient.Item, now time.Duration) {
 	switch {
 	case c.role != reader:
 	case s.external:
 		s.recorder.AddExternal(&c.window, now, s.reading)
+	case !s.series.wrote(message):
+		s.altered++
 	default:
-		s.recorder.AddDelivery(&c.window, number, now)
+		s.addStarted()
+		s.recorder.AddDelivery(&c.window, message.Number, now)
+	}
+}
+
+// addStarted adds the events whose write has begun to the recorder.
+func (s *clientSet) addStarted() {
+	for n := s.recorder.Events(); !s.external && n < int(s.series.started.Load()); n++ {
+		s.recorder.AddEvent(s.series.events[n].start, s.reading)
 	}
 }

@@ -1,15 +1,18 @@
 package bench
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"wpre-relay/relay/bench/stats"
+	"wpre-relay/relay/bench/wsclient"
 )
 
 const (
@@ -28,7 +31,9 @@ const (
 // clientSet is the set of all clients of a run. Only one goroutine uses it.
 type clientSet struct {
 	server           unix.Sockaddr
+	tls              *tls.Config // nil without TLS
 	handshake        []byte
+	firstAddress     int       // number of loopback addresses that other sets use
 	start            time.Time // all times are durations since start
 	epoll            int
 	ready            []unix.EpollEvent // reused by each poll
@@ -37,22 +42,25 @@ type clientSet struct {
 	partialResponses map[int32][]byte  // incomplete responses to the handshake, by client; few are incomplete
 
 	clients     []client
-	connected   int  // connected clients, without transient ones
-	reading     int  // connected clients that read, without transient ones
-	external    bool // others write the events, so that events are counted by their order
+	secure      []*tls.Conn // the TLS connection of each client; empty without TLS
+	connected   int         // connected clients, without transient ones
+	reading     int         // connected clients that read, without transient ones
+	external    bool        // others write the events, so that events are counted by their order
+	series      series
+	altered     uint64 // messages that equal no written event
 	recorder    stats.Recorder
 	connections connectionStats
 }
 
 // newClientSet returns a set of n disconnected clients of server. The caller closes it.
-func newClientSet(server *net.TCPAddr, handshake []byte, n int) (*clientSet, error) {
+func newClientSet(server *net.TCPAddr, url *url.URL, n int) (*clientSet, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	return &clientSet{
+	s := &clientSet{
 		server:           sockaddr(server),
-		handshake:        handshake,
+		handshake:        wsclient.HandshakeRequest(url),
 		start:            time.Now(),
 		epoll:            epoll,
 		ready:            make([]unix.EpollEvent, batchSize),
@@ -60,7 +68,12 @@ func newClientSet(server *net.TCPAddr, handshake []byte, n int) (*clientSet, err
 		partialResponses: make(map[int32][]byte),
 		clients:          make([]client, n),
 		connections:      connectionStats{closed: make(map[int]int)},
-	}, nil
+	}
+	if url.Scheme == "wss" {
+		s.tls = &tls.Config{ServerName: url.Hostname(), InsecureSkipVerify: true}
+		s.secure = make([]*tls.Conn, n)
+	}
+	return s, nil
 }
 
 func sockaddr(addr *net.TCPAddr) unix.Sockaddr {
@@ -134,7 +147,7 @@ func (s *clientSet) connect(i int32) error {
 // clientsPerAddress clients use 127.0.0.1 already.
 func (s *clientSet) bindLocalAddress(i int32) error {
 	server, ok := s.server.(*unix.SockaddrInet4)
-	address := 1 + i/clientsPerAddress
+	address := 1 + int32(s.firstAddress) + i/clientsPerAddress
 	if !ok || server.Addr[0] != 127 || address == 1 {
 		return nil
 	}
@@ -210,6 +223,7 @@ func (s *clientSet) disconnect(c *client) {
 	case c.stage == connecting || c.stage == handshaking:
 		s.connections.pending--
 	case c.role == reader:
+		s.addStarted() // the client was to receive them
 		s.connected--
 		s.reading--
 		s.recorder.RemoveClient(&c.window)

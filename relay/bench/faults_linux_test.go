@@ -1,9 +1,11 @@
 package bench_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
@@ -83,8 +85,49 @@ var serverFaults = []struct {
 			s.send([]byte("hello"))
 			s.send(doc)
 		},
+		want: func(c *counts) { c.altered = faultClients * faultEvents },
+	},
+	{
+		name: "sends one event without its end",
+		write: func(s *server, n int, doc []byte) {
+			if n == 3 {
+				doc = doc[:len(doc)-1]
+			}
+			s.send(doc)
+		},
+		want: alterOne,
+	},
+	{
+		name: "sends the start of one event and the end of another",
+		write: func(s *server, n int, doc []byte) {
+			if n == 3 {
+				s.held = doc
+			}
+			if n == 4 {
+				s.send(append(s.held[:100:100], bytes.Repeat([]byte("y"), len(s.held)-100)...))
+			}
+			if n != 3 {
+				s.send(doc)
+			}
+		},
+		want: alterOne,
+	},
+	{
+		name: "sends events without white space",
+		write: func(s *server, _ int, doc []byte) {
+			var compact bytes.Buffer
+			json.Compact(&compact, doc)
+			s.send(compact.Bytes())
+		},
 		want: func(*counts) {},
 	},
+}
+
+// alterOne is the change of the counts if one event reaches no client, and something else reaches all.
+func alterOne(c *counts) {
+	c.captured--
+	c.deliveries -= faultClients
+	c.lost, c.altered = faultClients, faultClients
 }
 
 // TestCountsFaultsOfServer writes events without a pause to a server with a fault.
@@ -192,7 +235,7 @@ func TestErrorsNameTheFlag(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "ws://127.0.0.1:1") || !strings.Contains(err.Error(), "--url") {
 		t.Errorf("got %v", err)
 	}
-	_, err = runSettings(t, bench.Settings{URL: target, Clients: 1, PID: 1 << 22})
+	_, err = runSettings(t, bench.Settings{URL: target, Clients: 1, PIDs: []int{1 << 22}})
 	if err == nil || !strings.Contains(err.Error(), "--pid") {
 		t.Errorf("got %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // connect connects the clients. It returns when the server has answered all handshakes, or has answered none for
@@ -45,45 +46,49 @@ func (o *Options) role(i int) role {
 	return reader
 }
 
-// writeEvents writes the events, at least Every apart, and waits until each has reached all clients. With NoWait it
-// waits only for the last one.
+// writeWithHerd writes the events while the herd connects, and then waits until all of the herd are connected.
+func (r *run) writeWithHerd(ctx context.Context) error {
+	r.herd.start(ctx, &r.clients.series, (r.opts.Events+1)/2)
+	err := r.writeEvents(ctx)
+	if err == nil {
+		err = r.runUntil(ctx, math.MaxInt64, r.herd.joined)
+	}
+	return errors.Join(err, r.herd.stop())
+}
+
+// writeEvents writes the events and waits until each has reached all clients. With NoWait it waits only for the last
+// one.
 func (r *run) writeEvents(ctx context.Context) error {
-	for n := 1; n <= r.opts.Events && ctx.Err() == nil; n++ {
-		if err := r.writeEvent(n); err != nil {
-			return err
+	s := r.clients
+	w := startWriter(ctx, r.opts, &s.series, s.start)
+	for n := 1; n <= r.opts.Events && ctx.Err() == nil && !r.opts.NoWait; n++ {
+		w.allow()
+		if err := r.awaitDelivery(n, w); err != nil {
+			return errors.Join(err, w.stop())
 		}
-		if !r.opts.NoWait {
-			if err := r.awaitDelivery(ctx); err != nil {
-				return err
+	}
+	w.allowAll()
+	return errors.Join(r.awaitDelivery(r.opts.Events, w), w.stop())
+}
+
+// awaitDelivery waits until event n has reached all clients, for DeliveryTimeout at most. If the writer has ended, it
+// waits for the newest event. It ignores the end of the run's context, so that a run that is stopped does not count the
+// deliveries in progress as lost.
+func (r *run) awaitDelivery(n int, w *writer) error {
+	s := r.clients
+	for {
+		ended := w.ended()
+		s.addStarted()
+		if written := s.recorder.Events(); written >= n || ended {
+			late := written == 0 || s.now() > s.series.events[written-1].start+r.opts.DeliveryTimeout
+			if late || !s.recorder.Outstanding() {
+				return r.checkClientsLeft()
 			}
 		}
-		if err := r.runUntil(ctx, r.written+r.opts.Every, nil); err != nil {
+		if err := r.step(s.now() + stepInterval); err != nil {
 			return err
 		}
 	}
-	return r.awaitDelivery(ctx)
-}
-
-// writeEvent writes event n.
-func (r *run) writeEvent(n int) error {
-	doc, err := eventDocument(n, r.opts.Size)
-	if err != nil {
-		return err
-	}
-	r.written = r.clients.now()
-	if err := writeFile(r.opts.Write, doc); err != nil {
-		return err
-	}
-	r.clients.recorder.AddEvent(r.written, r.clients.reading) // no client was read since the write began
-	return nil
-}
-
-// awaitDelivery waits until the newest event has reached all clients, for DeliveryTimeout at most. It ignores the end
-// of ctx, so that a run that is stopped does not count the deliveries in progress as lost.
-func (r *run) awaitDelivery(ctx context.Context) error {
-	arrived := func() bool { return !r.clients.recorder.Outstanding() }
-	err := r.runUntil(context.WithoutCancel(ctx), r.written+r.opts.DeliveryTimeout, arrived)
-	return errors.Join(err, r.checkClientsLeft())
 }
 
 // countExternal counts the events that others write, for Duration.

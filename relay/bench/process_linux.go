@@ -25,11 +25,44 @@ func (p process) cpuTime() (time.Duration, error) {
 	return time.Duration(used.Nano()), nil
 }
 
-// memory returns the resident memory of p in bytes: now, and the peak since p started.
-func (p process) memory() (resident, peak int64, err error) {
+// cpuTime returns the CPU time of all processes.
+func cpuTime(pids []int) (time.Duration, error) {
+	var sum time.Duration
+	for _, pid := range pids {
+		used, err := process(pid).cpuTime()
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+// residentMemory returns the memory of all processes. It counts shared pages once for each process.
+func residentMemory(pids []int) (processMemory, error) {
+	var sum processMemory
+	for _, pid := range pids {
+		m, err := process(pid).memory()
+		if err != nil {
+			return sum, err
+		}
+		sum.resident += m.resident
+		sum.anonymous += m.anonymous
+		sum.peak += m.peak
+	}
+	return sum, nil
+}
+
+// processMemory is the resident memory of a process in bytes: now, the part of it that is not backed by a file, and the
+// peak since the process started.
+type processMemory struct{ resident, anonymous, peak int64 }
+
+// memory returns the memory of p.
+func (p process) memory() (processMemory, error) {
+	var m processMemory
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
 	if err != nil {
-		return 0, 0, fmt.Errorf("memory of process %d: %w", p, err)
+		return m, fmt.Errorf("memory of process %d: %w", p, err)
 	}
 	lines := bufio.NewScanner(bytes.NewReader(status))
 	for lines.Scan() {
@@ -38,15 +71,17 @@ func (p process) memory() (resident, peak int64, err error) {
 		fmt.Sscan(value, &kib)
 		switch name {
 		case "VmRSS":
-			resident = kib << 10
+			m.resident = kib << 10
+		case "RssAnon":
+			m.anonymous = kib << 10
 		case "VmHWM":
-			peak = kib << 10
+			m.peak = kib << 10
 		}
 	}
-	if resident == 0 {
-		return 0, 0, fmt.Errorf("memory of process %d: the process has exited", p)
+	if m.resident == 0 {
+		return m, fmt.Errorf("memory of process %d: the process has exited", p)
 	}
-	return resident, peak, nil
+	return m, nil
 }
 
 // tcpMemory returns the kernel's memory for all TCP sockets of the machine in bytes. A connection over loopback

@@ -25,6 +25,10 @@ type Result struct {
 	Repeated   *uint64 `json:"repeated"`
 	OutOfOrder *uint64 `json:"out_of_order"` // deliveries of an event after a newer one
 
+	// Altered is the number of messages that equal no written event: torn, mixed from two events, or a greeting. White
+	// space between JSON tokens is ignored. Such a message is not a delivery.
+	Altered *uint64 `json:"altered"`
+
 	Errors int         `json:"errors"` // connections on which the server violated the protocol
 	Closed map[int]int `json:"ended"`  // connections that the server closed, by close code; 1006 without a close frame
 
@@ -32,7 +36,8 @@ type Result struct {
 	DeliveriesPerSecond *float64 `json:"deliveries_per_second"`
 
 	// CPUPerDelivery and BenchCPUPerDelivery are the CPU times of the server and of the clients in microseconds. The
-	// clients slow the server down if the second is near the first, or if the machine has few cores.
+	// clients slow the server down if the second is near the first, or if the machine has few cores. Both are nil with
+	// Settings.Herd, because connecting takes most of the time.
 	CPUPerDelivery      *float64 `json:"cpu_per_delivery_us"`
 	BenchCPUPerDelivery *float64 `json:"bench_cpu_per_delivery_us"`
 
@@ -40,7 +45,10 @@ type Result struct {
 	Last   *Quantiles `json:"last_us"`   // to its arrival at the last one
 	Spread *Quantiles `json:"spread_us"` // from the first client to the last
 
+	Herd *Herd `json:"herd"` // nil without Settings.Herd
+
 	Resident  Memory    `json:"rss_bytes"`    // of the server
+	Anonymous *int64    `json:"anon_bytes"`   // of Resident.Before, the part that is not backed by a file
 	PerClient Growth    `json:"client_bytes"` // of that, divided by Connected
 	TCP       TCPMemory `json:"tcp_kernel_bytes"`
 
@@ -53,7 +61,24 @@ type Result struct {
 // Quantiles are quantiles of times, in microseconds.
 type Quantiles struct {
 	P50 float64 `json:"p50"`
+	P90 float64 `json:"p90"`
 	P99 float64 `json:"p99"`
+}
+
+// Herd is the result of clients that connect all at once.
+type Herd struct {
+	Clients   int `json:"clients"`
+	Connected int `json:"connected"`
+	Timeouts  int `json:"timeouts"` // handshakes without a response in 10 seconds; the client then tries again
+	Rejected  int `json:"refused"`  // other handshakes that failed; the client tries again 10 seconds after it started
+
+	// Seconds is the time from the first connection until all clients were connected, nil if some never were.
+	Seconds *float64 `json:"seconds"`
+
+	// Quiet and During are like Result.Last, of the events that were written before the first connection of the herd, and
+	// from there until all were connected.
+	Quiet  *Quantiles `json:"quiet_us"`
+	During *Quantiles `json:"during_us"`
 }
 
 // Memory is resident memory in bytes: before the first client connects, before the first event, and the peak since

@@ -29,13 +29,18 @@ func (r *run) result() *Result {
 		Spread:              quantiles(sum.Spread),
 
 		Resident:  Memory{Before: r.before.resident, Idle: r.idle.resident, Peak: r.after.peak},
+		Anonymous: r.before.anonymous,
 		PerClient: r.growthPerClient(),
 		TCP:       TCPMemory{Before: r.before.tcp, After: r.after.tcp},
 	}
 	if !r.opts.external() {
 		result.Size = &r.opts.Size
-		result.Repeated, result.OutOfOrder = &sum.Repeated, &sum.OutOfOrder
+		result.Repeated, result.OutOfOrder, result.Altered = &sum.Repeated, &sum.OutOfOrder, &r.clients.altered
 		result.First, result.Last = quantiles(sum.First), quantiles(sum.Last)
+	}
+	if r.herd != nil {
+		result.Herd = r.herd.result(&r.clients.recorder)
+		result.CPUPerDelivery, result.BenchCPUPerDelivery = nil, nil
 	}
 	if connections.firstRejection != nil {
 		result.FirstRejection = connections.firstRejection.Error()
@@ -80,5 +85,5 @@ func quantiles(times []time.Duration) *Quantiles {
 		return nil
 	}
 	in := func(q float64) float64 { return float64(stats.Quantile(times, q)) / 1000 }
-	return &Quantiles{P50: in(0.5), P99: in(0.99)}
+	return &Quantiles{P50: in(0.5), P90: in(0.9), P99: in(0.99)}
 }

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"wpre-relay/relay/bench/wsclient"
 )
 
 const (
@@ -32,15 +30,15 @@ const (
 // in progress and returns early without an error. Lost events are part of the result, not an error. If Run returns an
 // error after clients were connected, it also returns the result so far.
 //
-// Run serves the clients and writes the events on the calling goroutine. A message that arrives during a write counts
-// as received after the write.
+// Run serves the clients on the calling goroutine and writes the events on another thread, so that a message that
+// arrives during a write counts at once.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	// The scheduler needs no other thread after a wait, and startRelay needs a thread that lives as long as the
 	// relay.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	o = o.withDefaults()
-	if err := checkDescriptors(o.Clients + o.Churn); err != nil {
+	if err := checkDescriptors(o.Clients + o.Churn + o.Herd); err != nil {
 		return nil, err
 	}
 	if o.URL != nil {
@@ -50,7 +48,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.URL, o.Write, o.PID = relay.url, relay.file, relay.cmd.Process.Pid
+	o.URL, o.Write, o.PIDs = relay.url, relay.file, []int{relay.cmd.Process.Pid}
 	result, err := load(ctx, o)
 	return result, relay.stop(err)
 }
@@ -63,8 +61,8 @@ func checkDescriptors(connections int) error {
 		return fmt.Errorf("get the limit of open files: %w", err)
 	}
 	if uint64(connections)+reservedDescriptors > limit.Cur {
-		return fmt.Errorf("%d connections (--clients and --churn) need %d open files here and in the server, but the "+
-			"limit is %d; raise it with ulimit -n, or in a systemd unit with LimitNOFILE=",
+		return fmt.Errorf("%d connections (--clients, --churn and --herd) need %d open files here and in the server, "+
+			"but the limit is %d; raise it with ulimit -n, or in a systemd unit with LimitNOFILE=",
 			connections, connections+reservedDescriptors, limit.Cur)
 	}
 	return nil
@@ -75,6 +73,7 @@ type run struct {
 	opts       Options
 	clients    *clientSet
 	churn      churn
+	herd       *herd // nil without Herd
 	progress   progress
 	describe   func() string // returns the text for progress
 	lastReport struct {      // values at the last call of describeEvents
@@ -82,27 +81,30 @@ type run struct {
 		deliveries uint64
 	}
 
-	written             time.Duration // start of the write of the newest event
 	connectTime         time.Duration // from the first connection to the last response
 	before, idle, after usage         // before the first client, before the first event, after the last event
 }
 
 // load runs the clients against the server at o.URL.
 func load(ctx context.Context, o Options) (*Result, error) {
-	if o.PID != 0 {
-		if _, _, err := process(o.PID).memory(); err != nil {
-			return nil, fmt.Errorf("%w; set --pid to the server's process on this machine", err)
-		}
+	if _, err := residentMemory(o.PIDs); err != nil {
+		return nil, fmt.Errorf("%w; set --pid to the server's process on this machine", err)
 	}
-	r := &run{opts: o, progress: newProgress(o.Progress, o.Rewrite), before: measureUsage(o.PID)}
+	r := &run{opts: o, progress: newProgress(o.Progress, o.Rewrite), before: measureUsage(o.PIDs)}
 	address, err := resolve(ctx, o.URL)
 	if err != nil {
 		return nil, err
 	}
-	if r.clients, err = newClientSet(address, wsclient.HandshakeRequest(o.URL), o.Clients+o.Churn); err != nil {
+	if r.clients, err = newClientSet(address, o.URL, o.Clients+o.Churn); err != nil {
 		return nil, err
 	}
 	defer r.clients.close()
+	if o.Herd > 0 {
+		if err := r.addHerd(address); err != nil {
+			return nil, err
+		}
+		defer r.herd.set.close()
+	}
 	defer r.progress.clear()
 	err = r.runPhases(ctx)
 	if r.clients.connections.connected == 0 {
@@ -111,10 +113,24 @@ func load(ctx context.Context, o Options) (*Result, error) {
 	return r.result(), err
 }
 
+// addHerd adds the clients of Herd, disconnected. They share the clock of the others.
+func (r *run) addHerd(server *net.TCPAddr) error {
+	set, err := newClientSet(server, r.opts.URL, r.opts.Herd)
+	if err != nil {
+		return err
+	}
+	set.start, set.firstAddress = r.clients.start, 1+len(r.clients.clients)/clientsPerAddress
+	r.herd = newHerd(set)
+	return nil
+}
+
 // resolve returns the address of the server. It connects once to find an address that works.
 func resolve(ctx context.Context, server *url.URL) (*net.TCPAddr, error) {
 	port := server.Port()
-	if port == "" {
+	switch {
+	case port == "" && server.Scheme == "wss":
+		port = "443"
+	case port == "":
 		port = "80"
 	}
 	dialer := net.Dialer{Timeout: handshakeTimeout}
@@ -137,11 +153,14 @@ func (r *run) runPhases(ctx context.Context) error {
 	if err := r.runUntil(ctx, r.clients.now()+r.opts.Settle, nil); err != nil {
 		return err
 	}
-	r.idle = measureUsage(r.opts.PID)
+	r.idle = measureUsage(r.opts.PIDs)
 	r.churn = newChurn(r.clients, r.opts.Clients, r.opts.Churn)
-	defer func() { r.after = measureUsage(r.opts.PID) }()
+	defer func() { r.after = measureUsage(r.opts.PIDs) }()
 	if r.opts.external() {
 		return r.countExternal(ctx)
+	}
+	if r.herd != nil {
+		return r.writeWithHerd(ctx)
 	}
 	return r.writeEvents(ctx)
 }

@@ -23,6 +23,7 @@ type server struct {
 	t    *testing.T
 	url  *url.URL
 	file string
+	tls  bool
 
 	// write is called for each event that is written, one at a time. Default: send it to all clients.
 	write func(s *server, n int, doc []byte)
@@ -49,7 +50,12 @@ func (s *server) start(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(s)
+	web := httptest.NewUnstartedServer(s)
+	if s.tls {
+		web.StartTLS()
+	} else {
+		web.Start()
+	}
 	if s.url, err = url.Parse(strings.Replace(web.URL, "http", "ws", 1)); err != nil {
 		t.Fatal(err)
 	}

@@ -17,16 +17,16 @@ func (r *Result) WriteTable(out io.Writer) error {
 	row("clients", "%d of %d connected (%s), %d refused, %d stalled", r.Connected, r.Clients,
 		formatOr("-", r.ConnectPerSecond, "%.0f/s"), r.Rejected, r.Stalled)
 	row("events", "%d%s, %d captured", r.Events, formatOr("", r.Size, " of %d bytes"), r.Captured)
-	row("deliveries", "%d, %d lost, %s repeated, %s out of order", r.Deliveries, r.Lost,
-		formatOr("-", r.Repeated, "%d"), formatOr("-", r.OutOfOrder, "%d"))
+	row("deliveries", "%d, %d lost, %s repeated, %s out of order, %s altered", r.Deliveries, r.Lost,
+		formatOr("-", r.Repeated, "%d"), formatOr("-", r.OutOfOrder, "%d"), formatOr("-", r.Altered, "%d"))
 	row("deliveries per second", "%s", formatOr("-", r.DeliveriesPerSecond, "%.0f"))
 	row("CPU per delivery", "%s in the server, %s in bench", formatOr("-", r.CPUPerDelivery, "%.2f µs"),
 		formatOr("-", r.BenchCPUPerDelivery, "%.2f µs"))
 	row("first client after", "%s", r.First)
 	row("last client after", "%s", r.Last)
 	row("first to last client", "%s", r.Spread)
-	row("memory", "%s without clients, %s idle, %s at peak",
-		formatSize(r.Resident.Before), formatSize(r.Resident.Idle), formatSize(r.Resident.Peak))
+	row("memory", "%s without clients (%s anonymous), %s idle, %s at peak",
+		formatSize(r.Resident.Before), formatSize(r.Anonymous), formatSize(r.Resident.Idle), formatSize(r.Resident.Peak))
 	row("memory per client", "%s idle, %s at peak", formatSize(r.PerClient.Idle), formatSize(r.PerClient.Peak))
 	row("TCP in the kernel", "%s before, %s after (all sockets of this machine)",
 		formatSize(r.TCP.Before), formatSize(r.TCP.After))
@@ -49,7 +49,7 @@ func (q *Quantiles) String() string {
 	in := func(us float64) time.Duration {
 		return time.Duration(us * float64(time.Microsecond)).Round(100 * time.Nanosecond)
 	}
-	return fmt.Sprintf("p50 %v, p99 %v", in(q.P50), in(q.P99))
+	return fmt.Sprintf("p50 %v, p90 %v, p99 %v", in(q.P50), in(q.P90), in(q.P99))
 }
 
 // formatOr returns the value in this format, or none if it was not measured.

@@ -7,19 +7,19 @@ import (
 
 // usage is the resource usage at one moment. A value that is not known is nil.
 type usage struct {
-	resident, peak *int64         // memory of the server
-	tcp            *int64         // memory of the kernel's TCP sockets
-	cpu, bench     *time.Duration // CPU time of the server and of this process
+	resident, anonymous, peak *int64         // memory of the server
+	tcp                       *int64         // memory of the kernel's TCP sockets
+	cpu, bench                *time.Duration // CPU time of the server and of this process
 }
 
-// measureUsage returns the current usage. The values of the server are known only if server, its process id, is not
-// 0.
-func measureUsage(server int) usage {
+// measureUsage returns the current usage. The values of the server are known only if server, the ids of its processes,
+// is not empty.
+func measureUsage(server []int) usage {
 	var u usage
-	if server != 0 {
-		u.cpu = orNil(process(server).cpuTime())
-		if resident, peak, err := process(server).memory(); err == nil {
-			u.resident, u.peak = &resident, &peak
+	if len(server) > 0 {
+		u.cpu = orNil(cpuTime(server))
+		if m, err := residentMemory(server); err == nil {
+			u.resident, u.anonymous, u.peak = &m.resident, &m.anonymous, &m.peak
 		}
 	}
 	u.bench = orNil(process(os.Getpid()).cpuTime())

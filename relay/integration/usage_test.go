@@ -66,7 +66,7 @@ var usageErrors = []struct {
 	{args: "healthcheck --listen 127.0.0.1:1", env: "WPRE_RELAY_PORT_8080_TCP=tcp://10.0.0.1:8080", status: 1,
 		want: "refused"},
 	{args: "check --site https://\u0301x.de", status: 2, want: "not a valid host name"},
-	{args: "bench --url wss://example.com/", status: 2, want: "does not support TLS"},
+	{args: "bench --url http://example.com/", status: 2, want: "ws://host:port/path"},
 	{args: "bench --url localhost:8080", status: 2, want: "ws://host:port/path"},
 	{args: "bench --write FILE", status: 2, want: "--url, which is missing"},
 	{args: "bench --size 100", status: 2, want: "at least 154"},

@@ -51,6 +51,19 @@ func (t *Recorder) Summary() Summary {
 	return s
 }
 
+// LastOf returns the times from the write to the last delivery, in ascending order, of the captured events whose write
+// started in [from, to).
+func (t *Recorder) LastOf(from, to time.Duration) []time.Duration {
+	var times []time.Duration
+	for _, e := range t.events {
+		if e.delivered > 0 && from <= e.written && e.written < to {
+			times = append(times, e.last-e.written)
+		}
+	}
+	slices.Sort(times)
+	return times
+}
+
 // RecentLast returns the median time from the write to the last delivery. It considers the newest 10 events and ignores
 // any that has not reached all clients. It returns 0 if none is left.
 func (t *Recorder) RecentLast() time.Duration {

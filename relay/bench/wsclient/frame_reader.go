@@ -1,10 +1,12 @@
 // Package wsclient encodes and decodes the client's side of a WebSocket connection (RFC 6455). It decodes a stream of
-// bytes that may be split at any position. It does no I/O and reads nothing of a message except the event's number.
+// bytes that may be split at any position. It does no I/O. Of a message, it reads the event's number and computes a
+// checksum.
 package wsclient
 
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 )
 
 // Kind is the kind of an Item.
@@ -25,6 +27,7 @@ const noStatus = 1005
 type Item struct {
 	Kind    Kind
 	Number  uint32 // the event's number in a message, 0 if it has none; the code of a close frame
+	Sum     uint32 // the Checksum of a message
 	Payload []byte // the payload of a ping; valid until the next call of Next
 }
 
@@ -57,14 +60,22 @@ const (
 	opPong         = 0xA
 )
 
+// castagnoli is the polynomial that processors compute by themselves: 160 bytes take 10 ns.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Checksum returns the checksum of a message (CRC-32C). It finds a message that was torn or mixed from two others, but
+// not one that was forged.
+func Checksum(message []byte) uint32 { return crc32.Checksum(message, castagnoli) }
+
 // FrameReader decodes the frames of one server. It keeps no payload of messages, and allocates only if the bytes end
 // within a header or a control frame. The zero value expects the first frame.
 type FrameReader struct {
-	partial   []byte        // the start of an incomplete header or control frame
+	partial   string        // the start of an incomplete header or control frame
 	remaining uint32        // bytes missing of the current frame's payload
+	sum       uint32        // Checksum of the current message so far
+	scanner   numberScanner // of the current message
 	inMessage bool          // a message has started and is not complete
 	final     bool          // the current frame is the last of its message
-	scanner   numberScanner // of the current message
 }
 
 // Next returns the next item in p and the bytes of p after it. If p ends before the item does, Next keeps the state
@@ -74,6 +85,7 @@ func (r *FrameReader) Next(p []byte) (Item, []byte, error) {
 		if r.remaining > 0 {
 			n := min(len(p), int(r.remaining))
 			r.scanner.scan(p[:n])
+			r.sum = crc32.Update(r.sum, castagnoli, p[:n])
 			r.remaining -= uint32(n)
 			p = p[n:]
 		} else {
@@ -94,9 +106,9 @@ func (r *FrameReader) Next(p []byte) (Item, []byte, error) {
 
 // endMessage returns the message that is complete, and resets the reader for the next one.
 func (r *FrameReader) endMessage() Item {
-	number := r.scanner.number
-	r.inMessage, r.final, r.scanner = false, false, numberScanner{}
-	return Item{Kind: Message, Number: number}
+	item := Item{Kind: Message, Number: r.scanner.number, Sum: r.sum}
+	r.inMessage, r.final, r.scanner, r.sum = false, false, numberScanner{}, 0
+	return item
 }
 
 // header returns a complete header and the bytes of p after it, or nil if p ends before. The header of a control
@@ -106,15 +118,17 @@ func (r *FrameReader) header(p []byte) (header, rest []byte) {
 		n := headerLen(p)
 		return p[:n], p[n:]
 	}
-	for len(r.partial) < headerLen(r.partial) {
+	header = []byte(r.partial)
+	for len(header) < headerLen(header) {
 		if len(p) == 0 {
+			r.partial = string(header)
 			return nil, nil
 		}
-		n := min(len(p), headerLen(r.partial)-len(r.partial))
-		r.partial = append(r.partial, p[:n]...)
+		n := min(len(p), headerLen(header)-len(header))
+		header = append(header, p[:n]...)
 		p = p[n:]
 	}
-	header, r.partial = r.partial, r.partial[:0]
+	r.partial = ""
 	return header, p
 }
 

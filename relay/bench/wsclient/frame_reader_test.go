@@ -88,6 +88,27 @@ func TestLongMessageInManyReads(t *testing.T) {
 	}
 }
 
+func TestChecksumIsOfTheWholeMessage(t *testing.T) {
+	var r wsclient.FrameReader
+	want := wsclient.Checksum([]byte(`{"post_id":10}`))
+	for _, stream := range [][]byte{
+		frame(0x81, `{"post_id":10}`),
+		slices.Concat(frame(0x01, `{"post_`), frame(0x00, ``), frame(0x89, "within"), frame(0x80, `id":10}`)),
+	} {
+		for i := range stream {
+			var item wsclient.Item
+			for _, p := range [][]byte{stream[:i], stream[i:]} {
+				for len(p) > 0 {
+					item, p, _ = r.Next(p)
+				}
+			}
+			if item.Kind != wsclient.Message || item.Sum != want {
+				t.Errorf("cut at %d of %q: got %+v, want sum %d", i, stream, item, want)
+			}
+		}
+	}
+}
+
 func TestMessageAllocatesNothing(t *testing.T) {
 	var r wsclient.FrameReader
 	message := text(1, 100)
