@@ -62,6 +62,15 @@ func (d *Disk) Cuts(random *rand.Rand, yield func(*Disk)) {
 	}
 }
 
+// Cut returns one of the disks that a power failure may leave now. Random changes survive behind a random prefix.
+func (d *Disk) Cut(random *rand.Rand) *Disk {
+	prefix, selected := random.IntN(len(d.pending)+1), make([]bool, len(d.pending))
+	for i := range selected {
+		selected[i] = i < prefix || random.IntN(2) == 0
+	}
+	return d.cut(selected)
+}
+
 // cut returns the disk after a power failure that only the selected pending changes survive.
 func (d *Disk) cut(selected []bool) *Disk {
 	next := d.restore(d.durable, d.boot+1)
