@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Compares the relay with a minimal program (the baseline) and with servers built on common libraries (the
 # competitors).
-#   scripts/bench.sh                              all scenarios, about 15 minutes
+#   scripts/bench.sh                              all scenarios, about 20 minutes
 #   scripts/bench.sh --scenario latency,capture   some scenarios; --help lists them
-#   scripts/bench.sh --smoke                      each scenario once, less than a minute
+#   scripts/bench.sh --smoke                      each scenario once, about 30 seconds
 # It prints tables in Markdown, and its progress on standard error. It needs Linux and Go; the competitors in Node
-# need node and npm. It reports what it skips; with CI=true a skip is a failure. 10,000 clients need as many open
-# files (ulimit -n). It builds and runs everything in a temporary directory.
+# need node and npm, and the comparison of TLS needs nginx. It reports what it skips; with CI=true, missing programs are
+# a failure, except nginx. It reduces the number of clients to the limit of open files (ulimit -n). It builds and runs
+# everything in temporary directories.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/ci/lib.sh

@@ -16,11 +16,12 @@ type column struct {
 
 var (
 	cpu          = column{"CPU per delivery", func(r *result) *float64 { return r.CPU }, formatDuration, false}
+	cpuPerByte   = column{"CPU per byte", (*result).cpuPerByte, formatNanoseconds, false}
 	throughput   = column{"deliveries/s", func(r *result) *float64 { return r.Throughput }, formatNumber, false}
 	connectRate  = column{"connects/s", func(r *result) *float64 { return r.Connect }, formatNumber, false}
 	firstP50     = column{"first client p50", func(r *result) *float64 { return r.First.p50() }, formatDuration, false}
-	firstP99     = column{"first client p99", func(r *result) *float64 { return r.First.p99() }, formatDuration, false}
 	lastP50      = column{"last client p50", func(r *result) *float64 { return r.Last.p50() }, formatDuration, false}
+	lastP90      = column{"last client p90", func(r *result) *float64 { return r.Last.p90() }, formatDuration, false}
 	lastP99      = column{"last client p99", func(r *result) *float64 { return r.Last.p99() }, formatDuration, false}
 	idleMemory   = column{"idle memory per client", (*result).idlePerClient, formatSize, false}
 	peakMemory   = column{"peak memory per client", (*result).peakPerClient, formatSize, false}
@@ -28,6 +29,17 @@ var (
 	kernelMemory = column{"kernel's memory for TCP", (*result).kernelGrowth, formatSize, true}
 	captured     = column{"captured", (*result).capturedShare, formatPercent, false}
 	lost         = column{"lost", (*result).lostShare, formatPercent, true}
+	altered      = column{"not as written", func(r *result) *float64 { return r.Altered }, formatCount, true}
+
+	emptyMemory    = column{"memory without clients", func(r *result) *float64 { return r.RSS.Before }, formatSize, true}
+	emptyAnonymous = column{"anonymous", func(r *result) *float64 { return r.Anonymous }, formatSize, true}
+
+	herdTime      = column{"all connected after", ofHerd((*herd).herdTime), formatDuration, false}
+	herdTimeouts  = column{"time-outs", ofHerd(func(h *herd) *float64 { return h.Timeouts }), formatCount, true}
+	herdRejected  = column{"rejected", ofHerd(func(h *herd) *float64 { return h.Rejected }), formatCount, true}
+	quietP99      = column{"p99 before", ofHerd(func(h *herd) *float64 { return h.Quiet.p99() }), formatDuration, false}
+	duringP99     = column{"p99 then", ofHerd(func(h *herd) *float64 { return h.During.p99() }), formatDuration, false}
+	duringToQuiet = column{"then / before", ofHerd((*herd).duringToQuiet), formatNumber, true}
 )
 
 func (q *quantiles) p50() *float64 {
@@ -35,6 +47,13 @@ func (q *quantiles) p50() *float64 {
 		return nil
 	}
 	return &q.P50
+}
+
+func (q *quantiles) p90() *float64 {
+	if q == nil {
+		return nil
+	}
+	return &q.P90
 }
 
 func (q *quantiles) p99() *float64 {
@@ -51,6 +70,14 @@ func (r *result) peakPerClient() *float64 { return r.PerClient.Peak }
 func (r *result) capturedShare() *float64 { return ratio(float64(r.Captured), float64(r.Events)) }
 
 func (r *result) lostShare() *float64 { return ratio(float64(r.Lost), float64(r.Lost+r.Deliveries)) }
+
+// cpuPerByte returns the CPU time of one byte to one client, in microseconds.
+func (r *result) cpuPerByte() *float64 {
+	if r.CPU == nil {
+		return nil
+	}
+	return ratio(*r.CPU, float64(r.Size))
+}
 
 // kernelGrowth returns the growth of the kernel's memory for TCP, which excludes connections of other programs.
 func (r *result) kernelGrowth() *float64 {
@@ -69,11 +96,20 @@ func ratio(part, whole float64) *float64 {
 
 // formatDuration returns a number of microseconds with its unit.
 func formatDuration(us float64) string {
-	if us < 1000 {
+	switch {
+	case us < 1000:
 		return formatNumber(us) + " µs"
+	case us < 1e6:
+		return formatNumber(us/1000) + " ms"
+	default:
+		return formatNumber(us/1e6) + " s"
 	}
-	return formatNumber(us/1000) + " ms"
 }
+
+// formatNanoseconds returns a number of microseconds as nanoseconds.
+func formatNanoseconds(us float64) string { return formatNumber(us*1000) + " ns" }
+
+func formatCount(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
 // formatSize returns a number of bytes with its unit.
 func formatSize(bytes float64) string {

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -34,7 +36,8 @@ func main() {
 // options are the options of the command line.
 type options struct {
 	bin       string
-	rounds    int
+	rounds    int // 0 for the default of each scenario
+	ext4      string
 	scenarios []scenario
 	servers   []server
 	json      string // file for all results; "" for none
@@ -46,7 +49,15 @@ func parseOptions(args []string) (options, error) {
 	var scenarioNames, serverNames []string
 	flags := flag.NewFlagSet("bench.sh", flag.ExitOnError)
 	flags.StringVar(&o.bin, "bin", "", "`directory` of the programs; bench.sh sets it")
-	flags.IntVar(&o.rounds, "rounds", 2, "number of rounds; the tables show medians")
+	flags.Func("rounds", "`number` of rounds; the tables show medians (default 5; 1 for growth, which is slow)",
+		func(value string) (err error) {
+			if o.rounds, err = strconv.Atoi(value); err != nil || o.rounds < 1 {
+				return errors.New("it must be a number, at least 1")
+			}
+			return nil
+		})
+	flags.StringVar(&o.ext4, "ext4", "",
+		"`directory` on ext4 for latency, such as a loop mount (default: one for temporary files)")
 	flags.Func("scenario", "comma-separated `names` of scenarios: "+strings.Join(names(scenarios), ", "),
 		appendNames(&scenarioNames))
 	flags.Func("servers", "comma-separated `names` of servers: "+strings.Join(names(servers), ", "),
@@ -56,13 +67,13 @@ func parseOptions(args []string) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if flags.NArg() > 0 || o.rounds < 1 {
-		return o, errors.New("bench.sh takes no arguments, and --rounds must be at least 1; see --help")
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
 	}
 	var err1, err2 error
-	o.scenarios, err1 = choose(scenarios, scenarioNames)
-	o.servers, err2 = choose(servers, serverNames)
-	return o, errors.Join(err1, err2)
+	o.scenarios, err1 = choose("--scenario", scenarios, scenarioNames)
+	o.servers, err2 = choose("--servers", servers, serverNames)
+	return o, errors.Join(err1, err2, checkExt4(o.ext4))
 }
 
 // appendNames returns a flag's parser that appends comma-separated names to all.
@@ -85,11 +96,11 @@ func names[T fmt.Stringer](all []T) []string {
 	return names
 }
 
-// choose returns the elements of all with these names, or all elements if no name is given.
-func choose[T fmt.Stringer](all []T, wanted []string) ([]T, error) {
+// choose returns the elements of all with these names, or all elements if no name is given. Flag gave the names.
+func choose[T fmt.Stringer](flag string, all []T, wanted []string) ([]T, error) {
 	for _, name := range wanted {
 		if !slices.Contains(names(all), name) {
-			return nil, fmt.Errorf("%q is not one of %s", name, strings.Join(names(all), ", "))
+			return nil, fmt.Errorf("%s: %q is not one of %s", flag, name, strings.Join(names(all), ", "))
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(one T) bool {
@@ -99,11 +110,11 @@ func choose[T fmt.Stringer](all []T, wanted []string) ([]T, error) {
 
 // run prints the heading and runs the scenarios. It returns an error if a run failed.
 func (o options) run(ctx context.Context) error {
-	c := runner{bin: o.bin, rounds: o.rounds, settle: 500 * time.Millisecond}
+	c := runner{bin: o.bin, storage: findStorage(o.ext4), settle: 500 * time.Millisecond}
 	if o.smoke {
-		c.rounds, c.settle = 1, 100*time.Millisecond
+		c.settle = 50 * time.Millisecond
 	}
-	c.servers = slices.DeleteFunc(slices.Clone(o.servers), func(s server) bool { return !s.built(o.bin) })
+	c.servers = slices.DeleteFunc(slices.Clone(o.servers), func(s server) bool { return s.paths(o.bin) == nil })
 	o.writeHeading(&c)
 	all, err := o.runScenarios(ctx, &c)
 	if o.json != "" {
@@ -122,13 +133,21 @@ func (o options) writeHeading(c *runner) {
 	fmt.Printf("# wpre-relay and other servers\n\n%s.\n", describeMachine(o.bin))
 	if o.smoke {
 		fmt.Println("Smoke test with a small load: the values mean nothing.")
-	} else {
-		fmt.Printf("Medians of %d rounds.\n", c.rounds)
 	}
-	missing := slices.DeleteFunc(slices.Clone(o.servers), func(s server) bool { return s.built(o.bin) })
+	missing := slices.DeleteFunc(slices.Clone(o.servers), func(s server) bool { return s.paths(o.bin) != nil })
 	if len(missing) > 0 {
 		fmt.Printf("Not installed, so not measured: %s.\n", strings.Join(names(missing), ", "))
 	}
+}
+
+// adapt returns s with the rounds and the size of this run.
+func (o options) adapt(s scenario) scenario {
+	s.rounds = cmp.Or(o.rounds, s.rounds, defaultRounds)
+	if o.smoke {
+		s = s.small()
+		s.rounds = 1
+	}
+	return s.fit(maxClients())
 }
 
 // runScenarios runs the scenarios and prints the table of each one when it is complete.
@@ -136,8 +155,9 @@ func (o options) runScenarios(ctx context.Context, c *runner) ([]run, error) {
 	var all []run
 	progress := func(what string) { fmt.Fprintln(os.Stderr, what) }
 	for _, s := range o.scenarios {
-		if o.smoke {
-			s = s.small()
+		s = o.adapt(s)
+		for _, l := range c.storage.without(&s) {
+			fmt.Printf("\nSkipped: %s. No directory for temporary files is on %s; see --help.\n", s.title(l), l.Storage)
 		}
 		runs, err := c.runScenario(ctx, s, progress)
 		all = append(all, runs...)

@@ -15,12 +15,12 @@ type report struct {
 
 // write writes the table as Markdown.
 func (t report) write(out io.Writer) {
-	compared := "the baseline"
-	if t.scenario.base == "" {
-		compared = "the same server in its first row"
+	compared := "the same server in its first row"
+	if t.scenario.base != "" {
+		compared = "the " + t.scenario.base
 	}
-	fmt.Fprintf(out, "\n## %s\n\n%s In brackets: the ratio to %s in the same round.\n\n",
-		t.scenario.name, t.scenario.about, compared)
+	fmt.Fprintf(out, "\n## %s\n\n%s Rounds: %d. In brackets: the median ratio to %s in the same round.\n\n",
+		t.scenario.name, t.scenario.about, t.scenario.rounds, compared)
 	var head []string
 	if t.scenario.by != "" {
 		head = append(head, t.scenario.by)

@@ -22,6 +22,8 @@ type result struct {
 	Lost           uint64         `json:"lost"`
 	Repeated       *uint64        `json:"repeated"`
 	OutOfOrder     *uint64        `json:"out_of_order"`
+	Altered        *float64       `json:"altered"`
+	Size           int            `json:"size"`
 	Errors         int            `json:"errors"`
 	FirstError     string         `json:"first_error"`
 	Closed         map[string]int `json:"ended"` // by close code
@@ -29,16 +31,18 @@ type result struct {
 	CPU            *float64       `json:"cpu_per_delivery_us"`
 	First          *quantiles     `json:"first_us"`
 	Last           *quantiles     `json:"last_us"`
+	Herd           *herd          `json:"herd"`
 	RSS            memory         `json:"rss_bytes"`
+	Anonymous      *float64       `json:"anon_bytes"` // of RSS.Before
 	PerClient      memory         `json:"client_bytes"`
 	TCP            struct {
 		Before, After *float64
 	} `json:"tcp_kernel_bytes"`
 }
 
-type quantiles struct{ P50, P99 float64 }
+type quantiles struct{ P50, P90, P99 float64 }
 
-type memory struct{ Idle, Peak *float64 }
+type memory struct{ Before, Idle, Peak *float64 }
 
 // check returns an error if the server failed under load l. A server may close only clients that never read.
 func (r *result) check(l load) error {
@@ -51,6 +55,8 @@ func (r *result) check(l load) error {
 		return fmt.Errorf("%d connections were rejected: %s", r.Rejected, r.FirstRejection)
 	case r.Connected < r.Clients:
 		return fmt.Errorf("only %d of %d clients were connected", r.Connected, r.Clients)
+	case r.Herd != nil && r.Herd.Connected < r.Herd.Clients:
+		return fmt.Errorf("only %d of the herd's %d clients were connected", r.Herd.Connected, r.Herd.Clients)
 	case r.Errors > 0:
 		return fmt.Errorf("the protocol was violated on %d connections: %s", r.Errors, r.FirstError)
 	case closed > r.Stalled:
@@ -62,7 +68,7 @@ func (r *result) check(l load) error {
 }
 
 // checkRelay returns an error if the relay broke its guarantee: every event that it can read reaches every client
-// that reads, once and in order. With NoWait, some events are overwritten before they can be read.
+// that reads, as written, once and in order. With NoWait, some events are overwritten before they can be read.
 func (r *result) checkRelay(l load) error {
 	overwritten := uint64(0)
 	if l.NoWait {
@@ -73,6 +79,8 @@ func (r *result) checkRelay(l load) error {
 		return fmt.Errorf("%d deliveries were lost", r.Lost-overwritten)
 	case r.Repeated != nil && *r.Repeated > 0:
 		return fmt.Errorf("%d deliveries were repeated", *r.Repeated)
+	case r.Altered != nil && *r.Altered > 0:
+		return fmt.Errorf("%v messages were not as written", *r.Altered)
 	case r.OutOfOrder != nil && *r.OutOfOrder > 0:
 		return fmt.Errorf("%d deliveries were out of order", *r.OutOfOrder)
 	}

@@ -25,6 +25,8 @@ func TestResultChecks(t *testing.T) {
 		{name: "event overwritten", change: `"captured": 9, "lost": 2`, noWait: true},
 		{name: "more lost than overwritten", change: `"captured": 9, "lost": 3`, noWait: true, want: "1 deliveries"},
 		{name: "event repeated", change: `"repeated": 1`, want: "repeated"},
+		{name: "event altered", change: `"altered": 1`, want: "not as written"},
+		{name: "herd missing", change: `"herd": {"clients": 5, "connected": 4}`, want: "4 of the herd's 5"},
 		{name: "event out of order", change: `"out_of_order": 1`, want: "out of order"},
 	}
 	for _, test := range tests {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,23 +33,25 @@ type run struct {
 // runner runs scenarios.
 type runner struct {
 	bin     string // directory of the programs
+	storage storage
 	servers []server
-	rounds  int
 	settle  time.Duration // between connecting and the first event
 }
 
-// runScenario runs a scenario with all servers. It alternates the servers, so that other activity on the machine
-// affects all of them. It calls progress at the start of each run. If ctx ends, it returns the runs so far and the
-// cause.
+// runScenario runs a scenario with all servers. In each round, the servers take turns, so that other activity on the
+// machine affects all of them, and another one is the first. It calls progress at the start of each run. If ctx ends,
+// it returns the runs so far and the cause.
 func (c *runner) runScenario(ctx context.Context, s scenario, progress func(string)) ([]run, error) {
 	var runs []run
-	for round := 1; round <= c.rounds; round++ {
+	others := func(v server) bool { return !slices.Contains(s.servers, v.name) }
+	turns := slices.DeleteFunc(slices.Clone(c.servers), others)
+	for round := 1; round <= s.rounds; round++ {
+		if round > 1 && len(turns) > 0 {
+			turns = append(turns[1:], turns[0])
+		}
 		for _, l := range s.loads {
-			for _, v := range c.servers {
-				if !slices.Contains(s.servers, v.name) {
-					continue
-				}
-				progress(fmt.Sprintf("%s, %s, round %d of %d", s.title(l), v.name, round, c.rounds))
+			for _, v := range turns {
+				progress(fmt.Sprintf("%s, %s, round %d of %d", s.title(l), v.name, round, s.rounds))
 				r := c.runOne(ctx, v, l)
 				if ctx.Err() != nil {
 					return runs, context.Cause(ctx)
@@ -69,7 +73,7 @@ func (c *runner) runOne(ctx context.Context, v server, l load) run {
 	if err == nil {
 		err = r.result.check(l)
 	}
-	if err == nil && v.name == "relay" {
+	if err == nil && v.relay() {
 		err = r.result.checkRelay(l)
 	}
 	if ctx.Err() != nil {
@@ -83,17 +87,21 @@ func (c *runner) runOne(ctx context.Context, v server, l load) run {
 
 // measure starts the server, loads it and sets the output and the result of r.
 func (c *runner) measure(ctx context.Context, v server, r *run) (err error) {
-	s, err := newSite()
+	s, err := newSite(c.storage[cmp.Or(r.Load.Storage, "tmpfs")])
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.remove()) }()
-	p, err := v.start(ctx, c.bin, s)
+	p, err := v.start(ctx, c.bin, s, r.Load.Cores)
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	cmd := command(ctx, append([]string{filepath.Join(c.bin, "wpre-relay")}, c.arguments(p, r.Load)...)...)
+	args := append([]string{filepath.Join(c.bin, "wpre-relay")}, c.arguments(p, r.Load)...)
+	if cores := r.Load.Cores; cores > 0 && cores < runtime.NumCPU() {
+		args = onCores(args, cores, runtime.NumCPU()-cores)
+	}
+	cmd := command(ctx, args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	output, err := cmd.Output()
@@ -108,12 +116,12 @@ func (c *runner) measure(ctx context.Context, v server, r *run) (err error) {
 func (c *runner) arguments(p *process, l load) []string {
 	args := []string{
 		"bench", "--json",
-		"--url", "ws://127.0.0.1:" + p.site.port + "/",
+		"--url", p.url,
 		"--write", p.site.file,
-		"--pid", strconv.Itoa(p.pid),
+		"--pid", strings.Join(p.pids, ","),
 		"--clients", strconv.Itoa(l.Clients),
 		"--stalled", strconv.Itoa(l.Stalled),
-		"--churn", strconv.Itoa(l.Churn),
+		"--herd", strconv.Itoa(l.Herd),
 		"--events", strconv.Itoa(l.Events),
 		"--size", strconv.Itoa(l.Size),
 		"--every", l.Every.String(),

@@ -6,13 +6,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 // Hub accepts clients over HTTP and sends events to all of them.
@@ -30,13 +27,9 @@ func Run(h Hub, args []string) error {
 		return errors.New("usage: PROGRAM PORT FILE")
 	}
 	port, file := args[1], args[2]
-	w, err := fsnotify.NewWatcher()
+	wait, err := watch(filepath.Dir(file))
 	if err != nil {
 		return err
-	}
-	defer w.Close()
-	if err := w.Add(filepath.Dir(file)); err != nil {
-		return fmt.Errorf("watch %s: %w", file, err)
 	}
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
 	if err != nil {
@@ -44,30 +37,22 @@ func Run(h Hub, args []string) error {
 	}
 	failed := make(chan error, 2)
 	go func() { failed <- http.Serve(listener, h) }()
-	go func() { failed <- follow(w, file, h.Send) }()
+	go func() { failed <- follow(wait, file, h.Send) }()
 	return <-failed
 }
 
-// follow calls send with the file's content after each change, if the content is valid JSON and has changed.
-func follow(w *fsnotify.Watcher, file string, send func([]byte)) error {
+// follow calls send with the file's content after each wait, if the content is valid JSON and has changed.
+func follow(wait func() error, file string, send func([]byte)) error {
 	var last []byte
 	for {
-		select {
-		case event, ok := <-w.Events:
-			if !ok {
-				return fsnotify.ErrClosed
-			}
-			if event.Name != file || !event.Has(fsnotify.Create|fsnotify.Write) {
-				continue
-			}
-			content, err := os.ReadFile(file)
-			if err != nil || !json.Valid(content) || bytes.Equal(content, last) {
-				continue // an empty file is also not valid JSON
-			}
-			last = content
-			send(content)
-		case err := <-w.Errors:
+		if err := wait(); err != nil {
 			return err
 		}
+		content, err := os.ReadFile(file)
+		if err != nil || !json.Valid(content) || bytes.Equal(content, last) {
+			continue // an empty file is also not valid JSON
+		}
+		last = content
+		send(content)
 	}
 }

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	usualSize = 160 // size of a typical event, in bytes
+	smallest  = 154 // an event without a title; without white space, it has 110 bytes
+	kib       = 1 << 10
+
+	defaultRounds = 5
+)
+
+var (
+	peers   = []string{"relay", "baseline", "gws", "coder", "node"}
+	bounded = []string{"relay", "gws", "node"}
+	tlsWays = []string{"relay", "relay-tls", "relay-nginx"}
+)
+
+// scenarios are all scenarios.
+var scenarios = []scenario{
+	{
+		name:    "latency",
+		about:   "From the start of the write to a single client. One event every 4 ms.",
+		servers: append(peers[:len(peers):len(peers)], "chokidar"),
+		base:    "baseline",
+		by:      "file system",
+		loads:   []load{latency("tmpfs"), latency("ext4")},
+		columns: []column{lastP50, lastP90, lastP99, captured, altered, emptyMemory, emptyAnonymous},
+	},
+	{
+		name:    "capture",
+		about:   "Share of 2,000 events that reaches the client, by the pause between two writes of one writer.",
+		servers: peers,
+		base:    "baseline",
+		by:      "pause",
+		loads:   []load{capture(0), capture(50), capture(100), capture(200)},
+		columns: []column{captured, altered},
+	},
+	{
+		name:    "delivery",
+		about:   "One event to all clients. The clients connect with 256 handshakes in progress.",
+		servers: peers,
+		base:    "baseline",
+		by:      "clients",
+		loads: []load{
+			{Name: "1,000", Clients: 1000, Events: 100, Size: usualSize, Every: 5 * time.Millisecond},
+			{Name: "10,000", Clients: 10_000, Events: 30, Size: usualSize, Every: 5 * time.Millisecond},
+		},
+		columns: []column{cpu, firstP50, lastP50, lastP99, connectRate, idleMemory, peakMemory, lost},
+	},
+	{
+		name: "herd",
+		about: "Clients connect all at once, as after a restart, while 10 others receive an event every 2 ms. A client " +
+			"without a response tries again after 10 seconds: a time-out.",
+		servers: peers,
+		base:    "baseline",
+		by:      "at once",
+		loads: []load{
+			herdOf("10,000", 10_000),
+			herdOf("15,000", 15_000),
+		},
+		columns: []column{herdTime, herdTimeouts, herdRejected, quietP99, duringP99, duringToQuiet},
+	},
+	{
+		name:    "tls",
+		about:   "One event to 1,000 clients: without TLS, with the relay's own, and with that of nginx before it.",
+		servers: tlsWays,
+		base:    "relay",
+		loads:   []load{{Clients: 1000, Events: 200, Size: usualSize, Every: 10 * time.Millisecond}},
+		columns: []column{cpu, lastP50, lastP99, idleMemory, peakMemory, connectRate},
+	},
+	{
+		name: "growth",
+		about: "By the number of clients, the size of the event and the cores of the server. With one core, the " +
+			"clients have the other ones.",
+		servers: peers[:2],
+		base:    "baseline",
+		by:      "clients, event, cores",
+		loads:   growth(),
+		columns: []column{cpu, cpuPerByte, throughput, lastP50, idleMemory, peakMemory, lost},
+		rounds:  1,
+	},
+	{
+		name:    "stalled",
+		about:   "1,000 clients and 300 events of 16 KiB, by the number of clients that never read.",
+		servers: bounded,
+		by:      "never read",
+		loads: []load{
+			{Name: "none", Clients: 1000, Events: 300, Size: 16 * kib},
+			{Name: "100", Clients: 1000, Stalled: 100, Events: 300, Size: 16 * kib},
+		},
+		columns: []column{throughput, lastP99, peakRSS, kernelMemory, lost},
+	},
+}
+
+func latency(storage string) load {
+	return load{
+		Name: storage, Storage: storage,
+		Clients: 1, Events: 500, Size: usualSize, Every: 4 * time.Millisecond, NoWait: true,
+	}
+}
+
+func herdOf(name string, clients int) load {
+	return load{
+		Name: name, Clients: 10, Herd: clients,
+		Events: 1500, Size: usualSize, Every: 2 * time.Millisecond, NoWait: true,
+	}
+}
+
+func capture(micros int) load {
+	return load{
+		Name: fmt.Sprintf("%d µs", micros), Storage: "tmpfs", Clients: 1, Events: 2000, Size: usualSize,
+		Every: time.Duration(micros) * time.Microsecond, NoWait: true,
+	}
+}
+
+// growth returns every combination of clients, size and cores. It sends fewer events if one to all clients has many
+// bytes, so that a run takes seconds.
+func growth() []load {
+	var loads []load
+	for _, cores := range []int{1, 0} {
+		name := "all"
+		if cores == 1 {
+			name = "1"
+		}
+		for _, clients := range []int{1000, 5000, 10_000, 19_000} {
+			for _, size := range []int{smallest, kib, 16 * kib, 192 * kib} {
+				loads = append(loads, load{
+					Name:    fmt.Sprintf("%d, %d B, %s", clients, size, name),
+					Clients: clients,
+					Size:    size,
+					Cores:   cores,
+					Events:  min(50, 200_000/clients, max(2, 4<<30/(clients*size))),
+				})
+			}
+		}
+	}
+	return loads
+}
