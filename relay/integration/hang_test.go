@@ -9,13 +9,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"wpre-relay/relay/testwait"
 )
-
-// stopBound is how long a relay with --drain 0s may take to stop.
-const stopBound = 5 * time.Second
 
 // newSiteIn returns a site in a directory, with its state in another one.
 func newSiteIn(t *testing.T, root, state string) *site {
@@ -30,21 +26,6 @@ func newSiteIn(t *testing.T, root, state string) *site {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// stopsInTime sends SIGTERM and fails the test if the relay does not end within stopBound.
-func (r *relay) stopsInTime() {
-	r.t.Helper()
-	begin := time.Now()
-	r.signal(syscall.SIGTERM)
-	select {
-	case <-r.exited:
-	case <-time.After(testwait.Limit):
-		r.t.Fatalf("the relay does not end; its log:\n%s", r.log.String())
-	}
-	if took := time.Since(begin); took > stopBound {
-		r.t.Errorf("the relay took %s to end; its log:\n%s", took, r.log.String())
-	}
 }
 
 // logsHang waits until the log names an operation that hangs on f.
@@ -85,7 +66,7 @@ func TestRelayServesHistoryWhileEventFolderHangs(t *testing.T) {
 
 	f.hang()
 	r.waitForBody("/readyz", "the event file's file system hangs: ")
-	r.stopsInTime()
+	r.stop(syscall.SIGTERM)
 	if got := s.journal(); len(got) != 2 {
 		t.Errorf("the journal holds %v, want 2 events", got)
 	}
@@ -113,7 +94,7 @@ func TestStartWithHangingEventFolderServesHistory(t *testing.T) {
 		expect(t, conn, document(2))
 		f.hang()
 		r.waitForBody("/readyz", "hangs")
-		r.stopsInTime()
+		r.stop(syscall.SIGTERM)
 		f.recover()
 	}
 }
@@ -149,7 +130,7 @@ func TestRelayServesHistoryWhileStateDirectoryHangs(t *testing.T) {
 	r.waitForBody("/readyz", "ok\n")
 	f.hang()
 	r.waitForBody("/readyz", "hangs")
-	r.stopsInTime()
+	r.stop(syscall.SIGTERM)
 }
 
 // TestStartWithHangingFileIsNotSilent starts a relay whose state directory, key, certificate, or setting is on a file
@@ -172,7 +153,7 @@ func TestStartWithHangingFileIsNotSilent(t *testing.T) {
 			cmd.Env = append(cmd.Env, env...)
 			r := spawn(t, cmd)
 			r.logsHang(f)
-			r.stopsInTime()
+			r.stop(syscall.SIGTERM)
 		})
 	}
 }
@@ -202,7 +183,7 @@ func TestClientsConnectWhileKeyHangs(t *testing.T) {
 		t.Errorf("the key's file was never read, or is not in the log:\n%s", r.log.String())
 	}
 	connect()
-	r.stopsInTime()
+	r.stop(syscall.SIGTERM)
 }
 
 // TestCheckReportsFileSystemThatHangs checks a site whose folder, state or key is on a file system that hangs.
