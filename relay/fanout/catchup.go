@@ -150,7 +150,7 @@ func (s span) clip(r replay) span {
 // sendBatch writes w.batch, which has the span next, until the socket is full.
 func (c *client) sendBatch(w *workspace, next span) (progress, error) {
 	b := &w.batch
-	n, err := c.conn.write(b.joined, w.writer)
+	n, _, err := c.conn.write(b.joined, w.writer)
 	if err != nil {
 		return socketFull, err
 	}

@@ -52,7 +52,7 @@ func newClient(set *Clients, s *shard, conn net.Conn, cfg ClientConfig) *client 
 		audience:     cfg.audience(),
 		set:          set,
 		shard:        s,
-		conn:         newClientConn(conn),
+		conn:         newClientConn(conn, set.opts.Buffers, cfg.Network),
 		onDisconnect: cfg.OnDisconnect,
 		onMessage:    cfg.OnMessage,
 		network:      cfg.Network,

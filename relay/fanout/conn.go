@@ -4,15 +4,18 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"time"
+
+	"wpre-relay/relay/budget"
 )
 
 // stallTimeout is how long a client may take no byte while bytes wait for it.
 const stallTimeout = 30 * time.Second
 
-// wrappedPiece is the number of bytes written at once to a connection with a layer above TCP, such as TLS. A socket
-// counts as writable if a third of its send buffer is free, which is several times as much.
+// wrappedPiece is the number of bytes written at once to a connection with a layer above TCP, such as the PROXY
+// protocol. A socket counts as writable if a third of its send buffer is free, which is several times as much.
 const wrappedPiece = 16 << 10
 
 // transparent is a connection that passes all bytes to the one below, which may be used instead.
@@ -22,42 +25,67 @@ type transparent interface{ Transparent() net.Conn }
 type clientConn struct {
 	net.Conn
 	direct descriptor
+	tls    *tlsConn // nil unless it can read and write Conn
 }
 
-func newClientConn(conn net.Conn) clientConn {
+func newClientConn(conn net.Conn, buffers *budget.Budget, network netip.Prefix) clientConn {
+	conn = withoutTransparent(conn)
+	return clientConn{Conn: conn, direct: newDescriptor(conn), tls: newTLSConn(conn, buffers, network)}
+}
+
+// withoutTransparent returns the first connection below conn that is not transparent.
+func withoutTransparent(conn net.Conn) net.Conn {
 	for layer, ok := conn.(transparent); ok; layer, ok = conn.(transparent) {
 		conn = layer.Transparent()
 	}
-	return clientConn{Conn: conn, direct: newDescriptor(conn)}
+	return conn
 }
 
-// tryWrite writes as much of p as the kernel takes at once. It writes nothing if there is a layer above TCP.
-func (c *clientConn) tryWrite(p []byte, writer *transfer) (n int, err error) {
-	if !c.direct.ok() {
-		return 0, nil
+// tryWrite writes as much of p as the kernel takes at once. It returns the number of bytes that must not be written
+// again, and whether the kernel has taken everything. It writes nothing if only a write that may block is possible.
+func (c *clientConn) tryWrite(p []byte, writer *transfer) (n int, whole bool, err error) {
+	switch {
+	case c.direct.ok():
+		n, err = writer.do(c.direct, p)
+		return n, n == len(p), err
+	case c.tls != nil:
+		return c.tls.write(p)
+	default:
+		return 0, false, nil
 	}
-	return writer.do(c.direct, p)
 }
 
-// write writes as much of p as the socket takes at once. If the connection is not pollable, it blocks until the socket
-// has taken all of p. It fails if the client takes no byte for stallTimeout. After an error the connection is unusable.
-func (c *clientConn) write(p []byte, writer *transfer) (n int, err error) {
-	if c.direct.ok() {
-		return writer.do(c.direct, p)
+// write is like tryWrite, but it writes to every connection. If the connection is not pollable, it blocks until the
+// socket has taken all of p. It fails if the client takes no byte for stallTimeout. After an error the connection is
+// unusable.
+func (c *clientConn) write(p []byte, writer *transfer) (n int, whole bool, err error) {
+	if c.direct.ok() || c.tls != nil {
+		return c.tryWrite(p, writer)
 	}
 	socket := c.socket()
 	if !socket.ok() {
-		return len(p), c.writeBlocking(p)
+		return len(p), true, c.writeBlocking(p)
 	}
 	for n < len(p) && socket.writable() {
 		piece := p[n:min(n+wrappedPiece, len(p))]
 		if err := c.writeBlocking(piece); err != nil {
-			return n, err
+			return n, false, err
 		}
 		n += len(piece)
 	}
-	return n, nil
+	return n, n == len(p), nil
 }
+
+// flush writes what a write has left. It reports whether the kernel has taken everything.
+func (c *clientConn) flush() (whole bool, err error) {
+	if c.tls == nil {
+		return true, nil
+	}
+	return c.tls.flush()
+}
+
+// flushed reports whether a write has left nothing.
+func (c *clientConn) flushed() bool { return c.tls == nil || c.tls.flushed() }
 
 // writeBlocking writes p. It blocks until the kernel has taken all of it.
 func (c *clientConn) writeBlocking(p []byte) error {
@@ -90,6 +118,9 @@ func (c *clientConn) socket() descriptor {
 	if c.direct.ok() {
 		return c.direct
 	}
+	if c.tls != nil {
+		return c.tls.socket
+	}
 	if tcp := tcpConn(c.Conn); tcp != nil {
 		return newDescriptor(tcp)
 	}
@@ -115,10 +146,17 @@ func (c *clientConn) abort() {
 	tcp.Close()
 }
 
+// discard drops what waits for the socket. Call it once the connection is closed.
+func (c *clientConn) discard() {
+	if c.tls != nil {
+		c.tls.discard()
+	}
+}
+
 // closeBlocks reports whether Close may block on the client: TLS sends a close alert (RFC 8446 §6.1).
 func (c *clientConn) closeBlocks() bool {
 	_, secure := c.Conn.(*tls.Conn)
-	return secure
+	return secure && c.tls == nil
 }
 
 // tcpConn returns the TCP connection below conn, which may be wrapped by TLS and the PROXY protocol, or nil.

@@ -98,7 +98,7 @@ func (s *shard) sendPeerMessage(message peerMessage) {
 }
 
 // writeFrame writes s.batch, which has one frame, to a live client. If the socket does not take all of it now, the
-// client lags, and gets the rest before anything else. Under TLS that is always so.
+// client lags, and gets the rest before anything else.
 func (s *shard) writeFrame(c *client) {
 	begun, ok := s.write(c)
 	if ok {
@@ -114,8 +114,8 @@ func (s *shard) writeFrame(c *client) {
 // must lag: catchUp then writes the rest of the last frame. If the connection has failed, the client is on its way
 // out, and ok is true.
 func (s *shard) write(c *client) (begun int, ok bool) {
-	n, err := c.conn.tryWrite(s.batch.joined, s.writer)
-	if err == nil && n == len(s.batch.joined) {
+	n, whole, err := c.conn.tryWrite(s.batch.joined, s.writer)
+	if err == nil && whole {
 		return len(s.batch.frames), true
 	}
 	if err == nil {
@@ -129,6 +129,13 @@ func (s *shard) write(c *client) (begun int, ok bool) {
 		return 0, true
 	}
 	return begun, false
+}
+
+// flush writes what waits for the socket of c. If c lags, catchUp does.
+func (s *shard) flush(c *client) {
+	if c.live() && !c.conn.flushed() {
+		s.lag(c, s.pos)
+	}
 }
 
 // lag makes c, which has everything up to number pos, a lagging client. catchUp sends c.unsent before

@@ -29,23 +29,28 @@ func newDescriptor(conn net.Conn) descriptor {
 // ok reports whether there is a descriptor.
 func (d descriptor) ok() bool { return d.raw != nil }
 
+// waitReadable waits until the socket is readable or has failed, or until it is closed.
+func (d descriptor) waitReadable() error {
+	return d.raw.Read(func(fd uintptr) (done bool) { return pollNow(fd, unix.POLLIN) })
+}
+
 // waitWritable waits until the socket is writable or has failed, until the write deadline, or until it is closed.
 func (d descriptor) waitWritable() error {
-	return d.raw.Write(func(fd uintptr) (done bool) { return pollWritable(fd) })
+	return d.raw.Write(func(fd uintptr) (done bool) { return pollNow(fd, unix.POLLOUT) })
 }
 
 // writable reports whether the socket is writable, or has failed, which a write then reports.
 func (d descriptor) writable() (ok bool) {
-	if err := d.raw.Control(func(fd uintptr) { ok = pollWritable(fd) }); err != nil {
+	if err := d.raw.Control(func(fd uintptr) { ok = pollNow(fd, unix.POLLOUT) }); err != nil {
 		return true
 	}
 	return ok
 }
 
-// pollWritable makes a call of poll(2) that does not wait. If it reports false, the kernel notifies the runtime's
-// poller once the socket becomes writable.
-func pollWritable(fd uintptr) bool {
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 0)
+// pollNow makes a call of poll(2) that does not wait. If it reports false, the kernel notifies the runtime's poller of
+// the next of the events.
+func pollNow(fd uintptr, events int16) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, 0)
 	return n > 0 || err != nil && err != unix.EINTR
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -104,6 +105,8 @@ type raw struct{ net.Conn }
 
 func (r raw) Raw() net.Conn { return r.Conn }
 
+func connOf(conn net.Conn) clientConn { return newClientConn(conn, nil, netip.Prefix{}) }
+
 func TestTransparentLayerIsSkipped(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -113,13 +116,13 @@ func TestTransparentLayerIsSkipped(t *testing.T) {
 	ours, theirs := tcpPair(t, listener)
 	defer theirs.Close()
 	defer ours.Close()
-	if conn := newClientConn(layer{layer{ours}}); !conn.direct.ok() || !conn.allAcked() {
+	if conn := connOf(layer{layer{ours}}); !conn.direct.ok() || !conn.allAcked() {
 		t.Error("the shard cannot write to the connection directly")
 	}
-	if proxied := newClientConn(layer{raw{layer{ours}}}); proxied.direct.ok() || !proxied.pollable() {
+	if proxied := connOf(layer{raw{layer{ours}}}); proxied.direct.ok() || !proxied.pollable() {
 		t.Error("the socket below the PROXY protocol is not found")
 	}
-	secure := newClientConn(tls.Server(layer{ours}, nil))
+	secure := connOf(tls.Server(layer{ours}, nil))
 	if secure.direct.ok() || !secure.pollable() {
 		t.Error("the socket below TLS is not found")
 	}

@@ -29,7 +29,10 @@ func (s *shard) join(c *client, initial []byte) {
 
 // startReading reads from c until its connection ends: by the poller if it can, else on a goroutine.
 func (s *shard) startReading(c *client) {
-	if c.conn.direct.ok() && s.poller == nil {
+	if c.conn.tls != nil && !c.readTLS(make([]byte, readBuffer)) { // epoll does not know what crypto/tls has read
+		return
+	}
+	if c.conn.pollable() && s.poller == nil {
 		if s.poller = newPoller(); s.poller != nil {
 			s.pollers.Go(s.poller.run)
 		}
@@ -48,7 +51,7 @@ func (s *shard) makeLive(c *client) {
 		s.deliverAll()
 		c.pos = min(c.pos, s.pos) // the log has no record beyond the head
 	}
-	if c.pos < s.pos || c.closing.Load() != nil || c.pong.Load() != nil {
+	if c.pos < s.pos || c.closing.Load() != nil || c.pong.Load() != nil || !c.conn.flushed() {
 		s.lag(c, c.pos)
 		return
 	}
@@ -68,6 +71,7 @@ func (s *shard) remove(c *client, err error) {
 	default:
 		c.conn.Close()
 	}
+	c.conn.discard()
 	c.disconnected(err, allAcked)
 	if c.index >= 0 {
 		s.removeMember(c)

@@ -18,9 +18,6 @@ const (
 	// units of the time of the batch. So a flood of messages leaves two thirds of a CPU for sending.
 	pollWork  = 200 * time.Microsecond
 	pollPause = 2
-
-	// readBuffer is the number of bytes read from a client in a batch.
-	readBuffer = 4 << 10
 )
 
 // poller reads from the clients that have sent something. It is one goroutine for all clients, so a silent client
@@ -53,7 +50,7 @@ func newPoller() *poller {
 
 // add starts reading from c. It reports false if it cannot.
 func (p *poller) add(c *client) bool {
-	if p == nil || !c.conn.direct.ok() {
+	if p == nil || !c.conn.direct.ok() && c.conn.tls == nil {
 		return false
 	}
 	p.mu.Lock()
@@ -88,7 +85,7 @@ func (p *poller) remove(c *client) {
 func (p *poller) control(c *client, op int, event *unix.EpollEvent) error {
 	var err, closed error
 	stopped := p.conn.Control(func(epoll uintptr) {
-		closed = c.conn.direct.raw.Control(func(fd uintptr) { err = unix.EpollCtl(int(epoll), op, int(fd), event) })
+		closed = c.conn.socket().raw.Control(func(fd uintptr) { err = unix.EpollCtl(int(epoll), op, int(fd), event) })
 	})
 	return cmp.Or(stopped, closed, err)
 }
@@ -120,8 +117,14 @@ func (p *poller) read(id int32, buf []byte) {
 	if c == nil {
 		return
 	}
-	n, err := p.reader.do(c.conn.direct, buf)
-	if !c.received(buf[:n], err) {
+	more := false
+	if c.conn.tls != nil {
+		more = c.readTLS(buf)
+	} else {
+		n, err := p.reader.do(c.conn.direct, buf)
+		more = c.received(buf[:n], err)
+	}
+	if !more {
 		p.remove(c)
 	}
 }

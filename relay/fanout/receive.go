@@ -7,15 +7,36 @@ import (
 	"github.com/coder/websocket"
 )
 
+// readBuffer is the number of bytes read at once from a client of the poller.
+const readBuffer = 4 << 10
+
 // readLoop reads until the connection ends. It runs on a goroutine of the client where the poller cannot read.
 func (c *client) readLoop() {
 	buf := make([]byte, 512)
+	for c.conn.tls != nil {
+		if err := c.conn.tls.socket.waitReadable(); err != nil {
+			c.end(err)
+			return
+		}
+		if !c.readTLS(buf) {
+			return
+		}
+	}
 	for {
 		n, err := c.conn.Read(buf)
 		if !c.received(buf[:n], err) {
 			return
 		}
 	}
+}
+
+// readTLS reads once from a TLS client. It reports whether the client is read further. buf is memory for it.
+func (c *client) readTLS(buf []byte) (more bool) {
+	more = c.conn.tls.read(buf, c.received)
+	if more && !c.conn.flushed() { // crypto/tls has answered the client, and the socket is full
+		c.shard.post(func() { c.shard.flush(c) })
+	}
+	return more
 }
 
 // received handles the result of one read. It reports whether the client is read further.

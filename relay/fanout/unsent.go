@@ -55,7 +55,7 @@ func (c *client) acquire(n int) bool {
 func (c *client) sendUnsent(w *workspace) (whole bool, err error) {
 	u := c.unsent
 	if u == nil {
-		return true, nil
+		return c.conn.flush()
 	}
 	rest := u.bytes
 	if u.seq != 0 {
@@ -63,11 +63,11 @@ func (c *client) sendUnsent(w *workspace) (whole bool, err error) {
 			return false, err
 		}
 	}
-	n, err := c.conn.write(rest, w.writer)
+	n, whole, err := c.conn.write(rest, w.writer)
 	if err != nil {
 		return false, err
 	}
-	if n == len(rest) {
+	if whole {
 		return true, c.hold(nil)
 	}
 	u.sent += n

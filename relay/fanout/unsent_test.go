@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"testing"
@@ -17,12 +18,14 @@ import (
 // transports are the connections and formats of slow clients. Each has its own way to write.
 var transports = map[string]struct {
 	format fanout.Format
-	secure bool
+	listen func(http.Handler) *httptest.Server
 }{
-	"WebSocket":     {fanout.Enveloped, false},
-	"WebSocket TLS": {fanout.Enveloped, true},
-	"SSE":           {fanout.SSE, false},
-	"SSE TLS":       {fanout.SSE, true},
+	"WebSocket":               {fanout.Enveloped, httptest.NewServer},
+	"WebSocket TLS":           {fanout.Enveloped, divertServer},
+	"WebSocket TLS, blocking": {fanout.Enveloped, httptest.NewTLSServer},
+	"SSE":                     {fanout.SSE, httptest.NewServer},
+	"SSE TLS":                 {fanout.SSE, divertServer},
+	"SSE TLS, blocking":       {fanout.SSE, httptest.NewTLSServer},
 }
 
 // forEachTransport runs the test with a server for each transport.
@@ -31,11 +34,7 @@ func forEachTransport(
 ) {
 	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
-			listen := httptest.NewServer
-			if transport.secure {
-				listen = httptest.NewTLSServer
-			}
-			s := serveWith(t, logOpts, opts, listen)
+			s := serveWith(t, logOpts, opts, transport.listen)
 			s.configure = func(cfg *fanout.ClientConfig) { cfg.Format, cfg.Position.Seq = transport.format, 0 }
 			test(t, s, transport.format)
 		})

@@ -2,6 +2,7 @@ package listener
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"sync/atomic"
 )
@@ -23,16 +24,32 @@ func (l countedListener) Accept() (net.Conn, error) {
 type countedConn struct {
 	net.Conn
 	pending atomic.Pointer[pendingConn] // nil: not reported
+	divert  io.ReadWriter               // nil before Divert
 }
 
 // Read implements net.Conn.
 func (c *countedConn) Read(p []byte) (int, error) {
+	if c.divert != nil {
+		return c.divert.Read(p)
+	}
 	n, err := c.Conn.Read(p)
 	if pending := c.pending.Load(); pending != nil && n > 0 {
 		pending.received(n, c.RemoteAddr())
 	}
 	return n, err
 }
+
+// Write implements net.Conn.
+func (c *countedConn) Write(p []byte) (int, error) {
+	if c.divert != nil {
+		return c.divert.Write(p)
+	}
+	return c.Conn.Write(p)
+}
+
+// Divert makes Read and Write use rw from now on, so that a caller can read and write below TLS without blocking. No
+// other goroutine may use the connection meanwhile.
+func (c *countedConn) Divert(rw io.ReadWriter) { c.divert = rw }
 
 // Transparent returns the connection below, which passes the same bytes. Once the connection is not pending, that can
 // be used instead.
