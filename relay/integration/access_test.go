@@ -29,7 +29,7 @@ func writeSecret(t *testing.T) string {
 }
 
 // mintToken returns a token that the command token mints.
-func mintToken(t *testing.T, args ...string) string {
+func mintToken(t testing.TB, args ...string) string {
 	t.Helper()
 	text, status := run(t, command(t, append([]string{"token"}, args...)...))
 	if status != 0 {

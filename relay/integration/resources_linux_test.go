@@ -94,10 +94,11 @@ func (o *occupied) target() string {
 // usage is what the relay takes.
 type usage struct{ memory, goroutines, descriptors int }
 
-func (o *occupied) usage() (u usage) {
-	o.t.Helper()
-	u.memory, u.descriptors = o.memory(), o.descriptors()
-	_, body := o.get("/metrics")
+// usage returns what the relay takes now.
+func (r *relay) usage() (u usage) {
+	r.t.Helper()
+	u.memory, u.descriptors = r.memory(), r.descriptors()
+	_, body := r.get("/metrics")
 	for line := range strings.Lines(body) {
 		fmt.Sscanf(line, "go_goroutines %d", &u.goroutines)
 	}
