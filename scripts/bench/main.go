@@ -40,7 +40,8 @@ type options struct {
 	ext4      string
 	scenarios []scenario
 	servers   []server
-	json      string // file for all results; "" for none
+	json      string // file of the campaign; "" for none
+	report    bool
 	smoke     bool
 }
 
@@ -62,13 +63,18 @@ func parseOptions(args []string) (options, error) {
 		appendNames(&scenarioNames))
 	flags.Func("servers", "comma-separated `names` of servers: "+strings.Join(names(servers), ", "),
 		appendNames(&serverNames))
-	flags.StringVar(&o.json, "json", "", "also write all results to this `file`")
+	flags.StringVar(&o.json, "json", "",
+		"also add the results to this `file`; the tables then show all rounds in it")
+	flags.BoolVar(&o.report, "report", false, "run nothing, print the tables of the results in the file of --json")
 	flags.BoolVar(&o.smoke, "smoke", false, "run each scenario once with a small load, to test the benchmarks")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
+	}
+	if o.report && o.json == "" {
+		return o, errors.New("--report needs --json")
 	}
 	var err1, err2 error
 	o.scenarios, err1 = choose("--scenario", scenarios, scenarioNames)
@@ -108,19 +114,25 @@ func choose[T fmt.Stringer](flag string, all []T, wanted []string) ([]T, error) 
 	}), nil
 }
 
-// run prints the heading and runs the scenarios. It returns an error if a run failed.
+// run prints the heading, runs the scenarios and prints the summary. It returns an error if a run failed.
 func (o options) run(ctx context.Context) error {
+	all, err := readCampaign(o.json)
+	if err != nil {
+		return err
+	}
 	c := runner{bin: o.bin, storage: findStorage(o.ext4), settle: 500 * time.Millisecond}
 	if o.smoke {
 		c.settle = 50 * time.Millisecond
 	}
 	c.servers = slices.DeleteFunc(slices.Clone(o.servers), func(s server) bool { return s.paths(o.bin) == nil })
 	o.writeHeading(&c)
-	all, err := o.runScenarios(ctx, &c)
-	if o.json != "" {
-		err = errors.Join(err, writeJSON(o.json, all))
+	earlier := len(all.runs)
+	err = o.runScenarios(ctx, &c, &all)
+	all.writeSummary(os.Stdout, o.adapted(), o.servers)
+	if o.json != "" && !o.report {
+		err = errors.Join(err, all.save(o.json))
 	}
-	for _, r := range all {
+	for _, r := range all.runs[earlier:] {
 		if r.Failure != "" {
 			err = errors.Join(err, fmt.Errorf("%s %s, %s: %s", r.Scenario, r.Load.Name, r.Server, r.Failure))
 		}
@@ -140,31 +152,37 @@ func (o options) writeHeading(c *runner) {
 	}
 }
 
-// adapt returns s with the rounds and the size of this run.
-func (o options) adapt(s scenario) scenario {
-	s.rounds = cmp.Or(o.rounds, s.rounds, defaultRounds)
-	if o.smoke {
-		s = s.small()
-		s.rounds = 1
+// adapted returns the scenarios with the rounds and the size of this run.
+func (o options) adapted() []scenario {
+	var all []scenario
+	for _, s := range o.scenarios {
+		s.rounds = cmp.Or(o.rounds, s.rounds, defaultRounds)
+		if o.smoke {
+			s = s.small()
+			s.rounds = 1
+		}
+		all = append(all, s.fit(maxClients()))
 	}
-	return s.fit(maxClients())
+	return all
 }
 
-// runScenarios runs the scenarios and prints the table of each one when it is complete.
-func (o options) runScenarios(ctx context.Context, c *runner) ([]run, error) {
-	var all []run
+// runScenarios runs the scenarios, adds the runs to all and prints the table of each scenario when it is complete.
+func (o options) runScenarios(ctx context.Context, c *runner, all *campaign) error {
 	progress := func(what string) { fmt.Fprintln(os.Stderr, what) }
-	for _, s := range o.scenarios {
-		s = o.adapt(s)
+	for _, s := range o.adapted() {
 		for _, l := range c.storage.without(&s) {
 			fmt.Printf("\nSkipped: %s. No directory for temporary files is on %s; see --help.\n", s.title(l), l.Storage)
 		}
-		runs, err := c.runScenario(ctx, s, progress)
-		all = append(all, runs...)
-		if err != nil {
-			return all, err
+		if !o.report {
+			runs, err := c.runScenario(ctx, s, all.rounds(s.name), progress)
+			all.runs = append(all.runs, runs...)
+			if err != nil {
+				return err
+			}
 		}
-		report{scenario: s, runs: runs}.write(os.Stdout)
+		if all.rounds(s.name) > 0 {
+			all.report(s).write(os.Stdout)
+		}
 	}
-	return all, nil
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -40,18 +39,16 @@ type runner struct {
 
 // runScenario runs a scenario with all servers. In each round, the servers take turns, so that other activity on the
 // machine affects all of them, and another one is the first. It calls progress at the start of each run. If ctx ends,
-// it returns the runs so far and the cause.
-func (c *runner) runScenario(ctx context.Context, s scenario, progress func(string)) ([]run, error) {
+// it returns the runs so far and the cause. earlier is the number of rounds before.
+func (c *runner) runScenario(ctx context.Context, s scenario, earlier int, progress func(string)) ([]run, error) {
 	var runs []run
 	others := func(v server) bool { return !slices.Contains(s.servers, v.name) }
 	turns := slices.DeleteFunc(slices.Clone(c.servers), others)
-	for round := 1; round <= s.rounds; round++ {
-		if round > 1 && len(turns) > 0 {
-			turns = append(turns[1:], turns[0])
-		}
+	for round := earlier + 1; round <= earlier+s.rounds; round++ {
 		for _, l := range s.loads {
-			for _, v := range turns {
-				progress(fmt.Sprintf("%s, %s, round %d of %d", s.title(l), v.name, round, s.rounds))
+			for i := range turns {
+				v := turns[(i+round)%len(turns)]
+				progress(fmt.Sprintf("%s, %s, round %d of %d", s.title(l), v.name, round, earlier+s.rounds))
 				r := c.runOne(ctx, v, l)
 				if ctx.Err() != nil {
 					return runs, context.Cause(ctx)
@@ -131,13 +128,4 @@ func (c *runner) arguments(p *process, l load) []string {
 		args = append(args, "--no-wait")
 	}
 	return args
-}
-
-// writeJSON writes the runs to a file.
-func writeJSON(file string, runs []run) error {
-	text, err := json.MarshalIndent(runs, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
