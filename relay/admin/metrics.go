@@ -20,12 +20,15 @@ func metric(name, help string, labels ...string) *prometheus.Desc {
 const closesHelp = "Closed connections, by close code: 1006 without a close frame, other for unregistered codes, " +
 	"none for SSE."
 
+const droppedHelp = "Connections of addresses far over --handshake-rate, closed without an answer."
+
 const proxyHeadersHelp = "Connections whose PROXY protocol header was missing or unexpected."
 
 var (
 	eventsTotal      = metric("events_total", "Changes of the event file, by decision.", "decision")
 	clients          = metric("clients", "Connected clients.", "transport")
 	rejectedTotal    = metric("connections_rejected_total", "Rejected connections.", "reason")
+	droppedTotal     = metric("connections_dropped_total", droppedHelp)
 	proxyHeaders     = metric("proxy_protocol_rejected_total", proxyHeadersHelp, "header")
 	closesTotal      = metric("closes_total", closesHelp, "code")
 	messagesTotal    = metric("messages_sent_total", "Events written to clients' sockets.")
@@ -53,8 +56,8 @@ var (
 )
 
 var allMetrics = []*prometheus.Desc{
-	eventsTotal, clients, rejectedTotal, proxyHeaders, closesTotal, messagesTotal, bufferBytes, bufferLimit, bufferRefused,
-	historyAnswers, watcherMode, watcherOutbox, outboxBypassed,
+	eventsTotal, clients, rejectedTotal, droppedTotal, proxyHeaders, closesTotal, messagesTotal, bufferBytes, bufferLimit,
+	bufferRefused, historyAnswers, watcherMode, watcherOutbox, outboxBypassed,
 	watcherOverflows, watcherRearmed, brokerConnected, brokerReconnects, brokerPending, brokerLost, forwarded, ready,
 	journalOK, stateOK, stateRestored, eventsKept, buildInfo,
 }
@@ -128,6 +131,7 @@ func (m metrics) collectServer(status server.Status) {
 	for reason, n := range withZeros(status.Rejected, server.RejectionReasons()) {
 		m.counter(rejectedTotal, n, reason)
 	}
+	m.counter(droppedTotal, status.Dropped)
 	for code, n := range status.Closed {
 		m.counter(closesTotal, n, code)
 	}

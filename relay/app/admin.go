@@ -24,7 +24,9 @@ func (c *components) startAdmin(stopping <-chan struct{}, fail context.CancelCau
 	})
 	stop = c.start("admin listener", stopLimit,
 		func(ctx context.Context) { c.monitor.Run(ctx, health) },
-		orFail(fail, func(ctx context.Context) error { return listener.Serve(ctx, c.admin, handler, c.logger) }),
+		orFail(fail, func(ctx context.Context) error {
+			return listener.Serve(ctx, c.admin, handler, listener.Options{Logger: c.logger})
+		}),
 	)
 	c.logger.Info("admin listening", "url", listener.URL("http", c.admin.Addr()))
 	return stop

@@ -47,8 +47,9 @@ func (l *publicListener) serve(fail context.CancelCauseFunc) {
 		return
 	}
 	g := &group{logger: l.logger}
+	opts := listener.Options{DeliveryDue: l.handler.DeliveryDue, Drop: l.handler.DropsConnection, Logger: l.logger}
 	l.stop = g.start("listener", 2*stopLimit, orFail(fail, func(ctx context.Context) error {
-		return listener.Serve(ctx, l.socket, &l.handler, l.logger)
+		return listener.Serve(ctx, l.socket, &l.handler, opts)
 	}))
 	systemd.Ready()
 }

@@ -1,8 +1,11 @@
 package app
 
 import (
+	"net/http"
 	"path/filepath"
 
+	"wpre-relay/relay/listener"
+	"wpre-relay/relay/security/access"
 	"wpre-relay/relay/security/origin"
 	"wpre-relay/relay/server"
 	"wpre-relay/relay/webhook"
@@ -26,6 +29,12 @@ func (c *components) serverOptions() server.Options {
 		PeerMessages:    s.PeerMessages,
 		OnDelivered:     c.monitor.AddDelivery,
 		Logger:          c.logger,
+	}
+	if s.AuthURL != nil {
+		options.Authenticate = func(r *http.Request, address string) (access.Identity, error) {
+			listener.MayBlock(r.Context()) // the site may take seconds
+			return c.security.access.Authenticate(r, address)
+		}
 	}
 	if s.ResumeCookie {
 		options.ResumeFile = filepath.Join(c.stateDir, "resume.json")

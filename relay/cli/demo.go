@@ -92,7 +92,7 @@ func (d *Demo) run(ctx context.Context, env Env) error {
 	_, port, _ := net.SplitHostPort(d.Listen)
 	servers.Go(func() {
 		defer cancel()
-		pageErr = listener.Serve(ctx, page, demo.Page(port), env.Logger)
+		pageErr = listener.Serve(ctx, page, demo.Page(port), listener.Options{Logger: env.Logger})
 	})
 	conn, err := demo.Connect(ctx, url)
 	switch {

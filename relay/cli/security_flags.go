@@ -76,7 +76,8 @@ var limitHelp = helpTexts{
 		"(default: none).",
 	"--proxy-protocol": "Require the PROXY protocol from trusted proxies.",
 	"--handshake-rate": "Maximum requests per second from one address, with bursts of ten seconds' worth " +
-		"(default: 0, unlimited). Behind a proxy that is not trusted, all clients can have the same address.",
+		"(default: 0, unlimited). Connections beyond twice that are closed without an answer. Behind a proxy that is " +
+		"not trusted, all clients can have the same address.",
 	"--message-rate": "Maximum messages per second from one client, pings included; a client that exceeds it is " +
 		"closed with code 1008 (default: ${default}).",
 }

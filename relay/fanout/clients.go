@@ -63,6 +63,9 @@ func (c *Clients) Sent() uint64 {
 	return n
 }
 
+// DeliveryDue reports whether live clients have not got all events: a delivery is due or in progress.
+func (c *Clients) DeliveryDue() bool { return c.latency.isBehind(c.log.Head().Seq) }
+
 // connect adds the client on a hijacked connection. The client gets initial before anything from the log.
 func (c *Clients) connect(h *hijacker, cfg ClientConfig, initial []byte) {
 	n, shards := c.connects.Add(1), uint64(len(c.shards))

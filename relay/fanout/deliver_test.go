@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/coder/websocket"
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/testwait"
 )
 
 func TestEveryClientGetsEveryEventInOrder(t *testing.T) {
@@ -117,5 +119,39 @@ func TestStalledClientsShareMemory(t *testing.T) {
 	runtime.ReadMemStats(&stats)
 	if stats.HeapAlloc > 64<<20 {
 		t.Errorf("%d MB in use", stats.HeapAlloc>>20)
+	}
+}
+
+// dueView records whether a delivery was due when the view was asked.
+type dueView struct {
+	clients *fanout.Clients
+	due     atomic.Bool
+}
+
+func (v *dueView) Sees(*eventlog.Record) bool {
+	v.due.Store(v.clients.DeliveryDue())
+	return true
+}
+
+func TestDeliveryIsDueUntilAllClientsHaveTheEvent(t *testing.T) {
+	s := serve(t, eventlog.Options{}, fanout.Options{})
+	view := &dueView{clients: s.clients}
+	s.configure = func(cfg *fanout.ClientConfig) { cfg.View = view }
+	s.append(t, 1, 1, 0)
+	if s.clients.DeliveryDue() {
+		t.Error("a delivery is due without clients")
+	}
+	conn, n := s.connect(t), 1
+	wasDue := func() bool { // false at first: the client may get events by a catch-up
+		n++
+		s.append(t, n, n, 0)
+		expectEvents(t, conn, n, n, 0)
+		return view.due.Load()
+	}
+	if !testwait.Until(wasDue) {
+		t.Errorf("no delivery was due during %d deliveries", n)
+	}
+	if !testwait.Until(func() bool { return !s.clients.DeliveryDue() }) {
+		t.Error("after all deliveries, one is still due")
 	}
 }

@@ -48,3 +48,10 @@ func (l *deliveryLatency) idle(shard int) {
 	defer l.mu.Unlock()
 	l.upTo[shard] = noClients
 }
+
+// isBehind reports whether a shard with clients has not delivered everything up to number head.
+func (l *deliveryLatency) isBehind(head uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Min(l.upTo) < head
+}

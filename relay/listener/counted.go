@@ -4,11 +4,12 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"net/http"
 	"sync/atomic"
 )
 
-// countedListener makes pendingConns count what its connections receive. It must be below TLS, whose handshake counts,
-// too.
+// countedListener makes pendingConns count what its connections receive, and handshakes count their handshakes. It
+// must be below TLS, whose handshake counts, too.
 type countedListener struct{ net.Listener }
 
 // Accept implements net.Listener.
@@ -20,11 +21,18 @@ func (l countedListener) Accept() (net.Conn, error) {
 	return &countedConn{Conn: conn}, nil
 }
 
-// countedConn is a connection that reports the bytes that it receives while it is pending.
+// countedConn is a connection that reports the bytes that it receives while it is pending, and has a place among the
+// handshakes while it computes.
 type countedConn struct {
 	net.Conn
-	pending atomic.Pointer[pendingConn] // nil: not reported
-	divert  io.ReadWriter               // nil before Divert
+	pending    atomic.Pointer[pendingConn] // nil: not reported
+	divert     io.ReadWriter               // nil before Divert
+	handshakes *handshakes                 // nil: its handshake is not counted
+	hasPlace   atomic.Bool                 // it must end its handshake
+
+	// The goroutine that serves the connection owns these.
+	answered bool // the connection has got a response
+	handling bool // the handler is running
 }
 
 // Read implements net.Conn.
@@ -32,17 +40,38 @@ func (c *countedConn) Read(p []byte) (int, error) {
 	if c.divert != nil {
 		return c.divert.Read(p)
 	}
+	if c.pending.Load() == nil { // net/http waits for the end of the connection while the handler runs
+		return c.Conn.Read(p)
+	}
+	c.endHandshake()
 	n, err := c.Conn.Read(p)
-	if pending := c.pending.Load(); pending != nil && n > 0 {
+	if n == 0 {
+		return n, err
+	}
+	if pending := c.pending.Load(); pending != nil {
 		pending.received(n, c.RemoteAddr())
+	}
+	if c.handshakes != nil {
+		c.hasPlace.Store(c.handshakes.begin())
 	}
 	return n, err
 }
 
-// Write implements net.Conn.
+// endHandshake frees the connection's place, if it has one.
+func (c *countedConn) endHandshake() {
+	if c.hasPlace.Swap(false) {
+		c.handshakes.end()
+	}
+}
+
+// Write implements net.Conn. It ends the handshake when net/http sends a response, after which it may wait. Before
+// that, the handler's response fits into the empty send buffer.
 func (c *countedConn) Write(p []byte) (int, error) {
 	if c.divert != nil {
 		return c.divert.Write(p)
+	}
+	if c.hasPlace.Load() && !c.handling {
+		c.endHandshake()
 	}
 	return c.Conn.Write(p)
 }
@@ -50,6 +79,29 @@ func (c *countedConn) Write(p []byte) (int, error) {
 // Divert makes Read and Write use rw from now on, so that a caller can read and write below TLS without blocking. No
 // other goroutine may use the connection meanwhile.
 func (c *countedConn) Divert(rw io.ReadWriter) { c.divert = rw }
+
+// connState ends the handshake when the connection has been upgraded, answered or closed. It is a hook for
+// http.Server.ConnState.
+func (c *countedConn) connState(state http.ConnState) {
+	switch state {
+	case http.StateIdle:
+		c.answered = true
+		c.endHandshake()
+	case http.StateHijacked, http.StateClosed:
+		c.endHandshake()
+	}
+}
+
+// handle calls handler. The handshake continues for a WebSocket handshake, the first request of its connection, and
+// ends before other requests: their handlers may wait for anything, and their responses for the client.
+func (c *countedConn) handle(handler http.Handler, w http.ResponseWriter, r *http.Request) {
+	if c.answered || r.Body != http.NoBody || r.Header.Get("Upgrade") == "" {
+		c.endHandshake()
+	}
+	c.handling = true
+	defer func() { c.handling = false }()
+	handler.ServeHTTP(w, r)
+}
 
 // Transparent returns the connection below, which passes the same bytes. Once the connection is not pending, that can
 // be used instead.

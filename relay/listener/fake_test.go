@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 )
@@ -49,12 +50,25 @@ func (l *fakeListener) Close() error {
 func (l *fakeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
 // dial returns the client's end of a new connection, once the listener has accepted it.
-func (l *fakeListener) dial() (net.Conn, error) {
+func (l *fakeListener) dial() (net.Conn, error) { return l.dialFrom(netip.MustParseAddr("192.0.2.1")) }
+
+// dialFrom is dial from an address.
+func (l *fakeListener) dialFrom(from netip.Addr) (net.Conn, error) {
 	server, client := net.Pipe()
 	select {
-	case l.conns <- server:
+	case l.conns <- addressedConn{server, from}:
 		return client, nil
 	case <-l.closed:
 		return nil, errors.New("connection refused")
 	}
+}
+
+// addressedConn is a connection from an address.
+type addressedConn struct {
+	net.Conn
+	from netip.Addr
+}
+
+func (c addressedConn) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.from, 1))
 }

@@ -7,25 +7,43 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
 // shutdownGrace is how long requests in progress may take after the listener is closed.
 const shutdownGrace = time.Second
 
+// Options for Serve. The zero value works.
+type Options struct {
+	// DeliveryDue reports whether an event is due for connected clients, or is being sent to them. A handshake waits
+	// meanwhile, at most a millisecond. It is called often. Default: never.
+	DeliveryDue func() bool
+
+	// Drop reports whether to close a new connection of this address without an answer. The address may be a proxy's;
+	// it is invalid if the connection is not TCP. It is called for each connection, and must not block. Default: never.
+	Drop func(peer netip.Addr) bool
+
+	// Logger logs connections that are closed because of a limit. Default: slog.Default().
+	Logger *slog.Logger
+}
+
 // Serve answers HTTP requests on listener with handler until ctx ends, and then returns nil. Before it returns, it
 // closes the listener and gives requests in progress one second to finish; upgraded connections continue. If the
 // listener fails, Serve stops in the same way and returns the error; a Socket fails only if it is broken.
-func Serve(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) error {
-	server := newServer(handler, logger)
-	paced := newPacedListener(countedListener{listener})
-	pending := newPendingConns(pendingLimit(), maxPendingBytes, logger)
+func Serve(ctx context.Context, listener net.Listener, handler http.Handler, opts Options) error {
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	server := newServer(handler, opts.Logger)
+	pending := newPendingConns(pendingLimit(), maxPendingBytes, opts.Logger)
 	server.ConnState = func(conn net.Conn, state http.ConnState) {
-		paced.connState(conn, state)
+		counted(conn).connState(state)
 		pending.connState(conn, state)
 	}
+	ordered := orderedListener{countedListener{listener}, newHandshakes(opts.DeliveryDue), opts.Drop}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(paced) }()
+	go func() { ended <- server.Serve(ordered) }()
 	var err error
 	select {
 	case <-ctx.Done():
@@ -44,6 +62,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           limitHeaderFields(handler),
+		ConnContext:       withConn,
 		ReadHeaderTimeout: 10 * time.Second, // a handshake has a few hundred bytes; includes the TLS handshake
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -65,7 +84,7 @@ func limitHeaderFields(handler http.Handler) http.Handler {
 			http.Error(w, "wpre-relay: too many header fields", http.StatusRequestHeaderFieldsTooLarge)
 			return
 		}
-		handler.ServeHTTP(w, r)
+		connOf(r.Context()).handle(handler, w, r)
 	})
 }
 

@@ -51,7 +51,7 @@ func TestServeReturnsErrorOfBrokenSocket(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			begin := time.Now()
 			socket, fake := newSocket(acceptError(errno))
-			err := listener.Serve(t.Context(), socket, hello, quiet)
+			err := listener.Serve(t.Context(), socket, hello, listener.Options{Logger: quiet})
 			if !errors.Is(err, errno) || !strings.Contains(err.Error(), "127.0.0.1:80") {
 				t.Errorf("Serve returned %v, want %v with the address", err, errno)
 			}
@@ -78,7 +78,7 @@ func TestServeRetriesAllOtherAcceptErrors(t *testing.T) {
 			socket, fake := newSocket(slices.Repeat([]error{acceptError(errno)}, 12)...)
 			ctx, cancel := context.WithCancel(t.Context())
 			result := make(chan error, 1)
-			go func() { result <- listener.Serve(ctx, socket, hello, quiet) }()
+			go func() { result <- listener.Serve(ctx, socket, hello, listener.Options{Logger: quiet}) }()
 			conn, err := fake.dial()
 			if err != nil {
 				t.Fatalf("after %v: %v", errno, err)
@@ -104,7 +104,7 @@ func TestServeEndsDuringBackoff(t *testing.T) {
 		socket, _ := newSocket(slices.Repeat([]error{acceptError(syscall.EMFILE)}, 100)...)
 		ctx, cancel := context.WithCancel(t.Context())
 		result := make(chan error, 1)
-		go func() { result <- listener.Serve(ctx, socket, hello, quiet) }()
+		go func() { result <- listener.Serve(ctx, socket, hello, listener.Options{Logger: quiet}) }()
 		time.Sleep(10*time.Second + 100*time.Millisecond) // in the middle of a wait of one second
 		cancel()
 		begin := time.Now()
@@ -123,7 +123,7 @@ func TestServeAcceptsWhileAHandshakeIsSlow(t *testing.T) {
 		fake := newFakeListener()
 		ctx, cancel := context.WithCancel(t.Context())
 		result := make(chan error, 1)
-		go func() { result <- listener.Serve(ctx, fake, hello, quiet) }()
+		go func() { result <- listener.Serve(ctx, fake, hello, listener.Options{Logger: quiet}) }()
 		begin := time.Now()
 		for range 10 {
 			silent, err := fake.dial()
@@ -155,7 +155,7 @@ func TestServeRejectsTooManyHeaderFields(t *testing.T) {
 		fake := newFakeListener()
 		ctx, cancel := context.WithCancel(t.Context())
 		served := make(chan error, 1)
-		go func() { served <- listener.Serve(ctx, fake, hello, quiet) }()
+		go func() { served <- listener.Serve(ctx, fake, hello, listener.Options{Logger: quiet}) }()
 		conn, err := fake.dial()
 		if err != nil {
 			t.Fatal(err)

@@ -63,7 +63,7 @@ func (t *TLS) Run(ctx context.Context) error {
 	if t.challenges == nil {
 		return nil
 	}
-	return Serve(ctx, t.challenges, t.answer, t.logger)
+	return Serve(ctx, t.challenges, t.answer, Options{Logger: t.logger})
 }
 
 // Check returns why the listener for HTTP challenges accepts no connections, or nil; see Socket.Check.

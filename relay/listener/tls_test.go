@@ -71,7 +71,7 @@ func TestWrapAddsTLSWithTheCertificate(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)
-	go func() { result <- listener.Serve(ctx, wrapped, hello, quiet) }()
+	go func() { result <- listener.Serve(ctx, wrapped, hello, listener.Options{Logger: quiet}) }()
 	conn, err := fake.dial()
 	if err != nil {
 		t.Fatal(err)

@@ -28,28 +28,40 @@ type admission struct {
 	maxRate    rate.Limit // requests per second; 0: unlimited
 
 	mu       sync.Mutex
-	clients  int                            // guarded by mu
-	perIP    map[netip.Prefix]int           // guarded by mu; nil without maxPerIP
-	limiters map[netip.Prefix]*rate.Limiter // guarded by mu; nil without maxRate
+	clients  int                          // guarded by mu
+	perIP    map[netip.Prefix]int         // guarded by mu; nil without maxPerIP
+	limiters map[netip.Prefix]networkRate // guarded by mu; nil without maxRate
 }
+
+// networkRate limits the requests of a network that are served, and its connections that are accepted. There may be
+// twice as many connections, so that as many requests as are served get a rejection, which names the reason.
+type networkRate struct{ requests, connections *rate.Limiter }
 
 // isRateLimited reports whether a request from the address exceeds the rate, and counts the request.
 func (a *admission) isRateLimited(address netip.Addr) bool {
-	if a.maxRate <= 0 {
-		return false
-	}
+	return a.maxRate > 0 && !a.rateOf(address).requests.Allow()
+}
+
+// isFlooding reports whether a connection from the address exceeds twice the rate, and counts the connection.
+func (a *admission) isFlooding(address netip.Addr) bool {
+	return a.maxRate > 0 && !a.rateOf(address).connections.Allow()
+}
+
+// rateOf returns the limits of the address.
+func (a *admission) rateOf(address netip.Addr) networkRate {
 	network := clientaddr.NetworkOf(address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	limiter := a.limiters[network]
-	if limiter == nil {
+	limits, known := a.limiters[network]
+	if !known {
 		if a.limiters == nil || len(a.limiters) >= maxLimiters {
-			a.limiters = make(map[netip.Prefix]*rate.Limiter)
+			a.limiters = make(map[netip.Prefix]networkRate)
 		}
-		limiter = rate.NewLimiter(a.maxRate, max(1, int(burstSeconds*a.maxRate)))
-		a.limiters[network] = limiter
+		burst := max(1, int(burstSeconds*a.maxRate))
+		limits = networkRate{rate.NewLimiter(a.maxRate, burst), rate.NewLimiter(2*a.maxRate, 2*burst)}
+		a.limiters[network] = limits
 	}
-	return !limiter.Allow()
+	return limits
 }
 
 // reserve reserves a slot for a client of the network. Unless it rejects the client, the caller must call release

@@ -3,6 +3,7 @@ package server_test
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 
 	"wpre-relay/relay/eventlog"
+	"wpre-relay/relay/security/clientaddr"
 	"wpre-relay/relay/server"
 )
 
@@ -74,6 +76,46 @@ func TestHandshakeRateAllowsBursts(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		if n := accepted("192.0.2.1:2", 30); n != 6 {
 			t.Errorf("%d requests were accepted after 3 seconds, want 6", n)
+		}
+	})
+}
+
+// TestConnectionsBeyondTwiceTheRateAreDropped makes connections from three addresses, of which one is a proxy's, in
+// virtual time.
+func TestConnectionsBeyondTwiceTheRateAreDropped(t *testing.T) {
+	log := openLog(t, eventlog.Options{})
+	synctest.Test(t, func(t *testing.T) {
+		proxy := clientaddr.Network{Prefix: netip.MustParsePrefix("10.0.0.0/8")}
+		options := server.Options{Logger: quiet, HandshakeRate: 2}
+		options.Proxies.Trusted = []clientaddr.Network{proxy}
+		srv := server.New(log.Reader, 0, options)
+		var handler server.StartupHandler
+		dropped := func(address string, connections int) (n int) {
+			for range connections {
+				if handler.DropsConnection(netip.MustParseAddr(address)) {
+					n++
+				}
+			}
+			return n
+		}
+		if n := dropped("192.0.2.1", 100); n != 0 {
+			t.Errorf("%d connections were dropped before the server was set", n)
+		}
+		handler.SetServer(srv)
+		for address, want := range map[string]int{"192.0.2.1": 60, "192.0.2.2": 60, "10.0.0.1": 0} {
+			if n := dropped(address, 100); n != want {
+				t.Errorf("%s: %d of 100 connections were dropped, want %d", address, n, want)
+			}
+		}
+		if response := serveHTTPFrom(srv, "/history", "192.0.2.1:1"); response.Code != http.StatusOK {
+			t.Errorf("connections counted as requests: got %d", response.Code)
+		}
+		time.Sleep(3 * time.Second)
+		if n := dropped("192.0.2.1", 100); n != 88 {
+			t.Errorf("%d of 100 connections were dropped after 3 seconds, want 88", n)
+		}
+		if n := srv.Status().Dropped; n != 60+60+88 {
+			t.Errorf("the status has %d dropped connections, want %d", n, 60+60+88)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/listener"
 	"wpre-relay/schema"
 )
 
@@ -52,6 +53,7 @@ func (s *Server) requestedPosition(r *http.Request, view fanout.View) (at schema
 		if rejected != nil {
 			return at, false, rejected
 		}
+		listener.MayBlock(r.Context()) // with a view, it reads the log
 		at, rejected := s.beforeNewest(n, view)
 		return at, true, rejected
 	}

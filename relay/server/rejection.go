@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -118,4 +119,18 @@ func (r *rejections) add(rejection *rejection, req request) {
 		attributes = append(attributes, "times", n)
 	}
 	r.logger.Log(context.Background(), level, "request rejected", attributes...)
+}
+
+// dropsConnection reports whether to close a new connection without an answer: its address has made twice as many
+// as Options.HandshakeRate allows, and is not a trusted proxy's. It counts the connections.
+func (s *Server) dropsConnection(peer netip.Addr) bool {
+	if s.opts.Proxies.Trusts(peer) || !s.admission.isFlooding(peer) {
+		return false
+	}
+	s.dropped.Add(1)
+	if n, due := s.dropThrottle.Count(); due {
+		s.opts.Logger.Warn("closing new connections of an address without an answer: it exceeds --handshake-rate",
+			"remote", peer, "times", n)
+	}
+	return true
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/fanout"
+	"wpre-relay/relay/listener"
 	"wpre-relay/schema"
 )
 
@@ -71,6 +72,7 @@ func (s *Server) waitFor(ctx context.Context, position schema.Position) *rejecti
 		if err != nil {
 			continue // the log has grown past the memory since
 		}
+		listener.MayBlock(ctx)
 		select {
 		case <-grown:
 		case <-timeout.C:

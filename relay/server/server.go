@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -29,6 +30,8 @@ type Server struct {
 	rejections     rejections
 	authThrottle   throttle.Throttle // for the log message about unknown errors of Authenticate
 	closes         counter           // connections, by close code
+	dropped        atomic.Uint64     // connections that dropsConnection reported
+	dropThrottle   throttle.Throttle // for the log message about them
 }
 
 // New returns a server that sends the events of log. The records after sequence number startSeq are the catch-up

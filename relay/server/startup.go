@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -24,6 +25,19 @@ func (h *StartupHandler) SetServer(server *Server) { h.server.Store(server) }
 
 // Server returns the server, or nil before SetServer.
 func (h *StartupHandler) Server() *Server { return h.server.Load() }
+
+// DeliveryDue reports whether an event is due for connected clients, or is being sent to them.
+func (h *StartupHandler) DeliveryDue() bool {
+	server := h.server.Load()
+	return server != nil && server.clients.DeliveryDue()
+}
+
+// DropsConnection reports whether to close a new connection of this address without an answer: the address floods the
+// relay, beyond Options.HandshakeRate. It counts the connection then.
+func (h *StartupHandler) DropsConnection(peer netip.Addr) bool {
+	server := h.server.Load()
+	return server != nil && server.dropsConnection(peer)
+}
 
 // ServeHTTP implements http.Handler. Before SetServer, it answers /livez, and other requests with 503 and
 // Retry-After. An event stream gets a temporary rejection, which pages of every origin may read: it is no secret.

@@ -2,7 +2,8 @@ package server
 
 import "wpre-relay/relay/budget"
 
-// Status is the current state of a server. The counts of messages, rejections and closes only grow.
+// Status is the current state of a server. The counts of messages, rejections, drops and closes only
+// grow.
 type Status struct {
 	Clients      int               `json:"clients"`
 	EventStreams int               `json:"event_streams"` // clients that use SSE
@@ -10,6 +11,9 @@ type Status struct {
 	Buffers      budget.Status     `json:"buffers"`         // bytes held for clients that read slowly
 	History      int               `json:"history_answers"` // answers of /history in progress
 	Rejected     map[string]uint64 `json:"rejected"`        // by label of RejectionReasons
+
+	// Dropped is the number of connections that were closed without an answer, because of Options.HandshakeRate.
+	Dropped uint64 `json:"dropped"`
 
 	// Closed is by close code (RFC 6455 §7.4): "none" for SSE, "other" for unregistered codes.
 	Closed map[string]uint64 `json:"closed"`
@@ -24,6 +28,7 @@ func (s *Server) Status() Status {
 		Buffers:      s.opts.Buffers.Status(),
 		History:      s.historyAnswers.Status().Used,
 		Rejected:     s.rejections.counts.all(),
+		Dropped:      s.dropped.Load(),
 		Closed:       s.closes.all(),
 	}
 }

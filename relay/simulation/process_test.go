@@ -94,7 +94,7 @@ func (p *process) serve(s *simulation, before uint64) {
 	})
 	p.run(p.server.Run)
 	p.run(func(ctx context.Context) {
-		if err := listener.Serve(ctx, p.network, p.server, s.logger); err != nil {
+		if err := listener.Serve(ctx, p.network, p.server, listener.Options{Logger: s.logger}); err != nil {
 			s.problem("the listener failed: %v", err)
 		}
 	})

@@ -1,0 +1,39 @@
+package listener
+
+import (
+	"crypto/tls"
+	"net"
+	"net/netip"
+)
+
+// socketOf returns the connection below all layers that this package adds.
+func socketOf(conn net.Conn) net.Conn {
+	switch layer := conn.(type) {
+	case *tls.Conn:
+		return socketOf(layer.NetConn())
+	case interface{ Transparent() net.Conn }:
+		return socketOf(layer.Transparent())
+	case interface{ Raw() net.Conn }: // of the PROXY protocol
+		return socketOf(layer.Raw())
+	default:
+		return conn
+	}
+}
+
+// peerOf returns the address of the other end of the socket, which may be a proxy. It is invalid if the connection is
+// not TCP. Unlike conn.RemoteAddr, it does not wait for the header of the PROXY protocol.
+func peerOf(conn net.Conn) netip.Addr {
+	if addr, ok := socketOf(conn).RemoteAddr().(*net.TCPAddr); ok {
+		return addr.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
+}
+
+// reset closes the socket without waiting for the client: the kernel sends RST and keeps nothing of the connection.
+func reset(conn net.Conn) {
+	socket := socketOf(conn)
+	if tcp, ok := socket.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	socket.Close()
+}
