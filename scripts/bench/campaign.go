@@ -48,15 +48,31 @@ func (c *campaign) save(file string) error {
 	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
-// rounds returns the number of rounds of this scenario.
-func (c *campaign) rounds(scenario string) int {
-	rounds := 0
+// lastRound returns the number of the last round of this scenario, 0 if there is none.
+func (c *campaign) lastRound(scenario string) int {
+	last := 0
 	for _, r := range c.runs {
 		if r.Scenario == scenario {
-			rounds = max(rounds, r.Round)
+			last = max(last, r.Round)
 		}
 	}
-	return rounds
+	return last
+}
+
+// rounds returns the number of rounds of this scenario. With --load, not every round has every load.
+func (c *campaign) rounds(scenario string) int {
+	type series struct {
+		load   load
+		server string
+	}
+	count, most := map[series]int{}, 0
+	for _, r := range c.runs {
+		if r.Scenario == scenario {
+			count[series{r.Load, r.Server}]++
+			most = max(most, count[series{r.Load, r.Server}])
+		}
+	}
+	return most
 }
 
 // report returns the report of this scenario.

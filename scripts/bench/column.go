@@ -119,6 +119,14 @@ func formatSize(bytes float64) string {
 	return formatNumber(bytes/(1<<20)) + " MiB"
 }
 
+// formatBytes returns the size of an event with its unit.
+func formatBytes(n int) string {
+	if n < kib {
+		return strconv.Itoa(n) + " B"
+	}
+	return strconv.Itoa(n/kib) + " KiB"
+}
+
 func formatPercent(share float64) string {
 	if share == 0 {
 		return "0"

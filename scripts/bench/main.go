@@ -41,6 +41,7 @@ type options struct {
 	scenarios []scenario
 	servers   []server
 	json      string // file of the campaign; "" for none
+	load      string
 	report    bool
 	smoke     bool
 }
@@ -63,6 +64,7 @@ func parseOptions(args []string) (options, error) {
 		appendNames(&scenarioNames))
 	flags.Func("servers", "comma-separated `names` of servers: "+strings.Join(names(servers), ", "),
 		appendNames(&serverNames))
+	flags.StringVar(&o.load, "load", "", "run only loads whose name, in the first column, contains this `text`")
 	flags.StringVar(&o.json, "json", "",
 		"also add the results to this `file`; the tables then show all rounds in it")
 	flags.BoolVar(&o.report, "report", false, "run nothing, print the tables of the results in the file of --json")
@@ -79,7 +81,11 @@ func parseOptions(args []string) (options, error) {
 	var err1, err2 error
 	o.scenarios, err1 = choose("--scenario", scenarios, scenarioNames)
 	o.servers, err2 = choose("--servers", servers, serverNames)
-	return o, errors.Join(err1, err2, checkExt4(o.ext4))
+	err := errors.Join(err1, err2, checkExt4(o.ext4))
+	if err == nil && len(o.adapted()) == 0 {
+		err = fmt.Errorf("--load: no load of these scenarios has %q in its name", o.load)
+	}
+	return o, err
 }
 
 // appendNames returns a flag's parser that appends comma-separated names to all.
@@ -152,10 +158,14 @@ func (o options) writeHeading(c *runner) {
 	}
 }
 
-// adapted returns the scenarios with the rounds and the size of this run.
+// adapted returns the scenarios with the rounds, the sizes and the loads of this run.
 func (o options) adapted() []scenario {
 	var all []scenario
 	for _, s := range o.scenarios {
+		s.loads = slices.DeleteFunc(slices.Clone(s.loads), func(l load) bool { return !strings.Contains(l.Name, o.load) })
+		if len(s.loads) == 0 {
+			continue
+		}
 		s.rounds = cmp.Or(o.rounds, s.rounds, defaultRounds)
 		if o.smoke {
 			s = s.small()
@@ -174,7 +184,7 @@ func (o options) runScenarios(ctx context.Context, c *runner, all *campaign) err
 			fmt.Printf("\nSkipped: %s. No directory for temporary files is on %s; see --help.\n", s.title(l), l.Storage)
 		}
 		if !o.report {
-			runs, err := c.runScenario(ctx, s, all.rounds(s.name), progress)
+			runs, err := c.runScenario(ctx, s, all.lastRound(s.name), progress)
 			all.runs = append(all.runs, runs...)
 			if err != nil {
 				return err

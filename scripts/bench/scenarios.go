@@ -78,7 +78,7 @@ var scenarios = []scenario{
 			"clients have the other ones.",
 		servers: peers[:2],
 		base:    "baseline",
-		by:      "clients, event, cores",
+		by:      "clients × event, server",
 		loads:   growth(),
 		columns: []column{cpu, cpuPerByte, throughput, lastP50, idleMemory, peakMemory, lost},
 		rounds:  1,
@@ -122,14 +122,14 @@ func capture(micros int) load {
 func growth() []load {
 	var loads []load
 	for _, cores := range []int{1, 0} {
-		name := "all"
+		on := "all cores"
 		if cores == 1 {
-			name = "1"
+			on = "1 core"
 		}
 		for _, clients := range []int{1000, 5000, 10_000, 19_000} {
 			for _, size := range []int{smallest, kib, 16 * kib, 192 * kib} {
 				loads = append(loads, load{
-					Name:    fmt.Sprintf("%d, %d B, %s", clients, size, name),
+					Name:    fmt.Sprintf("%s × %s, %s", formatNumber(float64(clients)), formatBytes(size), on),
 					Clients: clients,
 					Size:    size,
 					Cores:   cores,

@@ -36,15 +36,22 @@ var summaryRows = []summaryRow{
 	{"of that, anonymous", "latency", "tmpfs", emptyAnonymous},
 }
 
-// writeSummary writes one table of the most important values of all scenarios that were run.
+// writeSummary writes one table of the most important values of all scenarios that were run, if there are any.
 func (c *campaign) writeSummary(out io.Writer, all []scenario, servers []server) {
+	measured := func(row summaryRow) bool { return c.rounds(row.scenario) > 0 }
+	if !slices.ContainsFunc(summaryRows, measured) {
+		return
+	}
+	servers = slices.DeleteFunc(slices.Clone(servers), func(v server) bool {
+		return !slices.ContainsFunc(c.runs, func(r run) bool { return r.Server == v.name })
+	})
 	fmt.Fprint(out, "\n## Summary\n\nIn brackets: the median ratio to the baseline in the same round; of TLS, to the "+
 		"relay without TLS.\n\n")
 	writeRow(out, append([]string{""}, names(servers)...))
 	writeRow(out, slices.Repeat([]string{"---"}, len(servers)+1))
 	for _, row := range summaryRows {
 		i := slices.IndexFunc(all, func(s scenario) bool { return s.name == row.scenario })
-		if i < 0 || c.rounds(row.scenario) == 0 {
+		if i < 0 || !measured(row) {
 			continue
 		}
 		t := c.report(all[i])
