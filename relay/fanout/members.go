@@ -29,8 +29,11 @@ func (s *shard) join(c *client, initial []byte) {
 
 // startReading reads from c until its connection ends: by the poller if it can, else on a goroutine.
 func (s *shard) startReading(c *client) {
-	if c.conn.tls != nil && !c.readTLS(make([]byte, readBuffer)) { // epoll does not know what crypto/tls has read
-		return
+	if c.conn.tls != nil {
+		if !c.readTLS(make([]byte, earlyBuffer)) { // epoll does not know what crypto/tls has read
+			return
+		}
+		releaseHandshake(c.conn.tls.secure)
 	}
 	if c.conn.pollable() && s.poller == nil {
 		if s.poller = newPoller(); s.poller != nil {

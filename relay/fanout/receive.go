@@ -7,8 +7,13 @@ import (
 	"github.com/coder/websocket"
 )
 
-// readBuffer is the number of bytes read at once from a client of the poller.
-const readBuffer = 4 << 10
+const (
+	// readBuffer is the number of bytes read at once from a client of the poller.
+	readBuffer = 4 << 10
+
+	// earlyBuffer is the size of the memory for what a TLS client has sent before it joins: usually nothing.
+	earlyBuffer = 128
+)
 
 // readLoop reads until the connection ends. It runs on a goroutine of the client where the poller cannot read.
 func (c *client) readLoop() {

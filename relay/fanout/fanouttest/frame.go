@@ -1,5 +1,5 @@
-// Package fanouttest builds the WebSocket frames that tests send and expect (RFC 6455 §5.2). It shares no code with
-// package fanout, so that neither hides the other's mistakes.
+// Package fanouttest builds the WebSocket frames that tests send and expect (RFC 6455 §5.2), and connections for TLS.
+// It shares no code with package fanout, so that neither hides the other's mistakes.
 package fanouttest
 
 import "encoding/binary"
