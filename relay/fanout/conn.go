@@ -21,16 +21,19 @@ const wrappedPiece = 16 << 10
 // transparent is a connection that passes all bytes to the one below, which may be used instead.
 type transparent interface{ Transparent() net.Conn }
 
-// clientConn is the connection of a client. One goroutine at a time writes to it. Any goroutine may close it.
+// clientConn is the connection of a client. One goroutine at a time writes to it. The shard's goroutine closes it.
 type clientConn struct {
-	net.Conn
-	direct descriptor
-	tls    *tlsConn // nil unless it can read and write Conn
+	net.Conn            // nil if direct has taken it over
+	direct   descriptor // of a TCP connection without a layer above; none on systems other than Linux
+	tls      *tlsConn   // nil unless it can read and write Conn
 }
 
 func newClientConn(conn net.Conn, buffers *budget.Budget, network netip.Prefix) clientConn {
 	conn = withoutTransparent(conn)
-	return clientConn{Conn: conn, direct: newDescriptor(conn), tls: newTLSConn(conn, buffers, network)}
+	if direct := takeDescriptor(conn); direct.ok() {
+		return clientConn{direct: direct}
+	}
+	return clientConn{Conn: conn, tls: newTLSConn(conn, buffers, network)}
 }
 
 // withoutTransparent returns the first connection below conn that is not transparent.
@@ -39,6 +42,33 @@ func withoutTransparent(conn net.Conn) net.Conn {
 		conn = layer.Transparent()
 	}
 	return conn
+}
+
+// Close closes the connection. The kernel still sends its buffered bytes.
+func (c *clientConn) Close() error {
+	if c.direct.ok() {
+		return c.direct.close(false)
+	}
+	return c.Conn.Close()
+}
+
+// RemoteAddr returns the client's address.
+func (c *clientConn) RemoteAddr() net.Addr {
+	if c.direct.ok() {
+		return c.direct.remoteAddr()
+	}
+	return c.Conn.RemoteAddr()
+}
+
+// read waits for bytes and reads them into p.
+func (c *clientConn) read(p []byte, reader *transfer) (int, error) {
+	if !c.direct.ok() {
+		return c.Conn.Read(p)
+	}
+	if err := c.direct.waitReadable(); err != nil {
+		return 0, err
+	}
+	return reader.do(c.direct, p)
 }
 
 // tryWrite writes as much of p as the kernel takes at once. It returns the number of bytes that must not be written
@@ -104,6 +134,9 @@ func (c *clientConn) writeBlocking(p []byte) error {
 
 // waitWritable waits until the socket takes more bytes. It fails after stallTimeout, or if the connection is closed.
 func (c *clientConn) waitWritable() error {
+	if c.direct.ok() {
+		return c.direct.waitWritable()
+	}
 	if err := c.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
 		return err
 	}
@@ -130,13 +163,20 @@ func (c *clientConn) socket() descriptor {
 // allAcked reports whether the client's kernel has acknowledged everything that was written. It is false if that is
 // unknown, as under TLS.
 func (c *clientConn) allAcked() bool {
-	tcp, ok := c.Conn.(*net.TCPConn)
-	return ok && !unacked(tcp)
+	if c.direct.ok() {
+		return !unacked(c.direct)
+	}
+	_, ok := c.Conn.(*net.TCPConn)
+	return ok && !unacked(newDescriptor(c.Conn))
 }
 
 // abort closes the connection and drops what the client has not acknowledged, which the kernel would keep for
 // minutes. It does not block, so it omits the close alert of TLS.
 func (c *clientConn) abort() {
+	if c.direct.ok() {
+		c.direct.close(true)
+		return
+	}
 	tcp := tcpConn(c.Conn)
 	if tcp == nil {
 		c.Close()

@@ -9,14 +9,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptor is the file descriptor of a TCP connection, for system calls past net.Conn. The connection owns it:
-// descriptor never stores its number, and makes each call inside syscall.RawConn.Control, which holds a reference.
-// A concurrent Close frees the number only after the call, and later calls return net.ErrClosed. So no call can hit
-// another connection that got the same number. The zero value has no descriptor.
+// descriptor is the file descriptor of a TCP connection, for system calls past net.Conn. It makes each call inside
+// syscall.RawConn.Control, which holds a reference. A concurrent Close frees the number only after the call, and later
+// calls return net.ErrClosed. So no call can hit another connection that got the same number. The zero value has no
+// descriptor.
 type descriptor struct{ raw syscall.RawConn }
 
-// newDescriptor returns the descriptor of conn. It has none unless conn is a TCP connection itself: bytes written
-// below TLS would break that.
+// takeDescriptor takes over conn if it is a TCP connection itself: bytes written below TLS would break that. If it
+// returns no descriptor, conn is as before.
+func takeDescriptor(conn net.Conn) descriptor {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		if s, err := takeSocket(tcp); err == nil {
+			return descriptor{s}
+		}
+	}
+	return descriptor{}
+}
+
+// newDescriptor returns the descriptor of conn, which still owns it: none unless conn is a TCP connection itself.
 func newDescriptor(conn net.Conn) descriptor {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
@@ -28,6 +38,23 @@ func newDescriptor(conn net.Conn) descriptor {
 
 // ok reports whether there is a descriptor.
 func (d descriptor) ok() bool { return d.raw != nil }
+
+// close closes the socket of a descriptor from takeDescriptor. If abort is set, it drops what the client has not
+// acknowledged.
+func (d descriptor) close(abort bool) error { return d.raw.(*socket).close(abort) }
+
+// remoteAddr returns the client's address, for a descriptor from takeDescriptor.
+func (d descriptor) remoteAddr() net.Addr { return d.raw.(*socket).remoteAddr() }
+
+// number returns the number of a descriptor from takeDescriptor, for the shard's goroutine, which also closes it. ok is
+// false for other descriptors and after that.
+func (d descriptor) number() (fd int32, ok bool) {
+	s, ok := d.raw.(*socket)
+	if !ok {
+		return 0, false
+	}
+	return s.fd, s.fd >= 0
+}
 
 // waitReadable waits until the socket is readable or has failed, or until it is closed.
 func (d descriptor) waitReadable() error {

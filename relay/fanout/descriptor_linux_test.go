@@ -39,9 +39,10 @@ func TestCloseUnderAWriterIsSafe(t *testing.T) {
 		started := make(chan struct{})
 		var closed atomic.Bool
 		var writing sync.WaitGroup
-		writing.Go(func() { writeUntilClosed(t, newDescriptor(ours), started, &closed) })
+		conn := connOf(ours)
+		writing.Go(func() { writeUntilClosed(t, conn.direct, started, &closed) })
 		<-started
-		ours.Close()
+		conn.Close()
 		next, nextTheirs := tcpPair(t, listener)
 		closed.Store(true)
 		writing.Wait()
@@ -83,14 +84,15 @@ func TestClosedDescriptorRefusesReadsAndWrites(t *testing.T) {
 	defer listener.Close()
 	ours, theirs := tcpPair(t, listener)
 	defer theirs.Close()
-	d := newDescriptor(ours)
-	ours.Close()
+	conn := connOf(ours)
+	d := conn.direct
+	conn.Close()
 	for _, transfer := range []*transfer{newReader(), newWriter()} {
 		if n, err := transfer.do(d, make([]byte, 1)); n != 0 || !errors.Is(err, net.ErrClosed) {
 			t.Errorf("got %d, %v, want net.ErrClosed", n, err)
 		}
 	}
-	if !unacked(ours.(*net.TCPConn)) {
+	if !unacked(d) {
 		t.Error("the bytes of a closed connection count as acknowledged")
 	}
 }
@@ -115,10 +117,6 @@ func TestTransparentLayerIsSkipped(t *testing.T) {
 	defer listener.Close()
 	ours, theirs := tcpPair(t, listener)
 	defer theirs.Close()
-	defer ours.Close()
-	if conn := connOf(layer{layer{ours}}); !conn.direct.ok() || !conn.allAcked() {
-		t.Error("the shard cannot write to the connection directly")
-	}
 	if proxied := connOf(layer{raw{layer{ours}}}); proxied.direct.ok() || !proxied.pollable() {
 		t.Error("the socket below the PROXY protocol is not found")
 	}
@@ -126,4 +124,9 @@ func TestTransparentLayerIsSkipped(t *testing.T) {
 	if secure.direct.ok() || !secure.pollable() {
 		t.Error("the socket below TLS is not found")
 	}
+	conn := connOf(layer{layer{ours}}) // the last one, because it takes over the connection
+	if !conn.direct.ok() || !conn.allAcked() {
+		t.Error("the shard cannot write to the connection directly")
+	}
+	conn.Close()
 }

@@ -10,8 +10,10 @@
 // client delays no other client. It costs a goroutine, but no memory for events. A limiter leaves CPU time for live
 // clients however many clients catch up.
 //
-// On Linux, one goroutine per shard reads from all its clients by epoll. On other systems and behind the PROXY
-// protocol, each client has a goroutine that reads, and a temporary goroutine makes every write.
+// On Linux, a client without TLS is a socket that is taken over from package net. One goroutine per shard reads from
+// all its clients by epoll. The shard sends to many clients by one system call where the kernel allows io_uring, else
+// by one for each. On other systems and behind the PROXY protocol, each client has a goroutine that reads, and a
+// temporary goroutine makes every write.
 //
 // The WebSocket library makes the handshake only. Frames are built here, because all clients of an audience get the
 // same bytes, and because a connection of the library takes ten times the memory of a client.

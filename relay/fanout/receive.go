@@ -17,7 +17,7 @@ const (
 
 // readLoop reads until the connection ends. It runs on a goroutine of the client where the poller cannot read.
 func (c *client) readLoop() {
-	buf := make([]byte, 512)
+	buf, reader := make([]byte, 512), newReader()
 	for c.conn.tls != nil {
 		if err := c.conn.tls.socket.waitReadable(); err != nil {
 			c.end(err)
@@ -28,7 +28,7 @@ func (c *client) readLoop() {
 		}
 	}
 	for {
-		n, err := c.conn.Read(buf)
+		n, err := c.conn.read(buf, reader)
 		if !c.received(buf[:n], err) {
 			return
 		}

@@ -1,20 +1,12 @@
 package fanout
 
-import (
-	"net"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // unacked reports whether bytes that were written are not acknowledged by the client's kernel, or whether the
 // client has reset the connection. It resets it if it closes it with bytes that its program has not read.
-func unacked(tcp *net.TCPConn) bool {
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return true
-	}
+func unacked(d descriptor) bool {
 	unacked := true
-	raw.Control(func(fd uintptr) {
+	d.raw.Control(func(fd uintptr) {
 		failure, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
 		if err != nil || failure != 0 {
 			return
