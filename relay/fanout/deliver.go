@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
-// batchBytes is about how many bytes of events a client gets in one write.
-const batchBytes = 64 << 10
+const (
+	// batchBytes is about how many bytes of events a client gets in one write.
+	batchBytes = 64 << 10
+
+	// maxSends is the maximum number of clients that one system call writes to. It takes about half a millisecond.
+	maxSends = 128
+)
 
 // deliver writes the new records to the live clients, about batchBytes of them. It returns a channel that is closed
 // once there are more.
@@ -65,23 +70,35 @@ func (s *shard) sendGroup(group *audienceGroup, from uint64, now time.Time) (sen
 	if len(s.batch.frames) == 0 {
 		return 0
 	}
-	for _, c := range group.members {
-		if c.lagging {
-			continue
+	for clients := range slices.Chunk(group.members, maxSends) {
+		s.sender.send(clients, s.batch.joined)
+		for i, c := range clients {
+			if !c.lagging {
+				sent += s.sendTo(c, i, from, now)
+			}
 		}
-		begun, ok := s.write(c)
-		upTo := from
-		if begun > 0 {
-			last := &s.batch.frames[begun-1]
-			upTo = last.upTo
-			sent += last.events
-		}
-		if c.acks != nil {
-			c.acks.sent(upTo, now)
-		}
-		if !ok {
-			s.lag(c, upTo)
-		}
+	}
+	return sent
+}
+
+// sendTo is sendGroup for client i of those that s.sender was given. It writes to the client unless the sender has.
+func (s *shard) sendTo(c *client, i int, from uint64, now time.Time) (sent int) {
+	n, written, err := s.sender.result(i)
+	whole := n == len(s.batch.joined)
+	if !written {
+		n, whole, err = c.conn.tryWrite(s.batch.joined, s.writer)
+	}
+	begun, ok := s.written(c, n, whole, err)
+	upTo := from
+	if begun > 0 {
+		last := &s.batch.frames[begun-1]
+		upTo, sent = last.upTo, last.events
+	}
+	if c.acks != nil {
+		c.acks.sent(upTo, now)
+	}
+	if !ok {
+		s.lag(c, upTo)
 	}
 	return sent
 }
@@ -115,6 +132,12 @@ func (s *shard) writeFrame(c *client) {
 // out, and ok is true.
 func (s *shard) write(c *client) (begun int, ok bool) {
 	n, whole, err := c.conn.tryWrite(s.batch.joined, s.writer)
+	return s.written(c, n, whole, err)
+}
+
+// written is the rest of write, once n bytes of s.batch must not be written again. If whole is set, the kernel has taken
+// everything.
+func (s *shard) written(c *client, n int, whole bool, err error) (begun int, ok bool) {
 	if err == nil && whole {
 		return len(s.batch.frames), true
 	}

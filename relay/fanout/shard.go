@@ -33,6 +33,7 @@ type shard struct {
 	recs     []*eventlog.Record // memory for reading the log
 	batch    batch              // the frames being written
 	writer   *transfer
+	sender   sender
 	seconds  uint32 // since the start of run
 	drain    drain
 	poller   *poller // nil before the first client that it can read
@@ -89,6 +90,7 @@ func (s *shard) stop() {
 		<-s.wake
 		s.runPosted()
 	}
+	s.sender.close()
 	s.poller.close()
 	s.pollers.Wait()
 }
