@@ -135,8 +135,8 @@ func (s *shard) write(c *client) (begun int, ok bool) {
 	return s.written(c, n, whole, err)
 }
 
-// written is the rest of write, once n bytes of s.batch must not be written again. If whole is set, the kernel has taken
-// everything.
+// written is the rest of write, once n bytes of s.batch must not be written again. If whole is set, the kernel has
+// taken everything.
 func (s *shard) written(c *client, n int, whole bool, err error) (begun int, ok bool) {
 	if err == nil && whole {
 		return len(s.batch.frames), true

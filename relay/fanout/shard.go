@@ -35,6 +35,7 @@ type shard struct {
 	writer   *transfer
 	sender   sender
 	seconds  uint32 // since the start of run
+	trim     trim
 	drain    drain
 	poller   *poller // nil before the first client that it can read
 	pollers  sync.WaitGroup
