@@ -20,11 +20,13 @@ func (s *simulation) connectSome() {
 		s.clients = append(s.clients, c)
 	}
 	if c.conn == nil {
+		s.settle()
 		c.connect()
 		s.counts.connections++
 	}
 	if s.random.IntN(3) > 0 {
 		s.pass(acceptTime)
+		s.checkNewest(c)
 	}
 }
 

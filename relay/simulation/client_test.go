@@ -35,10 +35,13 @@ type client struct {
 	stalled   bool        // it does not read
 	unhealthy bool        // the relay may end the connection
 	jumps     int         // how often a number may be higher than expected: the client began without a position
+	newest    int         // it has asked for this many events; 0: it has not
+	first     uint64      // number of its first event; 0: none
 
 	// Of all connections.
 	at      schema.Position // everything up to here was received, or a gap notice; zero if unknown
 	expects int             // for a plain client: index of the next record in its epoch; -1 if unknown
+	session session         // of a plain client
 }
 
 // connect begins a connection with a random way to resume.
@@ -72,10 +75,10 @@ func (c *client) request() (target, header string) {
 	}
 	random := c.s.random
 	resumes := c.at != schema.Position{} && random.IntN(8) != 0
-	c.jumps = 0
+	c.jumps, c.newest, c.first = 0, 0, 0
 	switch {
 	case c.kind == plain:
-		c.expects, c.jumps = -1, c.s.process.catchUps()
+		header += c.resumeSession()
 	case resumes && c.kind == stream && random.IntN(2) == 0:
 		header += "Last-Event-ID: " + c.at.String() + "\r\n"
 	case resumes && c.kind == stream && random.IntN(2) == 0:
@@ -95,7 +98,8 @@ func (c *client) begin() string {
 	case 0:
 		return "since=now"
 	case 1:
-		return fmt.Sprintf("last=%d", c.s.random.IntN(2*records))
+		c.newest = c.s.random.IntN(2 * records)
+		return fmt.Sprintf("last=%d", c.newest)
 	default:
 		c.jumps = c.s.process.catchUps()
 		return ""
@@ -110,9 +114,18 @@ func (c *client) disconnect() {
 		c.conn.send(fanouttest.Masked(0x88, fanouttest.ClosePayload(1000, "")))
 		c.conn.hangUp()
 	} else {
-		c.conn.cut(true)
+		c.s.settle() // so that the relay has got the pongs
+		c.saveSession()
+		c.cut()
 	}
 	c.conn = nil
+}
+
+// cut breaks the connection, if the relay has not closed it.
+func (c *client) cut() {
+	if c.conn != nil {
+		c.conn.cut(true)
+	}
 }
 
 // read reads up to limit bytes. It reports whether there were any.
@@ -162,6 +175,7 @@ func (c *client) parseResponse() bool {
 	switch {
 	case status == 101 && c.kind != stream:
 		c.open = true
+		c.beginSession(string(head))
 		return true
 	case status == 200 && c.kind == stream && !strings.Contains(rejected, "event: rejected"):
 		c.open = true

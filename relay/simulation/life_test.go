@@ -170,6 +170,7 @@ func (s *simulation) end(how ending) {
 		for c.read(1 << 20) {
 		}
 		c.conn = nil
+		c.session.lost = c.session.lost && !s.crashed.Load()
 	}
 	p.network.cutAll(true)
 	p.abandon()

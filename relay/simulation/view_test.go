@@ -14,6 +14,9 @@ func (c *client) receive(i item) {
 	switch {
 	case i.closed:
 		c.unhealthy = true
+		if c.s.stopping {
+			c.saveSession()
+		}
 		if c.kind != stream {
 			c.conn.hangUp()
 			c.conn = nil
@@ -50,6 +53,9 @@ func (c *client) receiveEvent(at schema.Position, document string) {
 		c.s.problem("client %d gets %v after %v: twice, or in the wrong order", c.id, at, c.at)
 	default:
 		c.hole(at.Seq)
+	}
+	if c.first == 0 {
+		c.first = at.Seq
 	}
 	c.at = at
 }
