@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"wpre-relay/relay/durable/durabletest"
 	"wpre-relay/relay/eventlog"
 )
 
@@ -28,6 +29,30 @@ func TestRecordsSurviveRestart(t *testing.T) {
 	}
 	if got := reopened.Append(numbered(t, 7))[0].Position; got.Epoch != l.Head().Epoch || got.Seq != 21 {
 		t.Errorf("next position = %v, want number 21 of the same epoch", got)
+	}
+}
+
+// TestRecordIsInTheJournalBeforeItIsRead reads the log before each change of the disk: no reader has the record that is
+// being written.
+func TestRecordIsInTheJournalBeforeItIsRead(t *testing.T) {
+	disk := durabletest.NewDisk(durabletest.Model{Piece: 512})
+	l, err := eventlog.Open("/var/state", eventlog.Options{Records: 4, FS: disk, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, changes := uint64(0), 0
+	disk.OnChange = func() {
+		changes++
+		if head := l.Head().Seq; head > written {
+			t.Errorf("record %d is read before it is written", head)
+		}
+	}
+	for range 20 {
+		l.Append(numbered(t, int(written)))
+		written++
+	}
+	if changes < int(written) {
+		t.Errorf("%d changes for %d records", changes, written)
 	}
 }
 

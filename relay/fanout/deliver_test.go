@@ -45,6 +45,14 @@ func TestWelcomeAndReplayComeFirst(t *testing.T) {
 	expectEvents(t, conn, 1, 2, 0)
 }
 
+func TestEventAppendedDuringTheHandshakeIsDelivered(t *testing.T) {
+	s := serve(t, eventlog.Options{}, fanout.Options{})
+	s.configure = func(*fanout.ClientConfig) { s.append(t, 1, 1, 0) } // after the client's position was decided
+	conn := s.connect(t)
+	s.append(t, 2, 2, 0)
+	expectEvents(t, conn, 1, 2, 0)
+}
+
 // TestClientsThatConnectDuringABurstMissNothing connects clients while events are appended. Each client gets all
 // events from its first one on.
 func TestClientsThatConnectDuringABurstMissNothing(t *testing.T) {

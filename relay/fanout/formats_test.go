@@ -124,28 +124,31 @@ func TestReplayFromTheJournalContinuesWithNewEvents(t *testing.T) {
 	})
 }
 
-// TestGapNoticeComesOnceAndInPlace asks for more than the log keeps, and then for the rest after the gap.
+// TestGapNoticeComesOnceAndInPlace asks for more than the log keeps, by one event or by many, and then for the rest
+// after the gap.
 func TestGapNoticeComesOnceAndInPlace(t *testing.T) {
 	forEachFormat(t, func(t *testing.T, format fanout.Format) {
 		s := serve(t, eventlog.Options{Records: 10}, fanout.Options{})
 		s.append(t, 1, 30, 0)
 		var seq atomic.Uint64
-		seq.Store(5)
 		s.configure = func(cfg *fanout.ClientConfig) { cfg.Format, cfg.Position.Seq = format, seq.Load() }
-		c := s.subscribe(t, format)
-		got := c.next(t)
-		gap := got.Gap
-		if gap == nil || gap.Since.Seq != 5 || gap.Until.Seq != 20 || gap.Missing == nil || *gap.Missing != 15 {
-			t.Fatalf("got %+v, want a gap", got)
-		}
-		if format == fanout.SSE && got.ID != gap.Until.String() {
-			t.Errorf("the gap notice has id %s, want %v", got.ID, gap.Until)
-		}
-		seq.Store(gap.Until.Seq)
-		for _, c := range []subscriber{c, s.subscribe(t, format)} {
-			for n := 21; n <= 30; n++ {
-				if got := c.next(t); !got.isEvent(event(t, n, 0)) {
-					t.Fatalf("got %+v, want event %d", got, n)
+		for _, since := range []uint64{5, 19} {
+			seq.Store(since)
+			c := s.subscribe(t, format)
+			got := c.next(t)
+			gap := got.Gap
+			if gap == nil || gap.Since.Seq != since || gap.Until.Seq != 20 || gap.Missing == nil || *gap.Missing != 20-since {
+				t.Fatalf("got %+v, want a gap", got)
+			}
+			if format == fanout.SSE && got.ID != gap.Until.String() {
+				t.Errorf("the gap notice has id %s, want %v", got.ID, gap.Until)
+			}
+			seq.Store(gap.Until.Seq)
+			for _, c := range []subscriber{c, s.subscribe(t, format)} {
+				for n := 21; n <= 30; n++ {
+					if got := c.next(t); !got.isEvent(event(t, n, 0)) {
+						t.Fatalf("got %+v, want event %d", got, n)
+					}
 				}
 			}
 		}

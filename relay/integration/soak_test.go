@@ -150,7 +150,10 @@ func (on *soaked) waitUntil(ctx context.Context, what string, ok func() bool) {
 	deadline := time.Now().Add(*soakTime / 10)
 	for !testwait.Until(func() bool { return ok() || ctx.Err() != nil || on.t.Failed() }) {
 		if time.Now().After(deadline) {
-			on.t.Errorf("%s: %s takes too long", on.name, what)
+			_, goroutines := on.relay.get("/debug/pprof/goroutine?debug=1")
+			log := on.relay.log.String()
+			on.t.Errorf("%s: %s takes too long: event %d written, %d received; log:\n%s\ngoroutines:\n%s", on.name, what,
+				on.last.Load(), on.received.Load(), log[max(0, len(log)-3000):], goroutines)
 			return
 		}
 	}

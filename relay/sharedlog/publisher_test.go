@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"wpre-relay/schema"
 )
 
 func TestEveryRelayMirrorsCapturedEvents(t *testing.T) {
@@ -35,6 +37,24 @@ func TestEventCapturedTwiceIsPublishedOnce(t *testing.T) {
 		one.stop()
 		two.capture(t, 4)
 		two.wantMirrored(t, 1, 2, 1, 3, 4)
+	})
+}
+
+// TestOutboxLineCapturedTwiceIsPublishedOnce captures lines with the same document, of which each is an event.
+func TestOutboxLineCapturedTwiceIsPublishedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := newFakeEngine()
+		one, two := startCapture(t, engine, t.TempDir()), startCapture(t, engine, t.TempDir())
+		synctest.Wait()
+		for n := range 3 {
+			line := event(t, 1)
+			line.From.Position = schema.Position{Epoch: "outbox", Seq: uint64(n + 1)}
+			line.From.Time = time.Unix(int64(n), 0).UTC()
+			one.own.Append(line)
+			two.own.Append(line)
+		}
+		one.wantMirrored(t, 1, 1, 1)
+		two.wantMirrored(t, 1, 1, 1)
 	})
 }
 
