@@ -2,7 +2,6 @@ package eventlog_test
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"syscall"
 	"testing"
@@ -15,20 +14,12 @@ import (
 // error.
 const thinned = 5
 
-// failureFaults are the errors of TestEveryCallFailsOnce. The partial ones concern reads and writes only.
-var failureFaults = []error{
-	syscall.EIO, syscall.ENOSPC, syscall.EROFS, syscall.EINTR,
-	durabletest.Partial{Err: syscall.ENOSPC, Bytes: 1},
-	durabletest.Partial{Err: syscall.EIO, Bytes: 70}, // within a line
-	durabletest.Partial{Err: io.ErrShortWrite, Bytes: -1},
-}
-
 // TestEveryCallFailsOnce fails one call after the other, or does a part of it. The log keeps the promises that
 // TestPowerFailure checks after a kill and after each power failure: as soon as it reports no error, it has every
 // record.
 func TestEveryCallFailsOnce(t *testing.T) {
 	calls := recordCalls(t)
-	for _, fault := range failureFaults {
+	for _, fault := range durabletest.Faults {
 		t.Run(fault.Error(), func(t *testing.T) {
 			t.Parallel()
 			p := &power{t: t, random: rand.New(rand.NewPCG(1, 0)), broken: make(map[string]int), thin: raceCost}

@@ -37,9 +37,7 @@ type power struct {
 // TestPowerFailure cuts the power before each change of a disk, and at the end. On each disk that may be left, the log
 // has every synced record, reuses no sequence number, and hides no gap.
 func TestPowerFailure(t *testing.T) {
-	for _, model := range []durabletest.Model{
-		{Piece: 512}, {Piece: 4096}, {Piece: 512, EntriesByFile: true}, {Piece: 4096, EntriesByFile: true},
-	} {
+	for _, model := range durabletest.Models {
 		t.Run(fmt.Sprintf("piece %d, entries by file %v", model.Piece, model.EntriesByFile), func(t *testing.T) {
 			t.Parallel()
 			p := &power{t: t, broken: make(map[string]int)}

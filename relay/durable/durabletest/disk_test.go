@@ -16,73 +16,75 @@ import (
 // long has two pieces of 512 bytes.
 var long = strings.Repeat("a", 512) + strings.Repeat("b", 512)
 
-// TestCutsLeaveEachState lists states that a power failure must be able to leave, and states that it must not leave.
-// A state has the contents of /f and /g, with "-" for a missing file and "0" for a zero byte.
+// cutCases list states that a power failure must be able to leave, and states that it must not leave. A state has the
+// contents of /f and /g, with "-" for a missing file and "0" for a zero byte.
+var cutCases = map[string]struct {
+	run         func(d *durabletest.Disk)
+	byFile      bool // directory entries become durable with the file
+	want, never []string
+}{
+	"new file": {
+		run:  func(d *durabletest.Disk) { put(d, "/f", "xy", false) },
+		want: []string{"- -", " -", "00 -", "xy -"},
+	},
+	"synced file without its entry": {
+		run:  func(d *durabletest.Disk) { put(d, "/f", "xy", true) },
+		want: []string{"- -", "xy -"}, never: []string{" -", "00 -"},
+	},
+	"entry durable with the file": {
+		run:    func(d *durabletest.Disk) { put(d, "/f", "xy", true) },
+		byFile: true,
+		want:   []string{"xy -"}, never: []string{"- -", " -", "00 -"},
+	},
+	"entry without content": {
+		run:  func(d *durabletest.Disk) { put(d, "/f", "xy", false); d.SyncDir("/") },
+		want: []string{" -", "00 -", "xy -"}, never: []string{"- -"},
+	},
+	"rename without sync": {
+		run:  func(d *durabletest.Disk) { settled(d, "/g", "old"); put(d, "/f", "xy", false); d.Rename("/f", "/g") },
+		want: []string{"- ", "- 00", "- xy", "- old", "xy old"},
+	},
+	"rename with both syncs": {
+		run: func(d *durabletest.Disk) {
+			settled(d, "/g", "old")
+			put(d, "/f", "xy", true)
+			d.Rename("/f", "/g")
+			d.SyncDir("/")
+		},
+		want: []string{"- xy"}, never: []string{"- ", "- 00", "- old", "xy old", "- -"},
+	},
+	"rename with the file's sync": {
+		run:  func(d *durabletest.Disk) { settled(d, "/g", "old"); put(d, "/f", "xy", true); d.Rename("/f", "/g") },
+		want: []string{"- old", "xy old", "- xy"}, never: []string{"- ", "- 00", "- -"},
+	},
+	"unlink": {
+		run:  func(d *durabletest.Disk) { settled(d, "/f", "old"); d.Remove("/f") },
+		want: []string{"old -", "- -"},
+	},
+	"truncation and write": {
+		run:  func(d *durabletest.Disk) { settled(d, "/f", "old"); put(d, "/f", "x", false) },
+		want: []string{"old -", "xld -", " -", "0 -", "x -"},
+	},
+	"two pieces": {
+		run:  func(d *durabletest.Disk) { settled(d, "/f", ""); put(d, "/f", long, false) },
+		want: []string{" -", long[:512] + zeros + " -", zeros + long[512:] + " -", long + " -"},
+	},
+	"failed sync, then a sync": {
+		run: func(d *durabletest.Disk) {
+			settled(d, "/f", "")
+			file, _ := d.OpenFile("/f", os.O_WRONLY, 0)
+			file.Write([]byte("xy"))
+			d.Fail = func(int, string, string) error { return syscall.EIO }
+			file.Sync()
+			d.Fail = nil
+			file.Sync()
+		},
+		want: []string{"00 -", "xy -"}, never: []string{" -"},
+	},
+}
+
 func TestCutsLeaveEachState(t *testing.T) {
-	for name, tc := range map[string]struct {
-		run         func(d *durabletest.Disk)
-		byFile      bool // directory entries become durable with the file
-		want, never []string
-	}{
-		"new file": {
-			run:  func(d *durabletest.Disk) { put(d, "/f", "xy", false) },
-			want: []string{"- -", " -", "00 -", "xy -"},
-		},
-		"synced file without its entry": {
-			run:  func(d *durabletest.Disk) { put(d, "/f", "xy", true) },
-			want: []string{"- -", "xy -"}, never: []string{" -", "00 -"},
-		},
-		"entry durable with the file": {
-			run:    func(d *durabletest.Disk) { put(d, "/f", "xy", true) },
-			byFile: true,
-			want:   []string{"xy -"}, never: []string{"- -", " -", "00 -"},
-		},
-		"entry without content": {
-			run:  func(d *durabletest.Disk) { put(d, "/f", "xy", false); d.SyncDir("/") },
-			want: []string{" -", "00 -", "xy -"}, never: []string{"- -"},
-		},
-		"rename without sync": {
-			run:  func(d *durabletest.Disk) { settled(d, "/g", "old"); put(d, "/f", "xy", false); d.Rename("/f", "/g") },
-			want: []string{"- ", "- 00", "- xy", "- old", "xy old"},
-		},
-		"rename with both syncs": {
-			run: func(d *durabletest.Disk) {
-				settled(d, "/g", "old")
-				put(d, "/f", "xy", true)
-				d.Rename("/f", "/g")
-				d.SyncDir("/")
-			},
-			want: []string{"- xy"}, never: []string{"- ", "- 00", "- old", "xy old", "- -"},
-		},
-		"rename with the file's sync": {
-			run:  func(d *durabletest.Disk) { settled(d, "/g", "old"); put(d, "/f", "xy", true); d.Rename("/f", "/g") },
-			want: []string{"- old", "xy old", "- xy"}, never: []string{"- ", "- 00", "- -"},
-		},
-		"unlink": {
-			run:  func(d *durabletest.Disk) { settled(d, "/f", "old"); d.Remove("/f") },
-			want: []string{"old -", "- -"},
-		},
-		"truncation and write": {
-			run:  func(d *durabletest.Disk) { settled(d, "/f", "old"); put(d, "/f", "x", false) },
-			want: []string{"old -", "xld -", " -", "0 -", "x -"},
-		},
-		"two pieces": {
-			run:  func(d *durabletest.Disk) { settled(d, "/f", ""); put(d, "/f", long, false) },
-			want: []string{" -", long[:512] + zeros + " -", zeros + long[512:] + " -", long + " -"},
-		},
-		"failed sync, then a sync": {
-			run: func(d *durabletest.Disk) {
-				settled(d, "/f", "")
-				file, _ := d.OpenFile("/f", os.O_WRONLY, 0)
-				file.Write([]byte("xy"))
-				d.Fail = func(int, string, string) error { return syscall.EIO }
-				file.Sync()
-				d.Fail = nil
-				file.Sync()
-			},
-			want: []string{"00 -", "xy -"}, never: []string{" -"},
-		},
-	} {
+	for name, tc := range cutCases {
 		left := make(map[string]bool)
 		disk := durabletest.NewDisk(durabletest.Model{Piece: 512, EntriesByFile: tc.byFile})
 		tc.run(disk)

@@ -71,7 +71,7 @@ func (f *file) Truncate(size int64) error {
 }
 
 func (f *file) Stat() (fs.FileInfo, error) {
-	if err := f.disk.call("fstat", f.path); err != nil {
+	if err := f.disk.call("stat", f.path); err != nil {
 		return nil, err
 	}
 	content := f.disk.content[f.inode]
