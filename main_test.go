@@ -68,20 +68,20 @@ const flow = `
 	relay/security/origin
 	relay/security/token: relay/watchedfile
 	relay/security/access: relay/security/clientaddr relay/security/filter relay/security/token relay/throttle
-	relay/listener: relay/fileop relay/security/clientaddr relay/throttle relay/watchedfile
+	relay/listener: relay/durable relay/fileop relay/security/clientaddr relay/throttle relay/watchedfile
 	relay/client
 	relay/server: relay/budget relay/client relay/durable relay/eventlog relay/fanout relay/fileop relay/listener
 		relay/security/access relay/security/clientaddr relay/security/filter relay/security/origin relay/throttle schema
 	# Operate
-	relay/admin: relay relay/budget relay/eventlog relay/security/clientaddr relay/security/origin relay/server
-		relay/sharedlog
+	relay/admin: relay relay/budget relay/durable relay/eventlog relay/security/clientaddr relay/security/origin
+		relay/server relay/sharedlog
 	relay/systemd
 	relay/webhook: relay/throttle
 	# Compose: settings, then the parts in order
 	relay/config: relay/security/clientaddr relay/security/filter relay/security/origin relay/sharedlog/broker
-	relay/app: relay relay/admin relay/config relay/eventlog relay/fanout relay/fileop relay/listener relay/security/access
-		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/server
-		relay/sharedlog relay/sharedlog/broker relay/systemd relay/webhook
+	relay/app: relay relay/admin relay/config relay/durable relay/eventlog relay/fanout relay/fileop relay/listener
+		relay/security/access relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token
+		relay/server relay/sharedlog relay/sharedlog/broker relay/systemd relay/webhook
 	# Commands
 	relay/bench/stats
 	relay/bench/wsclient

@@ -47,6 +47,7 @@ type Health struct {
 	LogDropped func() uint64 // number of log lines that the log did not accept
 	Accepting  func() error  // returns why a listener accepts no connections, or nil
 	Hangs      func() error  // returns the file operation on the state directory that hangs, or nil
+	Files      *FileFailures // failed calls on state files; nil: none are counted
 
 	// Proxies returns how many connections had no required PROXY protocol header, and how many had an unexpected one.
 	Proxies func() (missing, unexpected uint64)
@@ -76,6 +77,9 @@ func (h Health) Ready() error {
 	if problem := h.state().Problem; problem != nil {
 		return problem
 	}
+	if err := h.journalError(); err != nil {
+		return fmt.Errorf("the journal does not hold all events: %w", err)
+	}
 	if h.Watch == nil {
 		return nil
 	}
@@ -90,15 +94,27 @@ func (h Health) state() (status eventlog.StateStatus) {
 	return status
 }
 
-// readyText returns the response of /readyz for a relay that is ready. It names the state files that were lost, so
-// that the operator learns that something deletes them.
-func (h Health) readyText() string {
-	state := h.state()
-	if state.Restored == 0 {
-		return "ok\n"
+// journalError returns why the journal does not hold all events, or nil if it does. An edge relay has no journal.
+func (h Health) journalError() error {
+	if h.Relay == nil {
+		return nil
 	}
-	return fmt.Sprintf("ok\nstate files were deleted or changed by another program, and re-created %d times, "+
-		"last at %s: %s\n", state.Restored, state.RestoredAt.UTC().Format(time.RFC3339), state.Files)
+	return h.Relay.JournalError()
+}
+
+// readyText returns the response of /readyz for a relay that is ready. It names the state files that were lost, so
+// that the operator learns that something deletes them, and the failures that the relay has survived.
+func (h Health) readyText() string {
+	text := "ok\n"
+	if state := h.state(); state.Restored > 0 {
+		text += fmt.Sprintf("state files were deleted or changed by another program, and re-created %d times, "+
+			"last at %s: %s\n", state.Restored, state.RestoredAt.UTC().Format(time.RFC3339), state.Files)
+	}
+	if files := h.Files.report(); files.total > 0 {
+		text += fmt.Sprintf("%d calls on state files have failed, last at %s: %s\n",
+			files.total, files.lastAt.UTC().Format(time.RFC3339), files.last)
+	}
+	return text
 }
 
 // ready returns why the relay would miss events, or nil if it would not.
@@ -133,6 +149,8 @@ type Report struct {
 	JournalError  string                    `json:"journal_error"`  // "" if the journal holds all events
 	StateProblem  string                    `json:"state_problem"`  // why lost state files are missing; "" if none are
 	StateRestored uint64                    `json:"state_restored"` // how often lost state files were re-created
+	FileErrors    uint64                    `json:"file_errors"`    // number of failed calls on state files
+	FileError     string                    `json:"file_error"`     // the last one; "" if there is none
 }
 
 // report returns the current state, without Delivery.
@@ -158,11 +176,11 @@ func (h Health) report() Report {
 	if err := h.Ready(); err != nil {
 		report.NotReady = err.Error()
 	}
-	if h.Relay != nil {
-		if err := h.Relay.JournalError(); err != nil {
-			report.JournalError = err.Error()
-		}
+	if err := h.journalError(); err != nil {
+		report.JournalError = err.Error()
 	}
+	files := h.Files.report()
+	report.FileErrors, report.FileError = files.total, files.last
 	state := h.state()
 	report.StateRestored = state.Restored
 	if state.Problem != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"wpre-relay/relay/durable"
 	"wpre-relay/relay/server"
 )
 
@@ -50,6 +51,7 @@ var (
 	journalOK        = metric("journal_ok", "1 if the journal holds all events, else 0.")
 	stateOK          = metric("state_ok", "1 if no state file is lost, else 0.")
 	stateRestored    = metric("state_restored_total", "Times lost state files were re-created.")
+	fileErrors       = metric("file_errors_total", "Failed calls on state files, by call.", "call")
 	eventsKept       = metric("events_kept", "Maximum number of events that clients can resume over.")
 	logDropped       = metric("log_lines_dropped_total", "Log lines that the log did not accept.")
 	buildInfo        = metric("build_info", "1, labeled with the version.", "version", "goversion")
@@ -59,7 +61,7 @@ var allMetrics = []*prometheus.Desc{
 	eventsTotal, clients, rejectedTotal, droppedTotal, proxyHeaders, closesTotal, messagesTotal, bufferBytes, bufferLimit,
 	bufferRefused, historyAnswers, watcherMode, watcherOutbox, outboxBypassed,
 	watcherOverflows, watcherRearmed, brokerConnected, brokerReconnects, brokerPending, brokerLost, forwarded, ready,
-	journalOK, stateOK, stateRestored, eventsKept, buildInfo,
+	journalOK, stateOK, stateRestored, fileErrors, eventsKept, buildInfo,
 }
 
 // registry returns a registry with the metrics of the relay, of its process and of Go.
@@ -120,6 +122,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	m.gauge(journalOK, boolValue(report.JournalError == ""))
 	m.gauge(stateOK, boolValue(report.StateProblem == ""))
 	m.counter(stateRestored, report.StateRestored)
+	for call, n := range withZeros(c.health.Files.report().counts, durable.Calls) {
+		m.counter(fileErrors, n, call)
+	}
 	m.gauge(eventsKept, float64(report.Kept))
 	m.counter(logDropped, c.health.LogDropped())
 	m.gauge(buildInfo, 1, report.Version, runtime.Version())

@@ -43,6 +43,7 @@ func (c *components) health(stopping <-chan struct{}) admin.Health {
 		LogDropped: c.opts.LogDropped,
 		Accepting:  c.accepting,
 		Hangs:      c.stateHangs,
+		Files:      c.failures,
 		Proxies:    c.public.proxies.Counts,
 		Stopping:   stopping,
 	}

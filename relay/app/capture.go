@@ -42,6 +42,7 @@ func (c *components) openCapture(file string) (*capture, error) {
 		Records:     s.History,
 		Age:         s.HistoryAge,
 		Provisional: true, // until keepState
+		FS:          c.files,
 		Logger:      c.logger,
 	})
 	if err != nil {

@@ -2,10 +2,10 @@ package app
 
 import (
 	"errors"
-	"os"
 
 	"wpre-relay/relay/admin"
 	"wpre-relay/relay/config"
+	"wpre-relay/relay/durable"
 	"wpre-relay/relay/listener"
 	"wpre-relay/relay/sharedlog"
 	"wpre-relay/relay/sharedlog/broker"
@@ -19,6 +19,8 @@ type components struct {
 	opts     Options
 
 	stateDir string
+	failures *admin.FileFailures
+	files    durable.FS     // of the state directory; reports to failures
 	locating <-chan located // gets the result of a lookup of the event file that hangs; nil if none does
 	assumed  string         // the event file until then
 	security *security
@@ -32,7 +34,15 @@ type components struct {
 
 // newComponents returns components that are not opened.
 func newComponents(settings config.Relay, opts Options) *components {
-	return &components{group: group{logger: opts.Logger}, settings: settings, opts: opts, monitor: admin.NewMonitor()}
+	failures := admin.NewFileFailures(opts.Logger)
+	return &components{
+		group:    group{logger: opts.Logger},
+		settings: settings,
+		opts:     opts,
+		failures: failures,
+		files:    durable.Observe(durable.OS, failures.Add),
+		monitor:  admin.NewMonitor(),
+	}
 }
 
 // open opens files and sockets. If it fails, the caller closes the ones that are open. It opens the log before the
@@ -42,7 +52,7 @@ func (c *components) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if c.security, err = openSecurity(c.settings.Security, c.stateDir, c.logger); err != nil {
+	if c.security, err = openSecurity(c.settings.Security, c.files, c.stateDir, c.logger); err != nil {
 		return err
 	}
 	if c.capture, err = c.openCapture(file); err != nil {
@@ -83,7 +93,7 @@ func (c *components) keepState() error {
 	case c.capture.log != nil:
 		c.capture.log.Confirm()
 	case c.settings.ResumeCookie: // the sessions are stored in the state directory, without a log
-		return os.MkdirAll(c.stateDir, 0o700)
+		return durable.MkdirAll(c.files, c.stateDir, 0o700)
 	}
 	return nil
 }
@@ -116,7 +126,7 @@ func (c *components) openShared() (*sharedlog.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := sharedlog.Options{Records: s.History, Age: s.HistoryAge, Logger: c.logger}
+	options := sharedlog.Options{Records: s.History, Age: s.HistoryAge, FS: c.files, Logger: c.logger}
 	shared, err := sharedlog.Open(engine, c.capture.log, options)
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())

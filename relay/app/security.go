@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"wpre-relay/relay/config"
+	"wpre-relay/relay/durable"
 	"wpre-relay/relay/listener"
 	"wpre-relay/relay/security/access"
 	"wpre-relay/relay/security/clientaddr"
@@ -20,9 +21,9 @@ type security struct {
 	tls     *listener.TLS
 }
 
-// openSecurity reads keys and certificates. It keeps the certificates of an ACME authority in dir. If it fails, it
-// leaves nothing open.
-func openSecurity(s config.Security, dir string, logger *slog.Logger) (*security, error) {
+// openSecurity reads keys and certificates. It keeps the certificates of an ACME authority in dir of fsys. If it fails,
+// it leaves nothing open.
+func openSecurity(s config.Security, fsys durable.FS, dir string, logger *slog.Logger) (*security, error) {
 	sec := &security{proxies: clientaddr.Policy{Trusted: s.TrustedProxy}}
 	var err error
 	if sec.access, err = openAccess(s, logger); err != nil {
@@ -31,7 +32,7 @@ func openSecurity(s config.Security, dir string, logger *slog.Logger) (*security
 	if sec.filter, err = s.EventFilter(); err != nil {
 		return nil, err
 	}
-	sec.tls, err = listener.OpenTLS(listener.TLSOptions(s.TLS), dir, logger)
+	sec.tls, err = listener.OpenTLS(listener.TLSOptions(s.TLS), fsys, dir, logger)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (c *components) serverOptions() server.Options {
 		}
 	}
 	if s.ResumeCookie {
-		options.ResumeFile = filepath.Join(c.stateDir, "resume.json")
+		options.FS, options.ResumeFile = c.files, filepath.Join(c.stateDir, "resume.json")
 	}
 	if c.forward != nil {
 		options.OnMessage = func(client, text string) { c.forward.Enqueue(webhook.Message{Text: text, Client: client}) }

@@ -9,17 +9,17 @@ import (
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 
-	"wpre-relay/relay/fileop"
+	"wpre-relay/relay/durable"
 )
 
 // openACME prepares to get a certificate from an ACME authority. The first client that connects makes it request the
 // certificate, which it renews 30 days before expiry. It accepts the authority's terms of service. TLS challenges
 // (RFC 8737) arrive on port 443 and are answered there. HTTP challenges (RFC 8555 §8.3) arrive on port 80 and need
 // opts.ACMEListen; other requests to that listener are redirected to HTTPS.
-func (t *TLS) openACME(opts TLSOptions, dir string) error {
+func (t *TLS) openACME(opts TLSOptions, fsys durable.FS, dir string) error {
 	manager := &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
-		Cache:      acmeCache{autocert.DirCache(filepath.Join(dir, "acme"))},
+		Cache:      &acmeCache{fs: fsys, dir: filepath.Join(dir, "acme")},
 		HostPolicy: allowHosts(opts.ACMEDomain),
 		Email:      opts.ACMEEmail,
 	}
@@ -35,22 +35,6 @@ func (t *TLS) openACME(opts TLSOptions, dir string) error {
 	var err error
 	t.challenges, err = Listen("--acme-listen", opts.ACMEListen, t.logger)
 	return err
-}
-
-// acmeCache keeps keys and certificates in a directory. Its operations end with their context, even if the file system
-// hangs.
-type acmeCache struct{ autocert.DirCache }
-
-// Get implements autocert.Cache.
-func (c acmeCache) Get(ctx context.Context, name string) ([]byte, error) {
-	defer fileop.Begin("read", filepath.Join(string(c.DirCache), name))()
-	return c.DirCache.Get(ctx, name)
-}
-
-// Put implements autocert.Cache.
-func (c acmeCache) Put(ctx context.Context, name string, data []byte) error {
-	defer fileop.Begin("write", filepath.Join(string(c.DirCache), name))()
-	return c.DirCache.Put(ctx, name, data)
 }
 
 // allowHosts returns a policy that allows only certificates for these host names. For HTTP challenges the host

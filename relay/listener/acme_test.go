@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"wpre-relay/relay/durable"
 )
 
 func TestCertificatesAreForTheConfiguredHostsOnly(t *testing.T) {
@@ -29,7 +31,8 @@ func TestCertificatesAreForTheConfiguredHostsOnly(t *testing.T) {
 }
 
 func TestACMEListenerRedirectsOtherRequestsToHTTPS(t *testing.T) {
-	secure, err := OpenTLS(TLSOptions{ACMEDomain: []string{"relay.test"}}, t.TempDir(), slog.New(slog.DiscardHandler))
+	opts, quiet := TLSOptions{ACMEDomain: []string{"relay.test"}}, slog.New(slog.DiscardHandler)
+	secure, err := OpenTLS(opts, durable.OS, t.TempDir(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"wpre-relay/relay/durable"
 	"wpre-relay/relay/watchedfile"
 )
 
@@ -36,15 +37,15 @@ type TLS struct {
 }
 
 // OpenTLS reads the certificate, or prepares to get one from an ACME authority (RFC 8555) and listens for its HTTP
-// challenges. It keeps ACME keys and certificates in dir.
-func OpenTLS(opts TLSOptions, dir string, logger *slog.Logger) (*TLS, error) {
+// challenges. It keeps ACME keys and certificates in dir of fsys.
+func OpenTLS(opts TLSOptions, fsys durable.FS, dir string, logger *slog.Logger) (*TLS, error) {
 	t := &TLS{logger: logger}
 	var err error
 	switch {
 	case opts.TLSCert != "":
 		err = t.openFiles(opts)
 	case len(opts.ACMEDomain) > 0:
-		err = t.openACME(opts, dir)
+		err = t.openACME(opts, fsys, dir)
 	}
 	return t, err
 }

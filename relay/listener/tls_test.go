@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"wpre-relay/relay/durable"
 	"wpre-relay/relay/listener"
 )
 
@@ -60,7 +61,7 @@ func certificate(t *testing.T) (opts listener.TLSOptions, roots *x509.CertPool) 
 
 func TestWrapAddsTLSWithTheCertificate(t *testing.T) {
 	opts, roots := certificate(t)
-	secure, err := listener.OpenTLS(opts, t.TempDir(), quiet)
+	secure, err := listener.OpenTLS(opts, durable.OS, t.TempDir(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func TestWrapAddsTLSWithTheCertificate(t *testing.T) {
 }
 
 func TestWrapWithoutTLSReturnsTheListener(t *testing.T) {
-	plain, err := listener.OpenTLS(listener.TLSOptions{}, t.TempDir(), quiet)
+	plain, err := listener.OpenTLS(listener.TLSOptions{}, durable.OS, t.TempDir(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,8 @@ func TestWrapWithoutTLSReturnsTheListener(t *testing.T) {
 func TestOpenTLSNamesTheMissingFile(t *testing.T) {
 	opts, _ := certificate(t)
 	opts.TLSKey += ".missing"
-	if _, err := listener.OpenTLS(opts, t.TempDir(), quiet); err == nil || !strings.Contains(err.Error(), opts.TLSKey) {
+	_, err := listener.OpenTLS(opts, durable.OS, t.TempDir(), quiet)
+	if err == nil || !strings.Contains(err.Error(), opts.TLSKey) {
 		t.Errorf("got %v, want an error with %s", err, opts.TLSKey)
 	}
 }
@@ -123,11 +125,11 @@ func TestOpenTLSNamesTheMissingFile(t *testing.T) {
 // TestACMEListenerClosesTwice closes the listener for challenges without Run, and after it.
 func TestACMEListenerClosesTwice(t *testing.T) {
 	opts := listener.TLSOptions{ACMEDomain: []string{"relay.test"}, ACMEListen: "127.0.0.1:0"}
-	unused, err := listener.OpenTLS(opts, t.TempDir(), quiet)
+	unused, err := listener.OpenTLS(opts, durable.OS, t.TempDir(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	used, err := listener.OpenTLS(opts, t.TempDir(), quiet)
+	used, err := listener.OpenTLS(opts, durable.OS, t.TempDir(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

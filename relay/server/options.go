@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wpre-relay/relay/budget"
+	"wpre-relay/relay/durable"
 	"wpre-relay/relay/fanout"
 	"wpre-relay/relay/listener"
 	"wpre-relay/relay/security/access"
@@ -65,6 +66,9 @@ type Options struct {
 	// "": no cookie.
 	ResumeFile string
 
+	// FS is the file system of ResumeFile. Default: that of the operating system.
+	FS durable.FS
+
 	// Welcome is a text message that every plain client gets first. The plugin's page logs an error if it is not
 	// JSON. Default: none.
 	Welcome string
@@ -87,6 +91,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.FS == nil {
+		o.FS = durable.OS
 	}
 	if o.Buffers == nil {
 		o.Buffers = budget.New(fanout.DefaultBuffers)

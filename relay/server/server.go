@@ -59,7 +59,7 @@ func New(log *eventlog.Reader, startSeq uint64, opts Options) *Server {
 		rejections:     rejections{logger: opts.Logger},
 	}
 	if opts.ResumeFile != "" {
-		s.sessions = loadSessions(opts.ResumeFile, log.Epoch(), opts.Logger)
+		s.sessions = loadSessions(opts.FS, opts.ResumeFile, log.Epoch(), opts.Logger)
 	}
 	return s
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"wpre-relay/relay/durable"
 )
 
 const (
@@ -25,6 +27,7 @@ const (
 // sessions holds the lost connections of each browser, so that its next connections resume where the lost ones ended.
 // Each new connection takes one of them, so that every tab of the browser resumes once.
 type sessions struct {
+	fs   durable.FS
 	file string
 
 	mu        sync.Mutex
@@ -39,8 +42,8 @@ type lostConnection struct {
 	at            time.Time
 }
 
-func newSessions(file string) *sessions {
-	return &sessions{file: file, byAge: list.New(), byBrowser: make(map[string][]*list.Element)}
+func newSessions(fsys durable.FS, file string) *sessions {
+	return &sessions{fs: fsys, file: file, byAge: list.New(), byBrowser: make(map[string][]*list.Element)}
 }
 
 // add adds a lost connection and drops those that are too old or too many.

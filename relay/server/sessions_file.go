@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -27,17 +26,20 @@ type sessionEntry struct {
 	At            time.Time `json:"at"`
 }
 
-// loadSessions returns the sessions in a file, if they are of the log's epoch, and deletes the file: its content is
-// outdated as soon as a client reconnects.
-func loadSessions(file, epoch string, logger *slog.Logger) *sessions {
+// loadSessions returns the sessions in a file, if they are of the log's epoch, and empties the file first: its content
+// is outdated as soon as a client reconnects.
+func loadSessions(fsys durable.FS, file, epoch string, logger *slog.Logger) *sessions {
 	defer fileop.Begin("read", file)()
-	s := newSessions(file)
+	s := newSessions(fsys, file)
 	var content sessionsFile
-	text, err := durable.ReadFile(durable.OS, file)
-	if err == nil {
-		err = errors.Join(json.Unmarshal(text, &content), os.Remove(file), durable.OS.SyncDir(filepath.Dir(file)))
+	text, err := durable.ReadFile(fsys, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if len(text) > 0 { // otherwise it was emptied before
+		err = errors.Join(err, json.Unmarshal(text, &content))
+	}
+	if err = errors.Join(err, s.deleteFile()); err != nil {
 		logger.Warn("session load failed, returning browsers may miss events", "file", file, "error", err)
 		return s
 	}
@@ -74,8 +76,18 @@ func (s *sessions) save(epoch string) error {
 		return fmt.Errorf("encode sessions: %w", err)
 	}
 	dir := filepath.Dir(s.file)
-	if err := durable.MkdirAll(durable.OS, dir, 0o700); err != nil { // it may have been deleted since the start
+	if err := durable.MkdirAll(s.fs, dir, 0o700); err != nil { // it may have been deleted since the start
 		return err
 	}
-	return durable.Replace(durable.OS, s.file, text)
+	return errors.Join(durable.Replace(s.fs, s.file, text), durable.SyncParents(s.fs, dir))
+}
+
+// deleteFile deletes the file. It returns an error if the file may come back after a power failure with its content.
+func (s *sessions) deleteFile() error {
+	emptied := durable.OverwriteSync(s.fs, s.file, nil)
+	removed := s.fs.Remove(s.file)
+	if emptied == nil {
+		return nil
+	}
+	return errors.Join(removed, s.fs.SyncDir(filepath.Dir(s.file)))
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"wpre-relay/relay/durable"
 )
 
 // TestIsDue lists the limits of the heuristic: a page that is later than usual is not due, and one that lost its
@@ -53,7 +55,7 @@ func TestTakeReturnsTheTabThatIsDue(t *testing.T) {
 		"too late":               {{0, 1, 0}, {2*time.Minute + second, 0, 0}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newSessions("")
+			s := newSessions(durable.OS, "")
 			begin := time.Now()
 			for i, step := range steps {
 				time.Sleep(time.Until(begin.Add(step.at)))
@@ -71,7 +73,7 @@ func TestTakeReturnsTheTabThatIsDue(t *testing.T) {
 
 func TestRestoredConnectionKeepsItsAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSessions("")
+		s := newSessions(durable.OS, "")
 		for n := range uint64(3) {
 			s.add(lostConnection{"browser", n + 1, time.Now()})
 			time.Sleep(time.Second)
@@ -92,7 +94,7 @@ func TestRestoredConnectionKeepsItsAge(t *testing.T) {
 }
 
 func TestSessionsAreBounded(t *testing.T) {
-	s := newSessions("")
+	s := newSessions(durable.OS, "")
 	now := time.Now()
 	s.add(lostConnection{"oldest", 1, now})
 	for range maxLostConnections {
@@ -109,7 +111,7 @@ func TestSessionsAreBounded(t *testing.T) {
 func TestSessionsSurviveARestart(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "resume.json")
 	logger := slog.New(slog.DiscardHandler)
-	first := newSessions(file)
+	first := newSessions(durable.OS, file)
 	now := time.Now()
 	first.add(lostConnection{"a", 1, now.Add(-3 * time.Second)})
 	first.add(lostConnection{"b", 2, now.Add(-2 * time.Second)})
@@ -117,7 +119,7 @@ func TestSessionsSurviveARestart(t *testing.T) {
 	if err := first.save("epoch"); err != nil {
 		t.Fatal(err)
 	}
-	second := loadSessions(file, "epoch", logger)
+	second := loadSessions(durable.OS, file, "epoch", logger)
 	for i, browser := range []string{"a", "b", "a"} {
 		if lost, ok := second.take(browser); !ok || lost.lastDelivered != uint64(i+1) {
 			t.Errorf("browser %s: got %d, want %d", browser, lost.lastDelivered, i+1)
@@ -129,7 +131,7 @@ func TestSessionsSurviveARestart(t *testing.T) {
 	if err := first.save("epoch"); err != nil {
 		t.Fatal(err)
 	}
-	if other := loadSessions(file, "other", logger); other.byAge.Len() != 0 {
+	if other := loadSessions(durable.OS, file, "other", logger); other.byAge.Len() != 0 {
 		t.Error("sessions of another epoch are kept")
 	}
 }
@@ -142,7 +144,7 @@ func TestSessionsFileFormat(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := loadSessions(file, "k3x9", slog.New(slog.DiscardHandler))
+	s := loadSessions(durable.OS, file, "k3x9", slog.New(slog.DiscardHandler))
 	if lost, ok := s.take("ABC"); !ok || lost.lastDelivered != 17 {
 		t.Errorf("got %+v, %v", lost, ok)
 	}

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"wpre-relay/relay/durable"
 	"wpre-relay/schema"
 )
 
@@ -63,12 +61,11 @@ func (j *Joined) checkReceived(ctx context.Context) error {
 	if j.stream.publisher == nil {
 		return nil
 	}
-	text, err := os.ReadFile(j.receivedPath())
+	received, _, err := j.receivedFile().load()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	received, invalid := schema.ParsePosition(strings.TrimSpace(string(text)))
-	if err = errors.Join(err, invalid); err != nil {
+	if err != nil {
 		j.stream.opts.Logger.Warn("received position is invalid, lost entries go unnoticed", "error", err)
 		return nil
 	}
@@ -81,8 +78,8 @@ func (j *Joined) checkReceived(ctx context.Context) error {
 	return fmt.Errorf("%w: it has lost entries up to %s while the relay was stopped", ErrStreamReset, received)
 }
 
-func (j *Joined) receivedPath() string {
-	return filepath.Join(j.stream.publisher.own.Dir(), receivedName)
+func (j *Joined) receivedFile() positionFile {
+	return positionFile{j.stream.opts.FS, filepath.Join(j.stream.publisher.own.Dir(), receivedName)}
 }
 
 // forgetReceived deletes the file receivedName after a loss was reported, so that the next Join does not report it
@@ -91,7 +88,7 @@ func (j *Joined) forgetReceived() {
 	if j.stream.publisher == nil {
 		return
 	}
-	if err := os.Remove(j.receivedPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := j.receivedFile().remove(); err != nil {
 		j.stream.opts.Logger.Warn("received position not deleted, clients may get another gap notice", "error", err)
 	}
 }
@@ -102,7 +99,7 @@ func (j *Joined) saveReceived(ctx context.Context) {
 	defer ticker.Stop()
 	for saved := (schema.Position{}); ; {
 		if head := j.mirror.log.Head(); head != saved && head.Tag != "" {
-			if err := savePosition(j.receivedPath(), head); err != nil {
+			if err := j.receivedFile().save(head); err != nil {
 				j.stream.opts.Logger.Debug("received position not saved", "error", err)
 			} else {
 				saved = head
@@ -116,19 +113,4 @@ func (j *Joined) saveReceived(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-}
-
-// savedSize is the size of a file with a position, which has 53 bytes at most and is padded with spaces.
-const savedSize = 64
-
-// savePosition writes a position to a file, in place and in one sector, so that the file has a whole position after a
-// kill and after a power failure. It may then have an earlier one, since nothing is synced except a new file: the
-// stream has the events in between.
-func savePosition(path string, at schema.Position) error {
-	text := fmt.Appendf(nil, "%-*s\n", savedSize-1, at.String())
-	err := durable.Overwrite(durable.OS, path, text)
-	if errors.Is(err, fs.ErrNotExist) {
-		return durable.Replace(durable.OS, path, text)
-	}
-	return err
 }

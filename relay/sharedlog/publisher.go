@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"wpre-relay/relay/durable"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/schema"
 )
@@ -33,25 +32,25 @@ type publisher struct {
 	own    *eventlog.Log
 	newest atomic.Uint64 // sequence number of the newest published record
 	ids    *recentIDs    // hashes of the published documents
-	path   string        // of the file publishedName
+	file   positionFile  // publishedName
 }
 
 // openPublisher returns a publisher that continues after the position in the file publishedName, beside the log's
 // journal. If there is no such file, it continues after the newest record, because the relay captured the older
 // ones without a broker.
-func openPublisher(own *eventlog.Log, logger *slog.Logger) (*publisher, error) {
-	path := filepath.Join(own.Dir(), publishedName)
-	p := &publisher{own: own, ids: newRecentIDs(own.Capacity()), path: path}
+func openPublisher(fsys durable.FS, own *eventlog.Log, logger *slog.Logger) (*publisher, error) {
+	file := positionFile{fsys, filepath.Join(own.Dir(), publishedName)}
+	p := &publisher{own: own, ids: newRecentIDs(own.Capacity()), file: file}
 	p.newest.Store(own.Head().Seq)
-	text, err := os.ReadFile(p.path)
-	saved := strings.TrimSpace(string(text))
-	switch at, invalid := schema.ParsePosition(saved); {
+	at, saved, err := file.load()
+	_, invalid := errors.AsType[errInvalidPosition](err)
+	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = p.save()
-	case err != nil:
-	case invalid != nil || at.Epoch != own.Epoch() || at.Seq > p.newest.Load():
+	case invalid || err == nil && (at.Epoch != own.Epoch() || at.Seq > p.newest.Load()):
 		logger.Warn("published position is invalid, publishing new events only", "position", saved)
-	default:
+		err = nil
+	case err == nil:
 		p.newest.Store(at.Seq)
 	}
 	if err != nil {
@@ -174,5 +173,5 @@ func (p *publisher) eventID(rec *eventlog.Record) string {
 // save writes the position of the newest published record to a file. Events that are published again after a power
 // failure are dropped, because the stream has their IDs.
 func (p *publisher) save() error {
-	return savePosition(p.path, schema.Position{Epoch: p.own.Epoch(), Seq: p.newest.Load()})
+	return p.file.save(schema.Position{Epoch: p.own.Epoch(), Seq: p.newest.Load()})
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"wpre-relay/relay/durable"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/schema"
 )
@@ -18,6 +19,9 @@ type Options struct {
 
 	// Age bounds the age of the records that clients get. Default: 0, no bound.
 	Age time.Duration
+
+	// FS is the file system of the files beside a capture relay's own log. Default: that of the operating system.
+	FS durable.FS
 
 	// Logger reports when the broker becomes unreachable and reachable. Default: slog.Default().
 	Logger *slog.Logger
@@ -39,6 +43,9 @@ func Open(engine Engine, own *eventlog.Log, opts Options) (*Stream, error) {
 	if opts.Records <= 0 {
 		opts.Records = 10_000
 	}
+	if opts.FS == nil {
+		opts.FS = durable.OS
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
@@ -48,7 +55,7 @@ func Open(engine Engine, own *eventlog.Log, opts Options) (*Stream, error) {
 		return s, nil
 	}
 	var err error
-	s.publisher, err = openPublisher(own, opts.Logger)
+	s.publisher, err = openPublisher(opts.FS, own, opts.Logger)
 	return s, err
 }
 
