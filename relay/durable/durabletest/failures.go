@@ -36,8 +36,8 @@ func EachCut(run func(*Disk), check func(left *Disk)) (states int) {
 	return states
 }
 
-// EachFailure calls run with a new disk for each of its calls and each fault. The call fails once. Failure describes it.
-// It returns the number of runs.
+// EachFailure calls run with a new disk for each of its calls and each fault. The call fails once. Failure describes
+// it. It returns the number of runs.
 func EachFailure(run func(disk *Disk, failure string)) (runs int) {
 	var calls []string
 	disk := NewDisk(Model{Piece: 512})
