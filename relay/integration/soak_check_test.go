@@ -12,7 +12,7 @@ import (
 type soakMessage struct {
 	ID    schema.Position
 	Event struct {
-		Timestamp int64 // the number of the event among those of its type
+		Timestamp int64 // the number of the event, counted by type
 		Type      string
 	}
 	Gap *struct {

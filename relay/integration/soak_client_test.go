@@ -37,7 +37,7 @@ type reader struct {
 	messages, connections, gaps, lost, twice, disordered int
 }
 
-// soakReaders counts the clients, since each connects from an address of its own.
+// soakReaders counts the clients, because each connects from its own address.
 var soakReaders atomic.Int32
 
 // newReader returns a client that begins after the first event of a relay.

@@ -10,7 +10,7 @@ import (
 
 // mutation is a deliberate fault in one file.
 type mutation struct {
-	fault string // what is wrong then, for the table
+	fault string // its description in the table
 	file  string
 	edits []edit
 	tests []string // arguments of go test; each of these tests must fail
