@@ -29,27 +29,32 @@ func (r *reader) receive(text []byte) {
 		return
 	}
 	r.messages++
-	lost, twice, disordered := r.lost, r.twice, r.disordered
+	before, lost, twice, disordered := r.since, r.lost, r.twice, r.disordered
 	if m.Gap != nil {
 		r.receiveGap(m)
 	} else {
 		r.receiveEvent(m)
 	}
 	if lost != r.lost || twice != r.twice || disordered != r.disordered {
-		r.t.Errorf("%s, %s: after %v, at %s, the client gets %.200s", r.on.name, r.kind, r.last, r.since, text)
+		r.t.Errorf("%s, %s: after %v, at %s, the client gets %.200s", r.on.name, r.kind, r.last, before, text)
 	}
 	if m.ID != (schema.Position{}) {
 		r.since = m.ID
 	}
 }
 
-// receiveGap checks a gap. Only a client that is slow, or that reads from a short history, gets one.
+// seesAll reports whether the client gets every event.
+func (r *reader) seesAll() bool { return r.on.key == "" || r.kind == "token" }
+
+// receiveGap checks a gap. Only a client that is slow, or that reads from a short history, gets one. It may begin after
+// events that the client does not see.
 func (r *reader) receiveGap(m soakMessage) {
 	r.gaps++
 	r.afterGap = true
 	gap := m.Gap
 	missing := gap.Until.Seq - gap.Since.Seq
-	if gap.Since != r.since || gap.Until.Epoch != r.since.Epoch || gap.Until.Seq <= r.since.Seq ||
+	if gap.Since.Epoch != r.since.Epoch || gap.Since.Seq < r.since.Seq || gap.Since != r.since && r.seesAll() ||
+		gap.Until.Epoch != r.since.Epoch || gap.Until.Seq <= gap.Since.Seq ||
 		gap.Missing != nil && *gap.Missing != missing || r.on.key == "" && r.kind != "slow" {
 		r.lost++
 	}
@@ -61,9 +66,8 @@ func (r *reader) receiveGap(m soakMessage) {
 func (r *reader) receiveEvent(m soakMessage) {
 	kind, n := m.Event.Type, m.Event.Timestamp
 	if positions := r.kind != "page"; positions {
-		seesAll := r.on.key == "" || r.kind == "token"
 		switch {
-		case m.ID.Epoch != r.since.Epoch || m.ID.Seq > r.since.Seq+1 && seesAll:
+		case m.ID.Epoch != r.since.Epoch || m.ID.Seq > r.since.Seq+1 && r.seesAll():
 			r.lost++
 		case m.ID.Seq <= r.since.Seq:
 			r.twice++

@@ -147,7 +147,7 @@ func (s *soak) finish() {
 // tests, because other programs may take the processors for a while.
 func (on *soaked) waitUntil(ctx context.Context, what string, ok func() bool) {
 	on.t.Helper()
-	deadline := time.Now().Add(*soakTime / 10)
+	deadline := time.Now().Add(*soakTime / 4)
 	for !testwait.Until(func() bool { return ok() || ctx.Err() != nil || on.t.Failed() }) {
 		if time.Now().After(deadline) {
 			_, goroutines := on.relay.get("/debug/pprof/goroutine?debug=1")
