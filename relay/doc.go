@@ -12,15 +12,16 @@
 //	   │  every change gets a Decision     decision.go
 //	   ▼
 //	queue                                  append.go
-//	   │  Relay.Run appends in batches
+//	   │  Relay.Run appends in batches; an event that no other one waits before may bypass the queue
 //	   ▼
 //	eventlog.Log                           package eventlog: order, journal, ring
 //	   ▼
 //	clients                                package fanout, behind package server
 //
-// Ingest never writes to the disk and never waits for a client, so that the watcher can soon read the file again:
-// while it does not read, events are overwritten. If the disk is slower than the writers, the queue fills up and
-// Ingest blocks.
+// Ingest never waits for a client, and leaves the journal to Run, so that the watcher can soon read the file again:
+// while it does not read, events are overwritten. The exception is a single event on a fast disk with few clients:
+// Ingest appends it, since waking another thread for that takes longer than the append. If the disk is slower than the
+// writers, the queue fills up and Ingest blocks.
 //
 // The package knows neither the source of contents nor the clients. It reads no files and speaks no HTTP.
 package relay

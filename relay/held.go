@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"wpre-relay/schema"
@@ -37,10 +38,10 @@ type heldEvent struct {
 // held are the events of the event file that were read while the outbox could not be. The outbox may hold events from
 // before them, and the lines' numbers decide the order.
 type held struct {
-	events   []heldEvent // oldest first
-	bytes    int         // memory of events
-	followed bool        // the outbox had each event until now
-	bypassed uint64      // events that were relayed because outboxWait was over
+	events   []heldEvent   // oldest first
+	bytes    int           // memory of events
+	followed bool          // the outbox had each event until now
+	bypassed atomic.Uint64 // events that were relayed because outboxWait was over; read without mu
 	changed  chan struct{}
 }
 
@@ -55,9 +56,7 @@ func (r *Relay) IngestAhead(ctx context.Context, content []byte, written time.Ti
 // Bypassed returns the number of events that were relayed before their lines could be read. Lines that were written
 // before them and are read later are relayed out of order.
 func (r *Relay) Bypassed() uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.held.bypassed
+	return r.held.bypassed.Load()
 }
 
 // hold lets ev wait for its line. The caller holds r.mu.
@@ -127,7 +126,7 @@ func (r *Relay) bypass(ctx context.Context) error {
 		return nil
 	}
 	r.held.followed = false
-	r.held.bypassed += uint64(len(events))
+	r.held.bypassed.Add(uint64(len(events)))
 	r.opts.Logger.Warn("outbox not readable in time, relaying events from the event file", "events", len(events),
 		"waited", time.Since(events[0].deadline.Add(-outboxWait)).Round(time.Millisecond))
 	return r.release(ctx, events)

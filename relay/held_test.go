@@ -2,11 +2,13 @@ package relay_test
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"wpre-relay/relay"
+	"wpre-relay/relay/durable"
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/schema"
 )
@@ -170,5 +172,43 @@ func TestEventsWithoutLinesKeepTheirOrder(t *testing.T) {
 			ingest(b.t, b.relay, post(3, "second"))
 			b.want("1 first second", 0)
 		})
+	})
+}
+
+// slowFS is a file system whose appends take 2 ms.
+type (
+	slowFS   struct{ durable.FS }
+	slowFile struct{ durable.File }
+)
+
+func (f slowFS) OpenFile(name string, flag int, mode os.FileMode) (durable.File, error) {
+	file, err := f.FS.OpenFile(name, flag, mode)
+	return slowFile{file}, err
+}
+
+func (f slowFile) Write(p []byte) (int, error) {
+	time.Sleep(2 * time.Millisecond)
+	return f.File.Write(p)
+}
+
+// TestIngestDoesNotWaitForASlowDisk checks that Ingest appends the first event itself and leaves the next ones to Run.
+func TestIngestDoesNotWaitForASlowDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, err := eventlog.Open(t.TempDir(), eventlog.Options{FS: slowFS{durable.OS}, Logger: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		r := relay.New(log, relay.Options{Direct: func() bool { return true }, Logger: quiet})
+		ingestNow := func(file string) {
+			if err := r.Ingest(t.Context(), []byte(file), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ingestNow(post(1, "x"))
+		ingestNow(post(2, "x"))
+		if got := documents(log); got != post(1, "x") {
+			t.Errorf("Ingest appended %q", got)
+		}
 	})
 }

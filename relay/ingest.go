@@ -10,7 +10,7 @@ import (
 
 // Ingest decides about a content of the event file that was written at this time, and queues it for Run if it is a
 // new event. It returns nil for every content, also for an invalid one; the error is ctx's, if ctx ends while the
-// queue is full. It does no disk I/O and keeps no reference to content.
+// queue is full. It does no disk I/O, unless Options.Direct allows it, and keeps no reference to content.
 func (r *Relay) Ingest(ctx context.Context, content []byte, written time.Time) error {
 	return r.ingest(ctx, content, written, false)
 }
@@ -124,15 +124,14 @@ func (r *Relay) publish(ctx context.Context, document []byte) (Decision, error) 
 	return r.enqueue(ctx, ev, time.Now(), false)
 }
 
-// enqueue passes a new event to Run and returns the decision. The caller holds r.mu.
+// enqueue submits a new event and returns the decision. All that is not needed for the delivery comes after that. The
+// caller holds r.mu.
 func (r *Relay) enqueue(ctx context.Context, ev schema.Event, written time.Time, torn bool) (Decision, error) {
 	if written.After(r.started) { // the delivery latency of older events would include the time without a relay
 		ev.Written = written.UnixNano()
 	}
-	select {
-	case r.queue <- queued{event: ev}:
-	case <-ctx.Done():
-		return "", ctx.Err()
+	if err := r.submit(ctx, ev); err != nil {
+		return "", err
 	}
 	r.dedup.add(ev, written)
 	decision := Relayed

@@ -3,6 +3,7 @@ package relay
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wpre-relay/relay/eventlog"
@@ -23,6 +24,11 @@ type Options struct {
 	// CountOverwritten. It must not block. Default: no call.
 	OnDecision func(Change)
 
+	// Direct reports whether an event that no other one waits before is appended to the log on the goroutine of the
+	// caller of Ingest, IngestLine or Publish, which is faster than through Run. It should return false while the
+	// delivery of an event takes long. It must not block. Default: false.
+	Direct func() bool
+
 	// Logger gets one record per decision: at warn level for invalid contents, otherwise at debug level. No record
 	// contains any content. Default: slog.Default().
 	Logger *slog.Logger
@@ -34,6 +40,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnDecision == nil {
 		o.OnDecision = func(Change) {}
+	}
+	if o.Direct == nil {
+		o.Direct = func() bool { return false }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -49,11 +58,14 @@ type Relay struct {
 	counts  Decisions
 	queue   chan queued
 	started time.Time
+	waiting atomic.Int64 // events that Run has not appended yet; the holder of mu adds to it
 
 	mu       sync.Mutex // held while a content is decided, since contents come from several goroutines
 	dedup    dedup      // guarded by mu
 	held     held       // guarded by mu, except for its channel
 	ingested bool       // Ingest was called before; guarded by mu
+
+	slowUntil time.Time // until then, no event is appended directly; guarded by mu
 }
 
 // New returns a relay that appends to log. Events that the log holds count as relayed.

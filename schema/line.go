@@ -52,19 +52,26 @@ var ErrDamaged = errors.New("the line is damaged")
 
 // Append appends the text of the line, with its line end, to dst.
 func (l Line) Append(dst []byte) []byte {
-	id, at := l.Position.Append(nil), l.Time.AppendFormat(nil, timeFormat)
-	dst = append(append(dst, beforeID...), id...)
-	dst = append(append(dst, beforeTime...), at...)
+	dst, sum := l.Stamp.append(append(dst, beforeID...), 0)
 	if l.From == (Stamp{}) {
-		dst = appendChecksum(append(dst, beforeSum...), id, at, l.Document)
+		dst = append(dst, beforeSum...)
 	} else {
-		fromID, fromAt := l.From.Position.Append(nil), l.From.Time.AppendFormat(nil, timeFormat)
-		dst = append(append(dst, beforeFrom...), fromID...)
-		dst = append(append(dst, beforeTime...), fromAt...)
-		dst = appendChecksum(append(dst, afterFrom...), id, at, fromID, fromAt, l.Document)
+		dst, sum = l.From.append(append(dst, beforeFrom...), sum)
+		dst = append(dst, afterFrom...)
 	}
+	dst = appendChecksum(dst, crc32.Update(sum, castagnoli, l.Document))
 	dst = append(append(dst, beforeDocument...), l.Document...)
 	return append(dst, lineEnd...)
+}
+
+// append appends the position and the time to dst, and returns the checksum sum with both added.
+func (s Stamp) append(dst []byte, sum uint32) ([]byte, uint32) {
+	start := len(dst)
+	dst = s.Position.Append(dst)
+	sum = crc32.Update(sum, castagnoli, dst[start:])
+	start = len(dst) + len(beforeTime)
+	dst = s.Time.AppendFormat(append(dst, beforeTime...), timeFormat)
+	return dst, crc32.Update(sum, castagnoli, dst[start:])
 }
 
 // ParseLine parses a text that Append returned. It does not validate the document, which shares memory with text. The
@@ -86,7 +93,7 @@ func ParseLine(text []byte) (l Line, err error) {
 		fromAt, whole = bytes.CutSuffix(fromAt, []byte(afterFrom))
 		parts = [][]byte{id, at, fromID, fromAt, document}
 	}
-	if !whole || !bytes.Equal(sum, appendChecksum(nil, parts...)) {
+	if !whole || !bytes.Equal(sum, appendChecksum(nil, checksum(parts))) {
 		return l, ErrDamaged
 	}
 	l.Document = document
@@ -110,11 +117,16 @@ func parseStamp(id, at []byte) (s Stamp, err error) {
 	return s, err
 }
 
-// appendChecksum appends the CRC-32C of the parts, which detects damaged and incomplete lines.
-func appendChecksum(dst []byte, parts ...[]byte) []byte {
-	sum := uint32(0)
+// checksum returns the CRC-32C of the parts, which detects damaged and incomplete lines.
+func checksum(parts [][]byte) (sum uint32) {
 	for _, part := range parts {
 		sum = crc32.Update(sum, castagnoli, part)
 	}
-	return append(dst, strconv.FormatUint(1<<32|uint64(sum), 16)[1:]...)
+	return sum
+}
+
+// appendChecksum appends the digits of a checksum.
+func appendChecksum(dst []byte, sum uint32) []byte {
+	var digits [1 + checksumSize]byte
+	return append(dst, strconv.AppendUint(digits[:0], 1<<32|uint64(sum), 16)[1:]...)
 }

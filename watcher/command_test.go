@@ -52,7 +52,7 @@ var commands = map[string]command{
 	"symlink": pair(func(p *player, target, link string) error { return symlink(target, p.path(link)) }),
 	"fifo":    func(p *player, path string) error { return syscall.Mkfifo(p.path(path), 0o644) },
 	"mount":   pair(func(p *player, source, target string) error { return mount(p.t, source, p.path(target)) }),
-	"umount":  func(p *player, path string) error { return syscall.Unmount(p.path(path), 0) },
+	"umount":  umount,
 	"chmod": pair(func(p *player, mode, path string) error {
 		bits, err := strconv.ParseUint(mode, 8, 32)
 		return errors.Join(err, os.Chmod(p.path(path), os.FileMode(bits)))
@@ -114,4 +114,14 @@ var commands = map[string]command{
 		}
 		return nil
 	},
+}
+
+// umount unmounts a directory. The watcher may have its file open for a moment.
+func umount(p *player, path string) error {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(time.Millisecond) {
+		err := syscall.Unmount(p.path(path), 0)
+		if !errors.Is(err, syscall.EBUSY) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }

@@ -17,21 +17,47 @@ import (
 func (l *loop) readEvent(ctx context.Context, debounced bool) error {
 	defer func() { l.readAt = time.Now() }()
 	defer l.w.end(l.w.begin("read", l.w.file))
-	content, seen, err := l.reader.read(l.w.file, l.content, l.overwrites.concurrent)
+	content, seen, readErr := l.reader.read(l.w.file, l.content, l.overwrites.concurrent)
 	l.seen = seen
-	l.reportRead(err)
-	// The outbox is read after the file: the companion appends an event before the plugin writes it to the file.
-	if l.outbox.outdated(l.w.file) {
-		l.refreshOutbox()
+	l.reportRead(readErr)
+	if l.withoutOutbox() {
+		if err := l.handleContent(ctx, content, seen, readErr, debounced); err != nil {
+			return err
+		}
+		_, err := l.readChangedOutbox(ctx)
+		return err
 	}
-	held, outboxErr := l.readOutbox(ctx)
+	// The outbox is read after the file: the companion appends an event before the plugin writes it to the file.
+	held, err := l.readChangedOutbox(ctx)
 	if held {
 		l.overwrites.reset() // the outbox holds the events that are overwritten meanwhile
 	}
-	if held || outboxErr != nil {
-		return outboxErr
+	if held || err != nil {
+		return err
 	}
-	if err != nil || bytes.Equal(content, l.content) && !l.rewritten(seen, len(content)) {
+	return l.handleContent(ctx, content, seen, readErr, debounced)
+}
+
+// withoutOutbox reports whether there is no outbox to read before a content is handed over. The first outbox of a
+// folder is announced before its first event is in the file, so the folder is looked at after the hand-over.
+func (l *loop) withoutOutbox() bool {
+	return l.watch.mode != Polling && len(l.outbox.files)+len(l.former) == 0 &&
+		l.outbox.listErr == nil && l.outboxErr == ""
+}
+
+// readChangedOutbox is readOutbox after a look at the folder.
+func (l *loop) readChangedOutbox(ctx context.Context) (held bool, err error) {
+	if l.outbox.outdated(l.w.file) {
+		l.refreshOutbox()
+	}
+	return l.readOutbox(ctx)
+}
+
+// handleContent hands over a content of the event file, or the result of a read that failed, if it is new.
+func (l *loop) handleContent(
+	ctx context.Context, content []byte, seen fileVersion, readErr error, debounced bool,
+) error {
+	if readErr != nil || bytes.Equal(content, l.content) && !l.rewritten(seen, len(content)) {
 		l.stopDebounce()
 		l.reportOverwrites()
 		return nil

@@ -8,6 +8,9 @@ import (
 	"os"
 )
 
+// keepOpen says that a file that is open can be deleted, renamed and replaced. Windows refuses that.
+const keepOpen = false
+
 // file is an open file.
 type file struct{ *os.File }
 
@@ -29,13 +32,13 @@ func (f file) readAt(p []byte, offset int64) (int, error) {
 // awaitWriter does nothing. These systems have no call that waits for a write in progress.
 func (f file) awaitWriter() {}
 
-// version returns the version of the open file, and whether it is a regular file.
-func (f file) version() (v fileVersion, regular bool, err error) {
+// state returns the state of the open file. It leaves the number of links, the mode and the owner zero.
+func (f file) state() (fileState, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return fileVersion{}, false, err
+		return fileState{}, err
 	}
-	return versionFrom(info), info.Mode().IsRegular(), nil
+	return fileState{fileVersion: versionFrom(info), regular: info.Mode().IsRegular()}, nil
 }
 
 func (f file) close() { f.Close() }

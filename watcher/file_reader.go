@@ -21,37 +21,84 @@ type fileVersion struct {
 	modified int64 // Unix time in nanoseconds
 }
 
-// fileReader reads a whole file into buffers that it reuses.
+// fileState describes an open file. Its version changes with each write. The rest changes if the file is replaced, or
+// if the permission to read it may have changed.
+type fileState struct {
+	fileVersion
+	regular  bool
+	links    uint64 // number of names; 0 once the file was deleted or replaced
+	mode     uint32
+	uid, gid uint32
+}
+
+// fileReader reads a whole file into buffers that it reuses. It keeps the file open until close, so that each look in a
+// burst takes fewer system calls.
 type fileReader struct {
 	limit       int // maximum number of bytes to read
 	buf, second []byte
+	opened      bool      // file is open
+	file        file      // valid if opened
+	state       fileState // of file when it was opened; its version is not used
 }
 
 // read returns the content of the file at path, valid until the next call, and the version of the file. If the file
 // exists, it returns the version with an error too. It takes the version after the content: a write in between makes
 // the version newer than the content, never older, and has its own notification. A content that equals known is not
 // read twice. Set concurrent if several processes write the file (see confirm).
+//
+// The caller calls close before read if path may lead to another file than before. read itself finds a file that was
+// deleted, replaced by a rename, or whose owner or mode was changed.
 func (r *fileReader) read(path string, known []byte, concurrent bool) ([]byte, fileVersion, error) {
+	if r.opened {
+		content, state, err := r.readOpened(path, known, concurrent)
+		if err == nil && r.sameFile(state) {
+			return content, state.fileVersion, nil
+		}
+		r.close()
+	}
 	f, err := openFile(path)
 	if err != nil {
 		v, _ := versionOf(path)
 		return nil, v, err
 	}
-	defer f.close()
-	content, err := readAll(f, &r.buf, r.limit)
-	if err == nil && len(content) > 0 && !bytes.Equal(content, known) {
-		content, err = r.confirm(f, content, concurrent)
+	r.file, r.opened = f, true
+	content, state, err := r.readOpened(path, known, concurrent)
+	if r.state = state; err != nil || !keepOpen {
+		r.close()
 	}
-	v, regular, statErr := f.version()
+	return content, state.fileVersion, err
+}
+
+// sameFile reports whether state differs from that of the file when it was opened by its version only.
+func (r *fileReader) sameFile(state fileState) bool {
+	state.fileVersion = r.state.fileVersion
+	return state == r.state
+}
+
+// close closes the file, if it is open. The next read opens it again.
+func (r *fileReader) close() {
+	if r.opened {
+		r.opened = false
+		r.file.close()
+	}
+}
+
+// readOpened implements read for the open file.
+func (r *fileReader) readOpened(path string, known []byte, concurrent bool) ([]byte, fileState, error) {
+	content, err := readAll(r.file, &r.buf, r.limit)
+	if err == nil && len(content) > 0 && !bytes.Equal(content, known) {
+		content, err = r.confirm(r.file, content, concurrent)
+	}
+	state, statErr := r.file.state()
 	switch {
 	case statErr != nil:
-		return nil, fileVersion{}, &fs.PathError{Op: "stat", Path: path, Err: statErr}
-	case !regular:
-		return nil, v, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+		return nil, fileState{}, &fs.PathError{Op: "stat", Path: path, Err: statErr}
+	case !state.regular:
+		return nil, state, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
 	case err != nil:
-		return nil, v, &fs.PathError{Op: "read", Path: path, Err: err}
+		return nil, state, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
-	return content, v, nil
+	return content, state, nil
 }
 
 // confirm reads the file until two reads in a row agree, and returns that content. It returns an empty content if the

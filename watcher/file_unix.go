@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// keepOpen says that a file that is open can be deleted, renamed and replaced.
+const keepOpen = true
+
 // file is the descriptor of an open file. Its methods call the kernel directly: the faster one read is, the more of the
 // contents in a burst are seen, and os.File does more than this package needs.
 type file int
@@ -42,13 +45,20 @@ func (f file) awaitWriter() {
 	_, _ = unix.Seek(int(f), 0, seekData)
 }
 
-// version returns the version of the open file, and whether it is a regular file.
-func (f file) version() (v fileVersion, regular bool, err error) {
+// state returns the state of the open file.
+func (f file) state() (fileState, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f), &st); err != nil {
-		return fileVersion{}, false, err
+		return fileState{}, err
 	}
-	return versionFrom(&st), st.Mode&unix.S_IFMT == unix.S_IFREG, nil
+	return fileState{
+		fileVersion: versionFrom(&st),
+		regular:     st.Mode&unix.S_IFMT == unix.S_IFREG,
+		links:       uint64(st.Nlink),
+		mode:        uint32(st.Mode),
+		uid:         st.Uid,
+		gid:         st.Gid,
+	}, nil
 }
 
 func (f file) close() { unix.Close(int(f)) }

@@ -70,6 +70,7 @@ func (l *loop) readFormerEvent(ctx context.Context, f *formerOutbox) error {
 		return nil
 	}
 	defer l.w.end(l.w.begin("read", f.file))
+	defer e.reader.close() // its notifications do not say whether it was replaced
 	content, seen, err := e.reader.read(f.file, e.content, e.overwrites.concurrent)
 	e.pending = false
 	if err != nil || seen == e.version || bytes.Equal(content, e.content) {

@@ -3,7 +3,6 @@ package watcher
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -85,6 +84,7 @@ func (l *loop) close() {
 	l.debounce.Stop()
 	l.retry.Stop()
 	l.ticker.Stop()
+	l.reader.close()
 	l.watch.close()
 	l.retired.close()
 	l.closing.Wait()
@@ -171,6 +171,7 @@ func (l *loop) handleNotification(ctx context.Context, ev fsnotify.Event) error 
 	l.w.updateStatus(func(s *Status) { s.Notifications++ })
 	l.notified, l.suspect, l.unannounced = true, false, 0
 	if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
+		l.reader.close()
 		switch {
 		case l.watch.stale(l.w.file):
 			l.arm(nil)
@@ -178,27 +179,17 @@ func (l *loop) handleNotification(ctx context.Context, ev fsnotify.Event) error 
 			l.watch.watchFile() // the name may belong to another file now
 		}
 	}
-	return l.readEvent(ctx, false)
-}
-
-// handleWatchError reads the file after an overflow, which loses notifications but leaves the watch intact. After any
-// other error it also sets up the watch again.
-func (l *loop) handleWatchError(ctx context.Context, err error) error {
-	defer l.w.end(l.w.begin("look up", l.w.file))
-	if errors.Is(err, fsnotify.ErrEventOverflow) {
-		l.w.updateStatus(func(s *Status) { s.Overflows++ })
-		l.logger.Warn("notifications overflowed, reading the current file")
-		l.overwrites.reset()
-	} else {
-		l.logger.Warn("watch lost, retrying", "error", err)
-		l.arm(nil)
+	err := l.readEvent(ctx, false)
+	if ev.Has(fsnotify.Chmod) {
+		l.reader.close() // the end of a write
 	}
-	return l.readEvent(ctx, false)
+	return err
 }
 
 // arm replaces the watch. If present is the current watch, arm keeps it unless a better mode is available now.
 func (l *loop) arm(present *watch) {
 	defer l.w.end(l.w.begin("watch", l.w.file))
+	l.reader.close()
 	next := armWatch(l.w.file, l.w.opts, l.watch, present)
 	if next == present {
 		return

@@ -110,8 +110,10 @@ func (o *outbox) readFile(f *outboxFile, retryFor time.Duration, yield func([]by
 		return err
 	}
 	defer opened.close()
-	if v, _, err := opened.version(); f.offset == 0 && (err != nil || v.dev != f.found.dev || v.ino != f.found.ino) {
-		return errReplaced
+	if f.offset == 0 { // later, its last line identifies it
+		if s, err := opened.state(); err != nil || s.dev != f.found.dev || s.ino != f.found.ino {
+			return errReplaced
+		}
 	}
 	for {
 		lines, err := o.nextLines(opened, f)

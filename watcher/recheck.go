@@ -2,12 +2,16 @@ package watcher
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // handleTick polls, or checks whether a change was not announced.
 func (l *loop) handleTick(ctx context.Context) error {
 	defer l.w.end(l.w.begin("look up", l.w.file))
+	l.reader.close() // an open file keeps its file system from being unmounted
 	l.refreshOutbox()
 	if l.watch.mode == Polling {
 		return l.poll(ctx)
@@ -44,6 +48,22 @@ func (l *loop) recheck(ctx context.Context) error {
 		return err
 	}
 	l.suspect = true // the notification may still be on its way; the next recheck decides
+	return l.readEvent(ctx, false)
+}
+
+// handleWatchError reads the file after an overflow, which loses notifications but leaves the watch intact. After any
+// other error it also sets up the watch again.
+func (l *loop) handleWatchError(ctx context.Context, err error) error {
+	defer l.w.end(l.w.begin("look up", l.w.file))
+	if errors.Is(err, fsnotify.ErrEventOverflow) {
+		l.w.updateStatus(func(s *Status) { s.Overflows++ })
+		l.logger.Warn("notifications overflowed, reading the current file")
+		l.overwrites.reset()
+		l.reader.close() // a lost notification may be about another file
+	} else {
+		l.logger.Warn("watch lost, retrying", "error", err)
+		l.arm(nil)
+	}
 	return l.readEvent(ctx, false)
 }
 

@@ -60,10 +60,14 @@ func (c *components) checkListeners(ctx context.Context) {
 	}
 }
 
-// alive returns the time to which the relay is known to work, for the service manager's watchdog.
+// alive returns the time to which the relay is known to work, for the service manager's watchdog. While the state
+// directory hangs, the watcher may wait for it; a restart would only close the clients.
 func (c *components) alive() time.Time {
-	if c.accepting() != nil {
+	switch {
+	case c.accepting() != nil:
 		return time.Time{}
+	case c.stateHangs() != nil:
+		return time.Now()
 	}
 	return c.capture.heartbeat()
 }

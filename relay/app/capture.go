@@ -53,6 +53,7 @@ func (c *components) openCapture(file string) (*capture, error) {
 		MaxEventSize: int(s.MaxEventSize),
 		Filter:       c.security.filter,
 		OnDecision:   c.monitor.AddChange,
+		Direct:       c.deliversFast,
 		Logger:       c.logger,
 	})
 	opened := &capture{log: log, relay: rel, before: log.Head().Seq}
@@ -84,6 +85,16 @@ func (c *components) startCapture(fail context.CancelCauseFunc) (stop func()) {
 	}
 	stopWatch := c.start("watcher", 2*stopLimit, orFail(fail, c.capture.watcher.Run))
 	return func() { stopWatch(); stopLog() }
+}
+
+// fewClients is the number of clients up to which the watcher's goroutine appends an event and lets the clients get it
+// before it reads the next one. That many take about 0.1 ms.
+const fewClients = 32
+
+// deliversFast reports whether a delivery is so short that the watcher's goroutine may wait for it.
+func (c *components) deliversFast() bool {
+	srv := c.public.handler.Server()
+	return srv != nil && srv.Clients() <= fewClients
 }
 
 // hangCheckInterval is the time between two checks whether the watcher hangs at the start.

@@ -19,6 +19,9 @@ type Status struct {
 	Closed map[string]uint64 `json:"closed"`
 }
 
+// Clients returns the number of clients.
+func (s *Server) Clients() int { return s.clients.Len() }
+
 // Status returns the current state.
 func (s *Server) Status() Status {
 	return Status{
