@@ -31,6 +31,12 @@ func (r *Result) WriteTable(out io.Writer) error {
 	row("TCP in the kernel", "%s before, %s after (all sockets of this machine)",
 		formatSize(r.TCP.Before), formatSize(r.TCP.After))
 	row("closed by the server", "%s", describeCloses(r.Closed, r.Errors))
+	if h := r.Herd; h != nil {
+		row("herd", "%d of %d connected in %s, %d time-outs, %d refused", h.Connected, h.Clients,
+			formatOr("-", h.Seconds, "%.2f s"), h.Timeouts, h.Rejected)
+		row("last client before it", "%s", h.Quiet)
+		row("last client during it", "%s", h.During)
+	}
 	if r.FirstRejection != "" {
 		row("first rejection", "%s", r.FirstRejection)
 	}
