@@ -49,8 +49,8 @@ type Settings struct {
 	// Every is the minimum pause between two writes, from the end of one to the start of the next.
 	Every time.Duration
 
-	// NoWait writes at the pace of Every. Default: Run also waits until all clients have received the previous event,
-	// for DeliveryTimeout at most.
+	// NoWait writes at the pace of Every. Default: Run also waits until all clients have received the previous event, or
+	// until none receives it for DeliveryTimeout.
 	NoWait bool
 }
 
@@ -61,7 +61,7 @@ type Options struct {
 	// Size is the size of an event in bytes. An event without a title has about 150 bytes; none is smaller.
 	Size int
 
-	// DeliveryTimeout is the maximum time to wait for a delivery. Default: 5 seconds.
+	// DeliveryTimeout is the maximum time to wait for the next delivery. Default: 5 seconds.
 	DeliveryTimeout time.Duration
 
 	// Progress receives one line per second that describes the progress. Default: no progress is written.

@@ -71,19 +71,22 @@ func (r *run) writeEvents(ctx context.Context) error {
 	return errors.Join(r.awaitDelivery(r.opts.Events, w), w.stop())
 }
 
-// awaitDelivery waits until event n has reached all clients, for DeliveryTimeout at most. If the writer has ended, it
-// waits for the newest event. It ignores the end of the run's context, so that a run that is stopped does not count the
-// deliveries in progress as lost.
+// awaitDelivery waits until event n has reached all clients, or no client receives an event for DeliveryTimeout. If the
+// writer has ended, it waits for the newest event. It ignores the end of the run's context, so that a run that is
+// stopped does not count the deliveries in progress as lost.
 func (r *run) awaitDelivery(n int, w *writer) error {
 	s := r.clients
+	received, newest := s.recorder.Deliveries(), s.now()
 	for {
 		ended := w.ended()
 		s.addStarted()
-		if written := s.recorder.Events(); written >= n || ended {
-			late := written == 0 || s.now() > s.series.events[written-1].start+r.opts.DeliveryTimeout
-			if late || !s.recorder.Outstanding() {
-				return r.checkClientsLeft()
-			}
+		switch started, got := s.recorder.Events() >= n || ended, s.recorder.Deliveries(); {
+		case started && !s.recorder.Outstanding():
+			return r.checkClientsLeft()
+		case !started || got > received:
+			received, newest = got, s.now()
+		case s.now() > newest+r.opts.DeliveryTimeout:
+			return r.checkClientsLeft()
 		}
 		if err := r.step(s.now() + stepInterval); err != nil {
 			return err

@@ -56,7 +56,7 @@ var benchHelp = helpTexts{
 		"a restart; their deliveries are not counted (default: ${default}).",
 	"--settle": "Time between connecting and reading the idle memory (default: ${default}).",
 	"--every": "Minimum time from the end of one write to the start of the next; bench also waits until all clients " +
-		"have received the previous event, at most 5s (default: ${default}).",
+		"have received the previous event, or none has for 5s (default: ${default}).",
 	"--no-wait": "Write without waiting for clients, even if that overwrites events: measures capture.",
 	"--size":    "Size of an event, in bytes, KiB or MiB, at least 154 bytes (default: ${default}).",
 }

@@ -148,7 +148,8 @@ func (o options) run(ctx context.Context) error {
 
 // writeHeading prints the machine, the number of rounds and the missing servers.
 func (o options) writeHeading(c *runner) {
-	fmt.Printf("# wpre-relay and other servers\n\n%s.\n", describeMachine(o.bin))
+	fmt.Printf("# wpre-relay and other servers\n\n%s. At most %d clients, by the limit of open files.\n",
+		describeMachine(o.bin), maxClients())
 	if o.smoke {
 		fmt.Println("Smoke test with a small load: the values mean nothing.")
 	}
