@@ -33,8 +33,8 @@ type load struct {
 	Cores   int    // cores of the server; the clients then use the others; 0 for all cores, together with the clients
 }
 
-// reservedFiles is the number of open files of a server and of the load test that are not clients. The relay keeps 1,088
-// for handshakes and its own files.
+// reservedFiles is the number of open files of a server and of the load test that are not clients. The relay keeps
+// 1,088 for handshakes and its own files.
 const reservedFiles = 1200
 
 // maxClients returns the number of clients that the limit of open files allows.
