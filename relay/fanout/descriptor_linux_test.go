@@ -26,6 +26,21 @@ func tcpPair(t *testing.T, listener net.Listener) (ours, theirs net.Conn) {
 	return ours, theirs
 }
 
+// TestClosedConnectionHasNoDescriptor takes over a connection that a limit of pending connections has closed.
+func TestClosedConnectionHasNoDescriptor(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ours, theirs := tcpPair(t, listener)
+	defer theirs.Close()
+	ours.Close()
+	if d := takeDescriptor(ours); d.ok() {
+		t.Errorf("got %+v, want none", d)
+	}
+}
+
 // TestCloseUnderAWriterIsSafe closes a connection while a goroutine writes to its descriptor, and opens another
 // one, which gets the same number. The writer must fail, and must not write to the other connection.
 func TestCloseUnderAWriterIsSafe(t *testing.T) {

@@ -38,7 +38,10 @@ func takeSocket(tcp *net.TCPConn) (*socket, error) {
 	closed := raw.Control(func(number uintptr) {
 		fd, err = unix.FcntlInt(number, unix.F_DUPFD_CLOEXEC, firstDescriptor)
 	})
-	if closed != nil || err != nil {
+	switch {
+	case closed != nil:
+		return nil, closed
+	case err != nil:
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	s := &socket{fd: int32(fd)}
