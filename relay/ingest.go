@@ -3,8 +3,10 @@ package relay
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
+	"wpre-relay/relay/eventlog"
 	"wpre-relay/schema"
 )
 
@@ -36,7 +38,7 @@ func (r *Relay) ingest(ctx context.Context, content []byte, written time.Time, a
 	case r.dedup.inOutbox(ev):
 		r.opts.Logger.Debug("event file repeats an event of the outbox", "type", ev.Type)
 		return nil
-	case r.dedup.newest.ID == ev.ID && first:
+	case first && r.isOfLastRun(ev, written):
 		r.opts.Logger.Debug("event file unchanged since the last run", "type", ev.Type)
 		return nil
 	case r.held.isNewest(ev.ID) || r.dedup.isDuplicate(ev):
@@ -47,6 +49,15 @@ func (r *Relay) ingest(ctx context.Context, content []byte, written time.Time, a
 	}
 	_, err = r.enqueue(ctx, ev, written, len(tail) > 0)
 	return err
+}
+
+// isOfLastRun reports whether the event file, which was written at this time, holds an event of the last run: the
+// newest, or one that POST /publish has added others after. The timestamps of these may be equal, or older. A wrong
+// clock of a file server can make an event of the last run look new, as if it was written again since.
+func (r *Relay) isOfLastRun(ev schema.Event, written time.Time) bool {
+	return ev.ID == r.dedup.newest.ID || slices.ContainsFunc(r.log.Records(), func(rec *eventlog.Record) bool {
+		return ev.ID == rec.Event.ID && !written.After(rec.Time)
+	})
 }
 
 // IngestLine decides about a line of the outbox, including its line feed, like Ingest. Each line is an event of its

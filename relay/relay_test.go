@@ -152,6 +152,37 @@ func TestRelayedEventsAreKnownAfterARestart(t *testing.T) {
 	}
 }
 
+// TestRestartDoesNotRepeatEventBeforePublishedOnes: the event file holds an event that is not the newest of the log.
+func TestRestartDoesNotRepeatEventBeforePublishedOnes(t *testing.T) {
+	dir, written := t.TempDir(), post(100, "written")
+	r, log := newRelay(t, dir, eventlog.Options{})
+	ingest(t, r, written)
+	for _, title := range []string{"same second", "again"} {
+		if _, err := r.Publish(t.Context(), []byte(post(100, title))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := documents(log)
+	log.Close()
+	r, log = newRelay(t, dir, eventlog.Options{})
+	if err := r.Ingest(t.Context(), []byte(written), log.Records()[0].Time); err != nil {
+		t.Fatal(err)
+	}
+	ingest(t, r)
+	if got := documents(log); got != want {
+		t.Errorf("after a restart the log has %s, want %s", got, want)
+	}
+	log.Close()
+	r, log = newRelay(t, dir, eventlog.Options{})
+	if err := r.Ingest(t.Context(), []byte(written), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	ingest(t, r)
+	if got := documents(log); got != want+" "+written {
+		t.Errorf("after the event was written again, the log has %s", got)
+	}
+}
+
 func TestDedupRemembersAsManyEventsAsTheLog(t *testing.T) {
 	r, _ := newRelay(t, t.TempDir(), eventlog.Options{Records: 3})
 	ingest(t, r, post(1, "a"), post(2, "b"), post(3, "c"), post(4, "d"))
