@@ -65,31 +65,40 @@ func (r *reader) hasAll() bool {
 func (r *reader) run() {
 	defer r.on.done.Add(1)
 	for !r.t.Failed() && !r.hasAll() {
-		ctx, cancel := context.WithTimeout(r.t.Context(), 500*time.Millisecond+rand.N(2*time.Second))
-		if r.kind == "slow" || r.kind == "expiring" { // to fall behind, or until the token expires
-			cancel()
-			ctx, cancel = context.WithTimeout(r.t.Context(), testwait.Limit)
-		}
-		r.connect(ctx)
+		ctx, cancel := context.WithTimeout(r.t.Context(), 2*testwait.Limit)
+		r.connect(ctx, cancel)
 		cancel()
 		time.Sleep(rand.N(50 * time.Millisecond))
 	}
 }
 
-// connect reads over one connection until ctx ends or the relay closes it.
-func (r *reader) connect(ctx context.Context) {
+// stay counts a connection and ends it after a random time. The time before, in which the client waits for the relay,
+// does not count: a busy machine takes long to accept it.
+func (r *reader) stay(end func()) {
+	r.connections++
+	switch {
+	case r.kind == "slow" || r.kind == "expiring": // stays to fall behind, or until the token expires
+	case rand.IntN(8) == 0:
+		time.AfterFunc(rand.N(20*time.Second), end)
+	default:
+		time.AfterFunc(rand.N(2*time.Second), end)
+	}
+}
+
+// connect reads over one connection until the client or the relay ends it.
+func (r *reader) connect(ctx context.Context, end func()) {
 	switch r.kind {
 	case "events":
-		r.readEvents(ctx)
+		r.readEvents(ctx, end)
 	case "history":
 		r.readHistory(ctx)
 	default:
-		r.readMessages(ctx)
+		r.readMessages(ctx, end)
 	}
 }
 
 // readMessages reads over a WebSocket.
-func (r *reader) readMessages(ctx context.Context) {
+func (r *reader) readMessages(ctx context.Context, end func()) {
 	options := &websocket.DialOptions{HTTPClient: r.client, HTTPHeader: r.header.Clone()}
 	options.Subprotocols = []string{"wpre.v1"}
 	address := "ws://" + r.on.address + "/?since=" + r.since.String()
@@ -107,7 +116,7 @@ func (r *reader) readMessages(ctx context.Context) {
 		return
 	}
 	defer conn.CloseNow()
-	r.connections++
+	r.stay(end)
 	for _, cookie := range response.Cookies() {
 		r.header.Set("Cookie", cookie.Name+"="+cookie.Value)
 	}
@@ -143,19 +152,18 @@ func (r *reader) get(ctx context.Context, path string) (io.ReadCloser, bool) {
 	}
 	if answer.StatusCode != http.StatusOK {
 		answer.Body.Close()
-	} else {
-		r.connections++
 	}
 	return answer.Body, answer.StatusCode == http.StatusOK
 }
 
 // readEvents reads an event stream.
-func (r *reader) readEvents(ctx context.Context) {
+func (r *reader) readEvents(ctx context.Context, end func()) {
 	body, ok := r.get(ctx, "/events")
 	if !ok {
 		return
 	}
 	defer body.Close()
+	r.stay(end)
 	fields := make(map[string]string)
 	for lines := bufio.NewScanner(body); lines.Scan() && !r.hasAll(); {
 		if name, value, found := strings.Cut(lines.Text(), ": "); found {
@@ -179,6 +187,7 @@ func (r *reader) readHistory(ctx context.Context) {
 		return
 	}
 	defer body.Close()
+	r.connections++
 	var page struct {
 		Gap    json.RawMessage
 		Events []json.RawMessage

@@ -131,16 +131,23 @@ func (on *soaked) writeAsCompanion(ctx context.Context) {
 	}
 }
 
-// writeLast writes one more event and tells the clients its number.
+// writeLast writes the last event and tells the clients its number. One more event wakes clients that had it before.
 func (on *soaked) writeLast() {
+	on.writeOne()
+	n := on.last.Load()
+	on.waitUntil(context.Background(), "the last event", func() bool { return on.received.Load() >= n })
+	on.end.Store(on.relay.position().Seq)
+	on.writeOne()
+}
+
+// writeOne writes the next event.
+func (on *soaked) writeOne() {
 	n := on.last.Add(1)
 	if on.name == "plugin" {
 		on.writeDocument(soakDocument("post_saved", n))
 	} else {
 		(&companion{site: on.site, last: int(n) - 1}).write()
 	}
-	on.waitUntil(context.Background(), "the last event", func() bool { return on.received.Load() >= n })
-	on.end.Store(on.relay.position().Seq)
 }
 
 // restart stops or kills the relay every few seconds and starts it again.
