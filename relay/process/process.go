@@ -1,5 +1,6 @@
-// Package process runs the program's main function as a process. It turns signals into the end of a context, and lets
-// the process end although a system call hangs. It knows nothing about the program.
+// Package process runs the program's main function as a process. It turns signals into the end of a context, lets the
+// process end although a system call hangs, and respects the memory limit of a container. It knows nothing about the
+// program.
 package process
 
 import (
@@ -21,6 +22,7 @@ func Run(main func(ctx context.Context) (status int), interrupted, terminated er
 	if status, supervised := supervise(); supervised {
 		os.Exit(status)
 	}
+	limitMemory()
 	ctx := untilSignal(interrupted, terminated)
 	ended := make(chan int)
 	go func() { ended <- main(ctx) }()

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package process
+
+// limitMemory is for Linux, which has control groups.
+func limitMemory() {}
