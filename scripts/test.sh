@@ -73,6 +73,7 @@ step "go vet for each operating system"
 for target in $TARGETS; do
 	in_modules "${release_flags[@]}" GOOS="${target%/*}" GOARCH="${target#*/}" go vet ./...
 done
+"${release_flags[@]}" go vet -tags lite ./relay/sharedlog/broker
 
 step "staticcheck, all checks"
 in_modules "${release_flags[@]}" go tool -modfile="$PWD/scripts/ci/tools.mod" staticcheck -checks all ./...

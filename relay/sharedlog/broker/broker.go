@@ -11,10 +11,6 @@ import (
 	"strings"
 
 	"wpre-relay/relay/sharedlog"
-	"wpre-relay/relay/sharedlog/amqplog"
-	"wpre-relay/relay/sharedlog/kafkalog"
-	"wpre-relay/relay/sharedlog/natslog"
-	"wpre-relay/relay/sharedlog/redislog"
 )
 
 // defaultStream is the name of the stream if the URL has no parameter stream.
@@ -24,22 +20,6 @@ var streamName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // openFunc is the type of the engines' Open functions.
 type openFunc = func(address *url.URL, name string, limit int) (sharedlog.Engine, error)
-
-// engines maps the scheme of a URL to the Open function of its engine.
-var engines = map[string]openFunc{
-	"amqp":            opener(amqplog.Open),
-	"amqps":           opener(amqplog.Open),
-	"redis":           opener(redislog.Open),
-	"redis+cluster":   opener(redislog.Open),
-	"redis+sentinel":  opener(redislog.Open),
-	"rediss":          opener(redislog.Open),
-	"rediss+cluster":  opener(redislog.Open),
-	"rediss+sentinel": opener(redislog.Open),
-	"nats":            opener(natslog.Open),
-	"tls":             opener(natslog.Open),
-	"kafka":           opener(kafkalog.Open),
-	"kafka+tls":       opener(kafkalog.Open),
-}
 
 // Open returns the engine for the scheme of address, for a stream of about limit entries. The parameter
 // ?stream=NAME sets the stream's name. Errors do not contain credentials. Open does not connect to the broker.
@@ -55,6 +35,9 @@ func Open(address *url.URL, limit int) (sharedlog.Engine, error) {
 	}
 	query.Del("stream")
 	at.RawQuery = query.Encode()
+	if len(engines) == 0 {
+		return nil, errors.New("--broker: this program was built without the clients of brokers, by -tags lite")
+	}
 	open := engines[at.Scheme]
 	if open == nil || at.Hostname() == "" {
 		return nil, errors.New("--broker must be of the form redis://HOST:6379, rediss://HOST:6379, " +
