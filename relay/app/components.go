@@ -67,6 +67,7 @@ func (c *components) open() (err error) {
 	}
 	c.public, c.admin = newPublicListener(public, c.security, c.settings.ProxyProtocol, c.logger), admin
 	c.public.handler.Live = c.accepting
+	c.public.handshakesWait = c.settings.AuthURL != nil || c.settings.Broker != nil
 	c.forward = webhook.New(c.settings.ForwardURL, c.logger)
 	return nil
 }

@@ -21,6 +21,8 @@ type publicListener struct {
 	handler server.StartupHandler
 	logger  *slog.Logger
 	stop    func() // stops serving; nil before serve
+
+	handshakesWait bool // see listener.Options
 }
 
 // newPublicListener adds TLS and the PROXY protocol to the socket, if they are set. Connections wait in the
@@ -47,7 +49,12 @@ func (l *publicListener) serve(fail context.CancelCauseFunc) {
 		return
 	}
 	g := &group{logger: l.logger}
-	opts := listener.Options{DeliveryDue: l.handler.DeliveryDue, Drop: l.handler.DropsConnection, Logger: l.logger}
+	opts := listener.Options{
+		DeliveryDue:    l.handler.DeliveryDue,
+		Drop:           l.handler.DropsConnection,
+		HandshakesWait: l.handshakesWait,
+		Logger:         l.logger,
+	}
 	l.stop = g.start("listener", 2*stopLimit, orFail(fail, func(ctx context.Context) error {
 		return listener.Serve(ctx, l.socket, &l.handler, opts)
 	}))

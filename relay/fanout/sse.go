@@ -21,7 +21,7 @@ const (
 // decides before who may connect.
 func (c *Clients) AcceptSSE(w http.ResponseWriter, r *http.Request, cfg ClientConfig) error {
 	hijacker := &hijacker{ResponseWriter: w}
-	if _, _, err := hijacker.Hijack(); err != nil {
+	if err := hijacker.hijack(); err != nil {
 		http.Error(w, "wpre-relay: an event stream needs HTTP/1", http.StatusHTTPVersionNotSupported)
 		return fmt.Errorf("hijack connection: %w", err)
 	}

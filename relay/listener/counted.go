@@ -29,6 +29,7 @@ type countedConn struct {
 	divert     io.ReadWriter               // nil before Divert
 	handshakes *handshakes                 // nil: its handshake is not counted
 	hasPlace   atomic.Bool                 // it must end its handshake
+	isQuick    atomic.Bool                 // upgradeServer waits for its first bytes
 
 	// The goroutine that serves the connection owns these.
 	answered bool // the connection has got a response
@@ -109,9 +110,14 @@ func (c *countedConn) Transparent() net.Conn { return c.Conn }
 
 // counted returns the connection that counts for conn, or nil if there is none.
 func counted(conn net.Conn) *countedConn {
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn()
+	switch conn := conn.(type) {
+	case *tls.Conn:
+		return counted(conn.NetConn())
+	case *handoffConn:
+		return conn.countedConn
+	case *countedConn:
+		return conn
+	default:
+		return nil
 	}
-	c, _ := conn.(*countedConn)
-	return c
 }

@@ -216,7 +216,7 @@ func TestDroppedConnectionsTakeNothing(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if after := runtime.NumGoroutine(); after != before {
+		if after := runtime.NumGoroutine(); after > before {
 			t.Errorf("%d goroutines, before the flood %d", after, before)
 		}
 		if waited := time.Since(begin); waited > (flood+1)*time.Millisecond {

@@ -1,5 +1,5 @@
 // Package listener opens the sockets that clients and operators connect to, adds the PROXY protocol and TLS, and
-// serves HTTP on them. It limits the rate of accepted connections, the number of pending ones and the kernel's
+// serves HTTP on them. It limits the handshakes in progress, the number of pending connections and the kernel's
 // buffers. It knows no routes and does not decide who may connect.
 package listener
 

@@ -52,8 +52,23 @@ func newPendingConns(limit, maxBytes int, logger *slog.Logger) *pendingConns {
 	}
 }
 
+// setState changes the state of a connection, for pendingConns and for handshakes.
+func (p *pendingConns) setState(c *countedConn, state http.ConnState) {
+	c.connState(state)
+	p.connState(c, state)
+}
+
+// each calls f with each pending connection.
+func (p *pendingConns) each(f func(*countedConn)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.elements {
+		f(counted(conn))
+	}
+}
+
 // connState adds new connections and removes closed and upgraded ones. It counts the bytes of a connection until its
-// request is complete, and again after the response. It is a hook for http.Server.ConnState.
+// request is complete, and again after the response.
 func (p *pendingConns) connState(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
@@ -85,6 +100,9 @@ func closeWithoutAlert(conn net.Conn) {
 func (p *pendingConns) add(conn net.Conn) (oldest net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.elements[conn] != nil { // upgradeServer has passed it to net/http
+		return nil
+	}
 	if p.byAge.Len() >= p.limit {
 		oldest = p.delete(p.byAge.Front())
 	}

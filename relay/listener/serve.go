@@ -2,7 +2,6 @@ package listener
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,6 +13,10 @@ import (
 // shutdownGrace is how long requests in progress may take after the listener is closed.
 const shutdownGrace = time.Second
 
+// requestTimeout is how long a client may take to send a request, including the TLS handshake. A WebSocket handshake
+// has a few hundred bytes.
+const requestTimeout = 10 * time.Second
+
 // Options for Serve. The zero value works.
 type Options struct {
 	// DeliveryDue reports whether an event is due for connected clients, or is being sent to them. A handshake waits
@@ -23,6 +26,10 @@ type Options struct {
 	// Drop reports whether to close a new connection of this address without an answer. The address may be a proxy's;
 	// it is invalid if the connection is not TCP. It is called for each connection, and must not block. Default: never.
 	Drop func(peer netip.Addr) bool
+
+	// HandshakesWait is set if the handler of a WebSocket handshake may wait, for the site or for a broker. Net/http then
+	// serves all requests, and ends the context of a request whose client has disconnected. Default: false.
+	HandshakesWait bool
 
 	// Logger logs connections that are closed because of a limit. Default: slog.Default().
 	Logger *slog.Logger
@@ -35,36 +42,37 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, opt
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	server := newServer(handler, opts.Logger)
 	pending := newPendingConns(pendingLimit(), maxPendingBytes, opts.Logger)
-	server.ConnState = func(conn net.Conn, state http.ConnState) {
-		counted(conn).connState(state)
-		pending.connState(conn, state)
-	}
+	handler = limitHeaderFields(handler)
+	server := newServer(handler, opts.Logger)
+	server.ConnState = func(conn net.Conn, state http.ConnState) { pending.setState(counted(conn), state) }
+	others := newHandoffListener(listener.Addr())
+	upgrades := newUpgradeServer(handler, pending, others, opts)
 	ordered := orderedListener{countedListener{listener}, newHandshakes(opts.DeliveryDue), opts.Drop}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ordered) }()
+	accepted, served := make(chan error, 1), make(chan struct{})
+	go func() { accepted <- upgrades.accept(ordered) }()
+	go func() { defer close(served); server.Serve(others) }()
 	var err error
 	select {
 	case <-ctx.Done():
-		shutdown(ctx, server)
-		err = <-ended
-	case err = <-ended:
-		shutdown(ctx, server)
+		listener.Close()
+		<-accepted
+	case err = <-accepted:
+		listener.Close()
+		err = fmt.Errorf("serve %s: %w", listener.Addr(), err)
 	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	shutdown(ctx, upgrades, server)
+	<-served
+	return err
 }
 
 // newServer returns an HTTP server with limits that suit requests without a body.
 func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:           limitHeaderFields(handler),
+		Handler:           handler,
 		ConnContext:       withConn,
-		ReadHeaderTimeout: 10 * time.Second, // a handshake has a few hundred bytes; includes the TLS handshake
-		ReadTimeout:       10 * time.Second,
+		ReadHeaderTimeout: requestTimeout,
+		ReadTimeout:       requestTimeout,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    16 << 10, // enough for a site's cookies
@@ -88,12 +96,14 @@ func limitHeaderFields(handler http.Handler) http.Handler {
 	})
 }
 
-// shutdown closes the server's listener, waits up to shutdownGrace for requests in progress, and then closes their
-// connections.
-func shutdown(ctx context.Context, server *http.Server) {
+// shutdown waits up to shutdownGrace for requests in progress, and then closes their connections. The listener is
+// closed.
+func shutdown(ctx context.Context, upgrades *upgradeServer, server *http.Server) {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
+	upgrades.stop(grace)
 	if server.Shutdown(grace) != nil {
 		server.Close()
+		upgrades.pending.each(func(c *countedConn) { c.Close() })
 	}
 }
