@@ -72,20 +72,15 @@ func (p *power) failOnce(number int, fault error) (failed bool) {
 // runFailing writes to a log on a disk of which one call may fail. It calls check after each write; healthy says that
 // the log reports no error.
 func (p *power) runFailing(disk *durabletest.Disk, past *history, check func(past *history, healthy bool)) {
-	opts := powerOptions
-	opts.FS = disk
-	log, err := eventlog.Open("/var/state", opts)
-	for range 2 {
-		if err != nil {
-			log, err = eventlog.Open("/var/state", opts)
-		}
-	}
-	if err != nil {
-		p.fail("it does not open later", err)
-		return
-	}
-	past.epoch = log.Epoch()
+	log := p.openFailing(disk, past)
 	for round := range 8 {
+		if round == 6 {
+			if log.Close() == nil {
+				past.synced = len(past.published)
+			}
+			check(past, log.JournalError() == nil)
+			log = p.openFailing(disk, past)
+		}
 		past.append(p.t, log, 1)
 		n := len(past.published)
 		if round%3 == 2 {
@@ -108,6 +103,23 @@ func (p *power) cuts(disk *durabletest.Disk, yield func(left *durabletest.Disk))
 			yield(left)
 		}
 	})
+}
+
+// openFailing opens a log on a disk of which one call may fail.
+func (p *power) openFailing(disk *durabletest.Disk, past *history) *eventlog.Log {
+	opts := powerOptions
+	opts.FS = disk
+	log, err := eventlog.Open("/var/state", opts)
+	for range 2 {
+		if err != nil {
+			log, err = eventlog.Open("/var/state", opts)
+		}
+	}
+	if err != nil {
+		p.t.Fatalf("%s: it does not open later: %v", p.what, err)
+	}
+	past.epoch = log.Epoch()
+	return log
 }
 
 // restartSynced opens the log after a kill, syncs it, and cuts the power. The records that the killed process had not

@@ -15,6 +15,7 @@ func (h *history) check(t *testing.T, log *eventlog.Log, killed bool) (problems 
 	if h.epoch != "" && log.Epoch() != h.epoch {
 		problems = append(problems, "it has another epoch")
 	}
+	h.epoch = log.Epoch() // of the event that is appended below; "" if the power was cut during the first start
 	kept := view(t, log, schema.Position{Epoch: log.Epoch()}, nil)
 	if h.lose(kept, killed) {
 		problems = append(problems, "a record is lost")
