@@ -53,6 +53,9 @@ func (s *simulation) mayClose() bool {
 	return s.stopping || s.crashed.Load() || s.process.disk.hasFailed()
 }
 
+// excused reports whether disk calls have failed, so that the log may lack records.
+func (s *simulation) excused() bool { return s.excuse || s.process.disk.hasFailed() }
+
 // unordered reports whether the model learns of records out of order: after a crash, the clients have different ones,
 // and records that cannot be written are in memory only until newer ones replace them.
 func (s *simulation) unordered() bool { return s.crashed.Load() || s.process.disk.hasFailed() }
@@ -118,9 +121,12 @@ func (s *simulation) checkLive(c *client) {
 	}
 }
 
-// again writes an earlier document again. It is a new event only if it is not older than the newest.
+// again writes an earlier document again. It is a new event only if it is not older than the newest, and another one.
 func (s *simulation) again(document string) {
-	s.writer.repeats[document]++
+	s.settle()
+	if all := s.model.of(s.model.epoch).records; len(all) == 0 || all[len(all)-1].document != document || s.unordered() {
+		s.writer.repeats[document]++
+	}
 	s.step("write again %.50s", document)
 	s.change(func() { s.writer.write(document) })
 	s.settle()

@@ -2,6 +2,8 @@ package simulation
 
 import (
 	"math/rand/v2"
+	"runtime"
+	"strings"
 	"testing/synctest"
 	"time"
 
@@ -17,6 +19,9 @@ const (
 	killed
 	powerCut
 )
+
+// yields is how often other goroutines may run during the last disk call of a process.
+const yields = 200
 
 // stopLimit is the longest time that a stop may take.
 const stopLimit = 20 * time.Second
@@ -63,6 +68,9 @@ func (s *simulation) prepare() {
 	s.writer.tell = s.process.notifications
 	s.stopping, s.lossy, s.inexact, s.observed = false, false, false, 0
 	s.crashed.Store(false)
+	if s.writer.late { // the file looks as if it was written again since
+		s.writer.repeats[strings.TrimSpace(s.writer.content)]++
+	}
 }
 
 // armCrash makes the process crash before one of its next changes of the disk.
@@ -75,15 +83,19 @@ func (s *simulation) armCrash() {
 	s.step("crash %d armed, in %d changes of the disk", how, d.crashIn)
 }
 
-// crash ends the process at once. The caller holds the disk's lock.
+// crash ends the process during a disk call, which takes so long that other goroutines run meanwhile. The caller holds
+// the disk's lock.
 func (s *simulation) crash(random *rand.Rand, how ending, drop bool) {
+	for range yields {
+		runtime.Gosched()
+	}
 	if s.crashed.Swap(true) {
 		return
 	}
 	s.step("crash %d", how)
 	s.process.network.cutAll(drop)
 	s.inner = s.process.disk.after(random, how == powerCut)
-	s.ending = how
+	s.ending = max(s.ending, how)
 	if how == killed {
 		s.counts.kills++
 	} else {
@@ -128,7 +140,7 @@ func (s *simulation) compare() {
 	if s.ending == stopped && !s.excuse {
 		m.sync()
 	}
-	s.excuse = s.process.disk.hasFailed()
+	s.ending, s.excuse = stopped, s.process.disk.hasFailed()
 }
 
 // observe adds the new records of the log to the model, and returns their numbers. It must be called before the log
@@ -223,6 +235,6 @@ func (s *simulation) stopped(err error) {
 		s.problem("%d bytes of the budget are left", used)
 	}
 	defer p.disk.lock()()
-	s.inner, s.ending, p.log = p.disk.disk.Kill(), stopped, nil
+	s.inner, p.log = p.disk.disk.Kill(), nil
 	p.disk.crashIn = 0
 }

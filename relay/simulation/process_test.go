@@ -49,7 +49,10 @@ func (p *process) start(s *simulation) (err error) {
 	if err != nil {
 		return err
 	}
-	p.relay = relay.New(p.log, relay.Options{MaxEventSize: maxEventSize, Logger: s.logger})
+	direct := s.lives%2 == 0
+	p.relay = relay.New(p.log, relay.Options{
+		MaxEventSize: maxEventSize, Direct: func() bool { return direct }, Logger: s.logger,
+	})
 	before := p.log.Head().Seq
 	p.watcher, err = watcher.New(s.writer.path, watcher.Options{
 		MaxSize:      maxEventSize,

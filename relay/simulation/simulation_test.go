@@ -42,7 +42,7 @@ type simulation struct {
 	process  *process
 	lives    int
 	clock    time.Time // end of the last process
-	ending   ending    // of the last process
+	ending   ending    // the worst since the last process that ran
 	excuse   bool      // disk calls have failed, so that records may be lost
 	observed uint64    // number of the newest record that the model knows from the log
 	stopping bool

@@ -87,9 +87,9 @@ func (c *client) receiveGap(g gap) {
 	case known && g.Since.Epoch == c.at.Epoch && (g.Since.Seq < c.at.Seq || g.Since.Seq > c.at.Seq && c.only == ""):
 		c.s.problem("client %d at %v gets a gap since %v", c.id, c.at, g.Since)
 	case g.Since.Epoch != g.Until.Epoch:
-	case g.Until.Seq < g.Since.Seq && !c.s.excuse:
+	case g.Until.Seq < g.Since.Seq && !c.s.excused():
 		c.s.problem("client %d gets a gap back from %v to %v", c.id, g.Since, g.Until)
-	case c.s.model.of(g.Since.Epoch).retained(g.Since.Seq, g.Until.Seq) && !c.s.excuse:
+	case c.s.model.of(g.Since.Epoch).retained(g.Since.Seq, g.Until.Seq) && !c.s.excused():
 		c.s.problem("client %d gets a gap from %v to %v, which the log has", c.id, g.Since, g.Until)
 	}
 	c.at = g.Until

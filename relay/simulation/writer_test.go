@@ -22,6 +22,7 @@ type writer struct {
 	repeats map[string]int // how often each document was written again
 	content string         // of the event file
 	exists  bool           // the event file exists
+	late    bool           // the file's time is after the relay's clock
 	tell    *notifications
 }
 
@@ -75,7 +76,7 @@ func (w *writer) set(content string) {
 	if err != nil {
 		panic(err)
 	}
-	w.content, w.exists = content, true
+	w.content, w.exists, w.late = content, true, w.skew > 0
 }
 
 // begin truncates the file, or creates it.
