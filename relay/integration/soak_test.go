@@ -111,8 +111,12 @@ func (s *soak) disturb(until time.Time) {
 		default:
 			connected, end = startOccupying(s.t, name, on.address, soakSockets)
 		}
-		<-connected
-		time.Sleep(hold)
+		select {
+		case <-connected:
+			time.Sleep(hold)
+		case <-on.relay.exited:
+			s.t.Errorf("%s: the relay has exited; its log:\n%s", on.name, on.relay.log.String())
+		}
 		end()
 		on.sample(time.Since(s.started))
 	}
