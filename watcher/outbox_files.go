@@ -2,8 +2,6 @@ package watcher
 
 import (
 	"cmp"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +9,7 @@ import (
 	"time"
 )
 
-// maxRefreshes limits how often one read lists the outbox's files again because one was renamed or replaced.
+// maxRefreshes limits how often the outbox's files are listed again because one was renamed or replaced meanwhile.
 const maxRefreshes = 10
 
 // isOutboxName reports whether name is an outbox file's name: events-KEY.ndjson, or events-KEY.1.ndjson for the file
@@ -41,14 +39,32 @@ func (o *outbox) contains(path string) bool {
 	return o.dir != "" && filepath.Dir(path) == o.dir && isOutboxName(filepath.Base(path))
 }
 
+// foundFile is a file of the outbox in a listing.
+type foundFile struct {
+	path    string
+	version fileVersion
+}
+
 // refresh finds the outbox's files beside the event file. A file that was renamed keeps its read offset.
+//
+// One listing can have the file that a rotation has created, under the name of the file that it has renamed, and lack
+// the latter. Its lines would then be read too late. The rename came first, so another listing has both.
 func (o *outbox) refresh(eventFile string) {
 	before := slices.Concat(o.files, o.previous)
 	o.previous = o.files
+	found := o.list(filepath.Dir(eventFile))
 	for range maxRefreshes {
-		if o.list(filepath.Dir(eventFile), before) {
+		again := o.list(filepath.Dir(eventFile))
+		same := slices.EqualFunc(found, again, func(a, b foundFile) bool {
+			return a.path == b.path && a.version.dev == b.version.dev && a.version.ino == b.version.ino
+		})
+		if found = again; same {
 			break
 		}
+	}
+	o.files = nil
+	for _, f := range found {
+		o.files = append(o.files, newOutboxFile(f.path, f.version, before))
 	}
 	o.sort()
 }
@@ -66,31 +82,27 @@ func (o *outbox) sort() {
 	})
 }
 
-// list lists the files of folder. It returns false if a listed file was gone before it could be opened.
-func (o *outbox) list(folder string, before []*outboxFile) (complete bool) {
-	o.dir, o.files, o.listErr = "", nil, nil
+// list lists the files of folder, in the order of their names.
+func (o *outbox) list(folder string) (found []foundFile) {
+	o.dir, o.listErr = "", nil
 	o.listedAt = time.Now()
 	o.listed, _ = versionOf(folder)
 	dir, err := filepath.EvalSymlinks(folder)
 	if err != nil {
-		return true // the first event creates it
+		return nil // the first event creates it
 	}
 	entries, err := os.ReadDir(dir)
 	o.dir, o.listErr = dir, err
-	complete = true
 	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name())
 		if !isOutboxName(entry.Name()) {
 			continue
 		}
-		path := filepath.Join(dir, entry.Name())
-		switch v, err := versionOf(path); {
-		case err == nil:
-			o.files = append(o.files, newOutboxFile(path, v, before))
-		case errors.Is(err, fs.ErrNotExist):
-			complete = false // it was renamed, maybe to a name that the listing had already passed
+		if v, err := versionOf(path); err == nil { // else it was renamed or deleted
+			found = append(found, foundFile{path, v})
 		}
 	}
-	return complete
+	return found
 }
 
 // outdated reports whether the directory may hold files that refresh has not seen. A change of the directory within
