@@ -1,0 +1,12 @@
+package main
+
+import "golang.org/x/sys/unix"
+
+// magic has the magic numbers of file systems (statfs(2)). That of ext4 is also that of ext2 and ext3.
+var magic = map[string]int64{"tmpfs": unix.TMPFS_MAGIC, "ext4": unix.EXT4_SUPER_MAGIC}
+
+// isOn reports whether dir is on this file system.
+func isOn(dir, fileSystem string) bool {
+	var stat unix.Statfs_t
+	return unix.Statfs(dir, &stat) == nil && int64(stat.Type) == magic[fileSystem]
+}
