@@ -3,8 +3,6 @@ package main
 import (
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // scenario is a comparison of servers under the same loads.
@@ -39,11 +37,12 @@ const reservedFiles = 1200
 
 // maxClients returns the number of clients that the limit of open files allows.
 func maxClients() int {
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
-		return 1 << 20
+	const most = 1 << 20
+	limit := maxOpenFiles()
+	if limit == 0 {
+		return most
 	}
-	return int(min(limit.Max, 1<<20)) - reservedFiles
+	return int(min(limit, most)) - reservedFiles
 }
 
 // fit reduces the number of clients to what the limit of open files allows.

@@ -10,3 +10,12 @@ func isOn(dir, fileSystem string) bool {
 	var stat unix.Statfs_t
 	return unix.Statfs(dir, &stat) == nil && int64(stat.Type) == magic[fileSystem]
 }
+
+// maxOpenFiles returns the limit of open files of a process, or 0 if it is unknown.
+func maxOpenFiles() uint64 {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return 0
+	}
+	return limit.Max
+}
