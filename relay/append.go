@@ -17,7 +17,7 @@ const (
 	maxBatch = 64
 
 	// slowAppend is the duration of a direct append above which the disk counts as slow. An append to the page cache
-	// takes about 5 µs, and the plugin about 1 ms for two events.
+	// takes about 20 µs, and the plugin about 1 ms for two events.
 	slowAppend = time.Millisecond
 
 	// slowPause is how long no event is appended directly after the disk was slow.
@@ -48,7 +48,7 @@ func (r *Relay) submit(ctx context.Context, ev schema.Event) error {
 }
 
 // appendDirectly appends ev and yields the processor to the goroutines that deliver it. Waking another thread for one
-// of them takes 50 µs and more. The caller holds r.mu.
+// of them took 15 to 54 µs (see scripts/docs/benchmark.md). The caller holds r.mu.
 func (r *Relay) appendDirectly(ev schema.Event) {
 	start := time.Now()
 	r.log.Append(ev)

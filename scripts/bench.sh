@@ -6,9 +6,9 @@
 #   scripts/bench.sh --smoke                      each scenario once, about 30 seconds
 #   scripts/bench.sh --rounds 1 --json FILE       one more round of the results in FILE; --report prints them
 # It prints tables in Markdown, and its progress on standard error. It needs Linux and Go; the competitors in Node
-# need node and npm, and the comparison of TLS needs nginx. It reports what it skips; with CI=true, missing programs are
-# a failure, except nginx. It reduces the number of clients to the limit of open files (ulimit -n). It builds and runs
-# everything in temporary directories.
+# need node and npm, and the comparison of TLS needs nginx. It reports skipped parts; with CI=true, missing programs
+# are a failure, except nginx. It reduces the number of clients to the limit of open files (ulimit -n). It builds and
+# runs everything in temporary directories.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/ci/lib.sh

@@ -18,8 +18,8 @@ const (
 	herdBatch = 64
 )
 
-// herd connects additional clients all at once, and keeps them connected. It runs on a thread of its own, so that it
-// does not delay the clients that are measured.
+// herd connects additional clients all at once, and keeps them connected. It runs on a separate thread, so that it does
+// not delay the clients that are measured.
 type herd struct {
 	set      *clientSet
 	attempts []attempt // in the order of their deadlines; the first ones that are over are removed

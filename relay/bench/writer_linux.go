@@ -34,8 +34,7 @@ func (s *series) wrote(message wsclient.Item) bool {
 	return message.Sum == event.raw || message.Sum == event.compact
 }
 
-// writer writes a series on a thread of its own, so that a client can receive an event while the writer closes the
-// file.
+// writer writes a series on a separate thread, so that a client can receive an event while the writer closes the file.
 type writer struct {
 	opts   Options
 	series *series

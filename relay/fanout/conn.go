@@ -186,7 +186,7 @@ func (c *clientConn) abort() {
 	tcp.Close()
 }
 
-// discard drops what waits for the socket. Call it once the connection is closed.
+// discard drops the sealed bytes that wait for the socket. Call it once the connection is closed.
 func (c *clientConn) discard() {
 	if c.tls != nil {
 		c.tls.discard()

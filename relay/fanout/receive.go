@@ -11,7 +11,7 @@ const (
 	// readBuffer is the number of bytes read at once from a client of the poller.
 	readBuffer = 4 << 10
 
-	// earlyBuffer is the size of the memory for what a TLS client has sent before it joins: usually nothing.
+	// earlyBuffer is the size of the memory for the bytes that a TLS client sent before it joined.
 	earlyBuffer = 128
 )
 

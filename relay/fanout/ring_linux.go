@@ -19,12 +19,12 @@ const (
 	ringOpSend         = 26         // IORING_OP_SEND
 )
 
-// ring sends to many sockets by one system call (io_uring(7)), which takes about three quarters of the CPU time of a
-// write(2) for each. The sockets do not block, so the kernel makes all sends during the call, in order. One goroutine
-// at a time may use a ring.
+// ring sends to many sockets by one system call (io_uring(7)). In a prototype, it took three quarters of the CPU time
+// of a write(2) for each (see scripts/docs/benchmark.md). The sockets do not block, so the kernel makes all sends
+// during the call, in order. One goroutine at a time may use a ring.
 type ring struct {
 	fd             int
-	queues, memory []byte // mapped; memory is that of entries
+	queues, memory []byte // mapped; memory holds entries
 
 	submitHead, submitTail, submitMask       *uint32
 	completeHead, completeTail, completeMask *uint32

@@ -158,9 +158,9 @@ func (t *tlsConn) discard() {
 	t.release()
 }
 
-// read passes what has arrived to received, at most readBuffer sealed bytes, until it returns false. It reports whether
-// the client is read further. It reads everything that crypto/tls holds, of which epoll does not know. buf is memory
-// for it.
+// read reads at most readBuffer sealed bytes and passes the plain bytes to received, until that returns false. It
+// reports whether to continue to read the client. It reads everything that crypto/tls holds, of which epoll does not
+// know. buf is memory for it.
 func (t *tlsConn) read(buf []byte, received func(p []byte, err error) (more bool)) (more bool) {
 	t.readable = readBuffer
 	for {

@@ -4,7 +4,7 @@ import "runtime/debug"
 
 const (
 	// herdSize is the number of clients that come or go before memory is released. The handshakes of so many leave
-	// about 10 MiB of garbage, several times the memory of the clients themselves.
+	// several MiB of garbage, more than the memory of the clients themselves.
 	herdSize = 500
 
 	// quietChanges is the number of clients that come or go in a second without delaying the release.

@@ -156,7 +156,7 @@ func (o *occupied) occupy(sockets int, meanwhile func()) (idle, most, after usag
 	return idle, most, after
 }
 
-// usageAtRest waits until the relay takes at most so much, and goes on waiting while the number of goroutines falls.
+// usageAtRest waits until the relay takes at most so much, or until the number of goroutines stops falling.
 func (o *occupied) usageAtRest(free usage) (now usage) {
 	o.t.Helper()
 	for fewest := math.MaxInt; ; fewest = now.goroutines {

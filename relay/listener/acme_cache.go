@@ -57,7 +57,7 @@ func (c *acmeCache) Put(ctx context.Context, name string, data []byte) error {
 }
 
 // Delete implements autocert.Cache. It syncs nothing: autocert deletes only answers to challenges, which are of no use
-// if they come back.
+// if they reappear.
 func (c *acmeCache) Delete(ctx context.Context, name string) error {
 	_, err := await(ctx, "delete", c.path(name), func() (none struct{}, err error) {
 		if err := c.fs.Remove(c.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -11,11 +11,11 @@ import (
 const (
 	// handshakesPerProcessor is the number of handshakes in progress for each processor. With one, a processor would
 	// idle while net/http switches between the goroutines of a connection. With more, the goroutine that delivers an
-	// event would wait for more handshakes, of 50 µs each, until the scheduler runs it.
+	// event would wait for more handshakes until the scheduler runs it.
 	handshakesPerProcessor = 2
 
 	// maxYield is how long a handshake waits at most for a delivery. If deliveries never end, each place still makes
-	// about 900 handshakes per second, and they use 5 % of a processor.
+	// several hundred handshakes per second.
 	maxYield = time.Millisecond
 
 	// maxWait is how long a handshake waits at most for a place. Places are free after milliseconds, unless handlers

@@ -114,8 +114,8 @@ func sorted(responses string) (all []string) {
 	}
 }
 
-// TestUpgradesAreServedLikeByNetHTTP compares the responses with those of net/http, which serves all requests if
-// handshakes may wait.
+// TestUpgradesAreServedLikeByNetHTTP compares the responses with the responses of net/http, which serves all
+// requests if handshakes may wait.
 func TestUpgradesAreServedLikeByNetHTTP(t *testing.T) {
 	for name, sent := range upgradeCases {
 		var got [2][]string

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// limitMemory sets the soft limit of Go's runtime to three quarters of the limit of the control group, as that of a
+// limitMemory sets the soft limit of Go's runtime to three quarters of the limit of the control group, for example of a
 // container, unless GOMEMLIMIT is set. The rest is for the kernel's memory of the sockets, which counts as well. Near
 // its limit, the runtime collects garbage more often instead of letting the kernel kill the process.
 func limitMemory() {

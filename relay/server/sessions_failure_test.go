@@ -27,7 +27,7 @@ func stop(s *sessions, lastDelivered uint64) error {
 }
 
 // TestSessionsSurvivePowerFailure stops and starts a relay twice, and cuts the power before each change. A position
-// that was saved is there. One that was loaded never comes back: the browser would get events twice.
+// that was saved is there. One that was loaded never reappears: the browser would get events twice.
 func TestSessionsSurvivePowerFailure(t *testing.T) {
 	var allowed []uint64 // positions that may be loaded; 0: none is
 	states := durabletest.EachCut(func(disk *durabletest.Disk) {

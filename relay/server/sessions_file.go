@@ -82,7 +82,7 @@ func (s *sessions) save(epoch string) error {
 	return errors.Join(durable.Replace(s.fs, s.file, text), durable.SyncParents(s.fs, dir))
 }
 
-// deleteFile deletes the file. It returns an error if the file may come back after a power failure with its content.
+// deleteFile deletes the file. It returns an error if a power failure may restore the file with its content.
 func (s *sessions) deleteFile() error {
 	emptied := durable.OverwriteSync(s.fs, s.file, nil)
 	removed := s.fs.Remove(s.file)

@@ -2,8 +2,7 @@ package server
 
 import "wpre-relay/relay/budget"
 
-// Status is the current state of a server. The counts of messages, rejections, drops and closes only
-// grow.
+// Status is the current state of a server. The counts of messages, rejections, drops and closes only grow.
 type Status struct {
 	Clients      int               `json:"clients"`
 	EventStreams int               `json:"event_streams"` // clients that use SSE

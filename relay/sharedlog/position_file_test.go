@@ -30,7 +30,7 @@ func loaded(t *testing.T, disk *durabletest.Disk, failure string) uint64 {
 }
 
 // TestPositionFileSurvivesPowerFailure saves positions and deletes the file, and cuts the power before each change. The
-// file has a position that was saved, from the first save on, and does not come back after it was deleted.
+// file has a position that was saved, from the first save on. A deleted file stays deleted.
 func TestPositionFileSurvivesPowerFailure(t *testing.T) {
 	var allowed []uint64
 	states := durabletest.EachCut(func(disk *durabletest.Disk) {

@@ -144,7 +144,7 @@ func (s *simulation) compare() {
 }
 
 // observe adds the new records of the log to the model, and returns their numbers. It must be called before the log
-// drops them. After a crash, the process may have records that nobody has got.
+// drops them. After a crash, the process may have records that no client has got.
 func (s *simulation) observe() (numbers []uint64) {
 	for !s.crashed.Load() {
 		recs, upTo, _, err := s.process.log.Read(nil, s.observed, 1<<20)

@@ -25,7 +25,7 @@ type item struct {
 // gap is a gap notice.
 type gap struct{ Since, Until schema.Position }
 
-// nextFrame returns the first frame in p, and what follows. ok is false if it is not complete.
+// nextFrame returns the first frame in p, and the bytes after it. ok is false if it is not complete.
 func nextFrame(p []byte) (opcode byte, payload, rest []byte, ok bool) {
 	if len(p) < 2 {
 		return 0, nil, p, false

@@ -20,7 +20,7 @@ type history struct {
 	bySeq   map[uint64]*record
 }
 
-// record is a record that somebody has read.
+// record is a record that a client or the test has read.
 type record struct {
 	seq      uint64
 	document string
@@ -50,8 +50,8 @@ func (h *history) head() uint64 {
 	return h.records[len(h.records)-1].seq
 }
 
-// see records that somebody has got a record, and returns the broken promise, or "". Records come in order, unless
-// late is set.
+// see adds a record that a client or the test has read, and returns the broken promise, or "". Records come in order,
+// unless late is set.
 func (m *model) see(at schema.Position, document string, late bool) (problem string) {
 	h := m.of(at.Epoch)
 	known := h.bySeq[at.Seq]

@@ -24,7 +24,7 @@ func (c *connection) Read(p []byte) (int, error) { return c.in.read(p, c.read) }
 // Write implements net.Conn.
 func (c *connection) Write(p []byte) (int, error) { return c.out.write(p, c.write) }
 
-// Close implements net.Conn. The client still gets what is in the buffer.
+// Close implements net.Conn. The client still gets the bytes in the buffer.
 func (c *connection) Close() error {
 	c.in.close(net.ErrClosed, true)
 	c.out.close(io.EOF, false)
@@ -59,7 +59,7 @@ func (c *connection) SetWriteDeadline(t time.Time) error {
 // send sends bytes of the client. The relay's end may be closed.
 func (c *connection) send(text string) { c.in.write([]byte(text), newDeadline()) }
 
-// hangUp closes the client's end. What it has sent arrives.
+// hangUp closes the client's end. The bytes that it has sent arrive.
 func (c *connection) hangUp() {
 	c.in.close(io.EOF, false)
 	c.out.close(syscall.EPIPE, true)

@@ -10,7 +10,7 @@ import (
 )
 
 // notifications are the kernel's queue of notifications about files. Like the kernel, it merges a notification with an
-// equal one before it, and delivers only what is watched. It delivers nothing while it is held.
+// equal one before it, and drops notifications about files without a watch. It delivers nothing while it is held.
 type notifications struct {
 	mu        sync.Mutex
 	notifiers []*notifier // open ones; guarded by mu

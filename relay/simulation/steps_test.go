@@ -11,7 +11,7 @@ const (
 	maxSimulated = 16   // clients
 	stalledRead  = 2000 // bytes that a stalled client reads now and then
 
-	// acceptTime is longer than the listener pauses between a few connections.
+	// acceptTime is longer than the listener takes to accept a few connections.
 	acceptTime = 10 * time.Millisecond
 )
 

@@ -17,7 +17,7 @@ type scenario struct {
 	rounds  int // default of --rounds; 0 for defaultRounds
 }
 
-// load is the load of one run. The fields without a comment are those of bench.Settings.
+// load is the load of one run. The fields without a comment have the meaning of bench.Settings.
 type load struct {
 	Name    string // unique within the scenario; "" if it has only one load
 	Clients int

@@ -66,7 +66,7 @@ var scenarios = []scenario{
 	},
 	{
 		name:    "tls",
-		about:   "One event to 1,000 clients: without TLS, with the relay's own, and with that of nginx before it.",
+		about:   "One event to 1,000 clients: without TLS, with TLS of the relay, and with TLS of nginx before it.",
 		servers: tlsWays,
 		base:    "relay",
 		loads:   []load{{Clients: 1000, Events: 200, Size: usualSize, Every: 10 * time.Millisecond}},

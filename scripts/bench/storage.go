@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// fileSystems are those on which the latency is measured.
+// fileSystems are the file systems on which the latency is measured.
 var fileSystems = []string{"tmpfs", "ext4"}
 
 // storage has a directory for each file system that was found.

@@ -2,7 +2,7 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// magic has the magic numbers of file systems (statfs(2)). That of ext4 is also that of ext2 and ext3.
+// magic has the magic numbers of file systems (statfs(2)). Ext2 and ext3 have the same as ext4.
 var magic = map[string]int64{"tmpfs": unix.TMPFS_MAGIC, "ext4": unix.EXT4_SUPER_MAGIC}
 
 // isOn reports whether dir is on this file system.

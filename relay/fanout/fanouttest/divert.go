@@ -17,7 +17,8 @@ func (l DivertListener) Accept() (net.Conn, error) {
 	return NewDivertConn(conn), nil
 }
 
-// DivertConn is a connection whose reader and writer can be replaced, as those that package listener has below TLS.
+// DivertConn is a connection whose reader and writer can be replaced, like the connections below TLS of package
+// listener.
 type DivertConn struct {
 	net.Conn
 	rw io.ReadWriter
