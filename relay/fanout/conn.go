@@ -11,8 +11,8 @@ import (
 	"wpre-relay/relay/budget"
 )
 
-// stallTimeout is how long a client may take no byte while bytes wait for it.
-const stallTimeout = 30 * time.Second
+// stallTimeout is how long a client may take no byte while bytes wait for it. Only a test changes it.
+var stallTimeout = 30 * time.Second
 
 // wrappedPiece is the number of bytes written at once to a connection with a layer above TCP, such as the PROXY
 // protocol. A socket counts as writable if a third of its send buffer is free, which is several times as much.
@@ -132,8 +132,21 @@ func (c *clientConn) writeBlocking(p []byte) error {
 	return nil
 }
 
-// waitWritable waits until the socket takes more bytes. It fails after stallTimeout, or if the connection is closed.
+// waitWritable waits until the socket takes more bytes. It fails if the connection is closed, or if the client's
+// kernel acknowledges no byte for stallTimeout. The socket takes more only once a third of its buffer is free, for
+// which a slow client may need longer.
 func (c *clientConn) waitWritable() error {
+	for {
+		before := unackedBytes(c.socket())
+		err := c.waitOnce()
+		if !errors.Is(err, os.ErrDeadlineExceeded) || unackedBytes(c.socket()) == before {
+			return err
+		}
+	}
+}
+
+// waitOnce is like waitWritable, but it always fails after stallTimeout.
+func (c *clientConn) waitOnce() error {
 	if c.direct.ok() {
 		return c.direct.waitWritable()
 	}
