@@ -9,6 +9,10 @@ const (
 
 	// minCatchUpPause is the shortest pause made. Shorter ones are added up.
 	minCatchUpPause = time.Millisecond
+
+	// maxCatchUpPause is the longest pause after a batch. A batch takes about a millisecond of CPU time. It takes longer
+	// if other programs have the processors or the disk is slow, and a pause in proportion would delay all catch-ups.
+	maxCatchUpPause = 20 * time.Millisecond
 )
 
 // catchUpLimiter bounds the CPU time that catch-ups take, so that the rest is left for live clients and for
@@ -47,7 +51,7 @@ func (l catchUpLimiter) release(slot *catchUpSlot) {
 		return
 	}
 	slot.released = time.Now()
-	slot.pause += catchUpPause * slot.released.Sub(slot.acquired)
+	slot.pause += min(maxCatchUpPause, catchUpPause*slot.released.Sub(slot.acquired))
 	if slot.pause < minCatchUpPause {
 		l <- slot
 	} else {
