@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
@@ -64,6 +65,7 @@ type server struct {
 	accepted    chan error                 // the result of each Accept
 	disconnects chan fanout.Disconnect     // of each client
 	configure   func(*fanout.ClientConfig) // may change the config of clients; set before any connects
+	dialer      net.Dialer                 // of dial
 	stop        func()                     // ends the listener and Run; idempotent
 }
 
@@ -149,7 +151,7 @@ func (s *server) connect(t testing.TB, subprotocols ...string) *websocket.Conn {
 // dial connects a WebSocket client without a library. It sends early in one segment with the handshake.
 func (s *server) dial(t testing.TB, early string) (net.Conn, *bufio.Reader) {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.addr)
+	conn, err := s.dialer.Dial("tcp", s.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,4 +207,27 @@ func expectFrames(t testing.TB, r io.Reader, want string) {
 	if n, err := io.ReadFull(r, got); string(got) != want {
 		t.Fatalf("got % x, %v, want % x", got[:n], err, want)
 	}
+}
+
+// readFrame reads one frame of a server.
+func readFrame(r io.Reader) (opcode byte, payload []byte, err error) {
+	var head [10]byte
+	if _, err = io.ReadFull(r, head[:2]); err != nil {
+		return 0, nil, err
+	}
+	n := uint64(head[1])
+	switch n {
+	case 126:
+		_, err = io.ReadFull(r, head[2:4])
+		n = uint64(binary.BigEndian.Uint16(head[2:]))
+	case 127:
+		_, err = io.ReadFull(r, head[2:10])
+		n = binary.BigEndian.Uint64(head[2:])
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	payload = make([]byte, n)
+	_, err = io.ReadFull(r, payload)
+	return head[0] & 0xf, payload, err
 }

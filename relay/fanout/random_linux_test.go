@@ -2,7 +2,6 @@ package fanout_test
 
 import (
 	"bufio"
-	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"strconv"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,6 +34,12 @@ const (
 	randomClients = 8
 	randomSteps   = 80
 	randomBuffers = 256 << 10
+	randomSocket  = 8 << 10 // bytes of each socket's buffer
+	randomSegment = 1400    // maximum bytes of a segment; those of the loopback interface exceed the buffers
+
+	// randomSilence is how long a client reads nothing before it must read everything. The relay ends the connection of
+	// a client that takes nothing for 30 seconds, and a slow machine must not make a client one.
+	randomSilence = 10 * time.Second
 )
 
 // TestRandomClients runs clients over TCP with small buffers: they read slowly, send frames in pieces, break the
@@ -51,7 +58,7 @@ func runRandomClients(t *testing.T, seed uint64) {
 	before := openFiles(t)
 	buffers := budget.New(randomBuffers)
 	s := serveWith(t, eventlog.Options{MemoryRecords: 32}, fanout.Options{Buffers: buffers, Shards: 2}, listenSmall)
-	s.configure = func(cfg *fanout.ClientConfig) { cfg.Format = fanout.Enveloped }
+	s.dialer.Control = smallReceiveBuffer
 	random, next := rand.New(rand.NewPCG(seed, 0)), 1
 	clients := make([]*randomClient, randomClients)
 	for i := range clients {
@@ -60,17 +67,26 @@ func runRandomClients(t *testing.T, seed uint64) {
 	}
 	for range randomSteps {
 		if n := random.IntN(20); random.IntN(3) == 0 {
-			s.append(t, next, next+n, random.IntN(20_000))
+			s.append(t, next, next+n, random.IntN(10_000))
 			next += n + 1
 		} else {
 			clients[random.IntN(len(clients))].step(random)
+		}
+		for _, c := range clients {
+			if time.Since(c.lastRead) > randomSilence {
+				c.readAll()
+			}
 		}
 		if b := buffers.Status(); b.Used > b.Total {
 			t.Errorf("%d bytes of a budget of %d are used", b.Used, b.Total)
 		}
 	}
+	var readers sync.WaitGroup
 	for _, c := range clients {
-		c.readUntil(s.log.Head().Seq, c.pings)
+		readers.Go(c.readAll) // at once, because a client that waits for others stalls
+	}
+	readers.Wait()
+	for _, c := range clients {
 		c.conn.Close()
 	}
 	s.stop()
@@ -100,9 +116,19 @@ type smallListener struct{ net.Listener }
 func (l smallListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err == nil {
-		conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
+		conn.(*net.TCPConn).SetWriteBuffer(randomSocket)
 	}
 	return conn, err
+}
+
+// smallReceiveBuffer gives a client a small receive buffer before it connects. Once connected, its kernel has promised
+// the relay more, and drops what has no room. TCP repeats that after pauses that double up to many seconds: ss -tinm
+// shows a "backoff" of 5 at the relay's socket, and drops, such as d7, at the client's.
+func smallReceiveBuffer(_, _ string, raw syscall.RawConn) error {
+	return raw.Control(func(fd uintptr) {
+		syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, randomSocket)
+		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, randomSegment)
+	})
 }
 
 func listenSmall(handler http.Handler) *httptest.Server {
@@ -121,6 +147,8 @@ type randomClient struct {
 	at    uint64 // it has everything up to here
 	pings int    // number of the newest ping of this connection; 0: none
 	pong  int    // number of the newest answer
+
+	lastRead time.Time // or when it connected
 }
 
 // connect connects the client at its position.
@@ -131,8 +159,7 @@ func (c *randomClient) connect() {
 		cfg.Position, cfg.Gap = c.s.log.Resume(schema.Position{Epoch: c.s.log.Epoch(), Seq: c.at})
 	}
 	c.conn, c.r = c.s.dial(c.t, "")
-	c.conn.(*net.TCPConn).SetReadBuffer(32 << 10)
-	c.pings, c.pong = 0, 0
+	c.pings, c.pong, c.lastRead = 0, 0, time.Now()
 }
 
 // step takes a random step.
@@ -140,8 +167,8 @@ func (c *randomClient) step(random *rand.Rand) {
 	switch random.IntN(6) {
 	case 0, 1:
 		for range random.IntN(10) {
-			if c.at < c.s.log.Head().Seq {
-				c.read()
+			if c.at < c.s.log.Head().Seq && !c.read() {
+				c.t.FailNow()
 			}
 		}
 	case 2, 3:
@@ -167,22 +194,25 @@ func (c *randomClient) step(random *rand.Rand) {
 	}
 }
 
-// readUntil reads until the client has all events, and the answer to its newest ping.
-func (c *randomClient) readUntil(seq uint64, pong int) {
-	c.t.Helper()
-	for c.at < seq || c.pong < pong {
-		c.read()
+// readAll reads until the client has all events, and the answer to its newest ping.
+func (c *randomClient) readAll() {
+	for c.at < c.s.log.Head().Seq || c.pong < c.pings {
+		if !c.read() {
+			return
+		}
 	}
 }
 
-// read reads one frame and checks it.
-func (c *randomClient) read() {
+// read reads one frame and checks it. It reports false if the test has failed.
+func (c *randomClient) read() (ok bool) {
 	c.t.Helper()
 	c.conn.SetReadDeadline(time.Now().Add(testwait.Limit))
 	opcode, payload, err := readFrame(c.r)
 	if err != nil {
-		c.t.Fatalf("at %d of %d, pong %d of %d: %v", c.at, c.s.log.Head().Seq, c.pong, c.pings, err)
+		c.t.Errorf("at %d of %d, pong %d of %d: %v", c.at, c.s.log.Head().Seq, c.pong, c.pings, err)
+		return false
 	}
+	c.lastRead = time.Now()
 	switch opcode {
 	case 0xa:
 		c.pong, err = strconv.Atoi(string(payload))
@@ -193,35 +223,13 @@ func (c *randomClient) read() {
 		}
 		err = json.Unmarshal(payload, &message)
 		if c.at++; message.ID.Seq != c.at || message.Event.Timestamp != c.at {
-			c.t.Fatalf("got %.80s, want event %d", payload, c.at)
+			err = fmt.Errorf("got %.80s, want event %d", payload, c.at)
 		}
 	default:
 		err = fmt.Errorf("opcode %d", opcode)
 	}
 	if err != nil {
-		c.t.Fatal(err)
+		c.t.Error(err)
 	}
-}
-
-// readFrame reads one frame of a server.
-func readFrame(r io.Reader) (opcode byte, payload []byte, err error) {
-	var head [10]byte
-	if _, err = io.ReadFull(r, head[:2]); err != nil {
-		return 0, nil, err
-	}
-	n := uint64(head[1])
-	switch n {
-	case 126:
-		_, err = io.ReadFull(r, head[2:4])
-		n = uint64(binary.BigEndian.Uint16(head[2:]))
-	case 127:
-		_, err = io.ReadFull(r, head[2:10])
-		n = binary.BigEndian.Uint64(head[2:])
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	payload = make([]byte, n)
-	_, err = io.ReadFull(r, payload)
-	return head[0] & 0xf, payload, err
+	return err == nil
 }
