@@ -42,7 +42,7 @@ func (c *client) catchUp() {
 	for {
 		step, err := c.catchUpSome()
 		if err == nil && step == socketFull {
-			err = c.conn.waitWritable()
+			err = c.conn.waitWritable(c.waitOnce)
 		}
 		switch {
 		case err != nil:
@@ -53,6 +53,17 @@ func (c *client) catchUp() {
 			return
 		}
 	}
+}
+
+// waitOnce waits until the socket takes more bytes, at most for stallTimeout. The poller waits for the clients that it
+// reads from, without another descriptor.
+func (c *client) waitOnce() error {
+	if c.pollID != 0 {
+		if ok, err := c.shard.poller.awaitWritable(c); ok {
+			return err
+		}
+	}
+	return c.conn.waitOnce()
 }
 
 // catchUpSome sends what the socket takes: what c holds, or a batch of the log. It holds a slot of the limiter

@@ -44,7 +44,7 @@ type client struct {
 	groupIndex int32 // in group.members
 	index      int32 // in shard.members; -1 before the client joined and after it left
 
-	pollID int32 // the client's key in the poller; 0: none; guarded by poller.mu
+	pollID int32 // the client's key in the shard's poller; 0: none; set before another goroutine writes to it
 }
 
 func newClient(set *Clients, s *shard, conn net.Conn, cfg ClientConfig) *client {

@@ -134,18 +134,19 @@ func (c *clientConn) writeBlocking(p []byte) error {
 
 // waitWritable waits until the socket takes more bytes. It fails if the connection is closed, or if the client's
 // kernel acknowledges no byte for stallTimeout. The socket takes more only once a third of its buffer is free, for
-// which a slow client may need longer.
-func (c *clientConn) waitWritable() error {
+// which a slow client may need longer. It waits by once, which fails after stallTimeout.
+func (c *clientConn) waitWritable(once func() error) error {
 	for {
 		before := unackedBytes(c.socket())
-		err := c.waitOnce()
+		err := once()
 		if !errors.Is(err, os.ErrDeadlineExceeded) || unackedBytes(c.socket()) == before {
 			return err
 		}
 	}
 }
 
-// waitOnce is like waitWritable, but it always fails after stallTimeout.
+// waitOnce waits until the socket takes more bytes, at most for stallTimeout. On a connection without net.Conn it takes
+// a second descriptor meanwhile.
 func (c *clientConn) waitOnce() error {
 	if c.direct.ok() {
 		return c.direct.waitWritable()

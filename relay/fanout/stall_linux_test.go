@@ -33,7 +33,7 @@ func waitOfSlowClient(t *testing.T, layer func(net.Conn) net.Conn) time.Duration
 	}
 	ended := make(chan time.Time)
 	go func() {
-		if err := conn.waitWritable(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := conn.waitWritable(conn.waitOnce); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("got %v, want a timeout", err)
 		}
 		ended <- time.Now()
