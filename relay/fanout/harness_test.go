@@ -34,10 +34,15 @@ var insecureClient = &http.Client{
 
 var discard = slog.New(slog.DiscardHandler)
 
+// document returns the document of event number n, with some padding.
+func document(n, padding int) string {
+	return fmt.Sprintf(`{"timestamp":%d,"x":"%s"}`, n, strings.Repeat("x", padding))
+}
+
 // event returns event number n, with some padding.
 func event(t testing.TB, n int, padding int) schema.Event {
 	t.Helper()
-	ev, _, err := schema.Decode(fmt.Appendf(nil, `{"timestamp":%d,"x":"%s"}`, n, strings.Repeat("x", padding)), 0)
+	ev, _, err := schema.Decode([]byte(document(n, padding)), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +188,7 @@ func readText(t testing.TB, conn *websocket.Conn) string {
 func expectEvents(t testing.TB, conn *websocket.Conn, n, m, padding int) {
 	t.Helper()
 	for ; n <= m; n++ {
-		if got, want := readText(t, conn), string(event(t, n, padding).Document); got != want {
+		if got, want := readText(t, conn), document(n, padding); got != want {
 			t.Fatalf("got %.60s, want %.60s", got, want)
 		}
 	}
