@@ -93,6 +93,21 @@ func TestDeletedStreamKeyBecomesGap(t *testing.T) {
 	r.waitForBody("/readyz", "key {wpre-relay}:ids is a string instead of a zset; delete it")
 }
 
+// writeTo writes an event and returns its message. Before event 4, the client may get event 3 again, which the broker
+// has lost: a relay that is killed before it has saved that the broker has an event publishes the event again.
+func (s *site) writeTo(t *testing.T, client *websocket.Conn, n int) message {
+	t.Helper()
+	s.write(n)
+	m, err := read(t, client)
+	if n == 4 && m.Event.Timestamp == 3 {
+		m, err = read(t, client)
+	}
+	if err != nil || m.Event.Timestamp != n {
+		t.Fatalf("got %+v, %v, want event %d", m, err, n)
+	}
+	return m
+}
+
 // TestPositionInLostEntryGetsGap kills a relay and its broker. The broker returns without its newest entries, and other
 // events get their numbers.
 func TestPositionInLostEntryGetsGap(t *testing.T) {
@@ -105,24 +120,15 @@ func TestPositionInLostEntryGetsGap(t *testing.T) {
 		r = s.start("--broker", "nats://"+server.Address, "--listen", address)
 		return r, connectAfter(t, address, "last=0")
 	}
-	// write writes an event and returns its message.
-	write := func(client *websocket.Conn, n int) message {
-		s.write(n)
-		m, err := read(t, client)
-		if err != nil || m.Event.Timestamp != n {
-			t.Fatalf("got %+v, %v, want event %d", m, err, n)
-		}
-		return m
-	}
 	r, client := start()
-	write(client, 1)
+	s.writeTo(t, client, 1)
 	server.Kill()
 	if err := os.CopyFS(older, os.DirFS(server.Dir)); err != nil {
 		t.Fatal(err)
 	}
 	server.Start()
-	write(client, 2)
-	last := write(client, 3)
+	s.writeTo(t, client, 2)
+	last := s.writeTo(t, client, 3)
 	r.kill()
 	server.Kill()
 	if err := errors.Join(os.RemoveAll(server.Dir), os.CopyFS(server.Dir, os.DirFS(older))); err != nil {
@@ -131,7 +137,7 @@ func TestPositionInLostEntryGetsGap(t *testing.T) {
 	server.Start()
 	r, client = start()
 	for n := 4; n <= 8; n++ {
-		write(client, n)
+		s.writeTo(t, client, n)
 	}
 	client = connectAfter(t, r.address, "since="+last.ID)
 	if m, err := read(t, client); err != nil || m.Gap == nil {
