@@ -45,13 +45,20 @@ export function random(seed) {
 	};
 }
 
-/** Returns a TCP port that is free on the loopback interface. */
+/**
+ * Returns a TCP port that is free on the loopback interface. It is below those that the system gives to outgoing
+ * connections, so that it stays free while a relay restarts.
+ */
 export async function freePort() {
-	const server = createServer().listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const { port } = server.address();
-	await once(server.close(), 'close');
-	return port;
+	for (;;) {
+		const server = createServer();
+		const port = 20_000 + Math.floor(Math.random() * 12_000);
+		const free = await new Promise((resolve) => {
+			server.once('error', () => resolve(false));
+			server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+		});
+		if (free) return port;
+	}
 }
 
 const running = new Set();

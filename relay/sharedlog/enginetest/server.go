@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -97,13 +98,20 @@ func (s *Server) Kill() {
 	<-s.exited
 }
 
-// FreePort returns an address of 127.0.0.1 that nothing listens on.
+// FreePort returns an address of 127.0.0.1 that nothing listens on. Its port is below those that the system gives to
+// outgoing connections, from 32768 on Linux, so that it stays free while a server restarts.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, last, attempts = 20000, 32000, 100
+	var err error
+	for range attempts {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(last-first)))
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", address); err == nil {
+			listener.Close()
+			return address
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatal(err)
+	return ""
 }
