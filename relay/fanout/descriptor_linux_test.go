@@ -26,14 +26,20 @@ func tcpPair(t *testing.T, listener net.Listener) (ours, theirs net.Conn) {
 	return ours, theirs
 }
 
-// TestClosedConnectionHasNoDescriptor takes over a connection that a limit of pending connections has closed.
-func TestClosedConnectionHasNoDescriptor(t *testing.T) {
+// newTCPPair returns both ends of a connection over a listener of its own.
+func newTCPPair(t *testing.T) (ours, theirs net.Conn) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	ours, theirs := tcpPair(t, listener)
+	return tcpPair(t, listener)
+}
+
+// TestClosedConnectionHasNoDescriptor takes over a connection that a limit of pending connections has closed.
+func TestClosedConnectionHasNoDescriptor(t *testing.T) {
+	ours, theirs := newTCPPair(t)
 	defer theirs.Close()
 	ours.Close()
 	if d := takeDescriptor(ours); d.ok() {
@@ -92,12 +98,7 @@ func writeUntilClosed(t *testing.T, d descriptor, started chan struct{}, closed 
 }
 
 func TestClosedDescriptorRefusesReadsAndWrites(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	ours, theirs := tcpPair(t, listener)
+	ours, theirs := newTCPPair(t)
 	defer theirs.Close()
 	conn := connOf(ours)
 	d := conn.direct

@@ -35,7 +35,7 @@ const (
 	randomSteps   = 80
 	randomBuffers = 256 << 10
 	randomSocket  = 8 << 10 // bytes of each socket's buffer
-	randomSegment = 1400    // maximum bytes of a segment; those of the loopback interface exceed the buffers
+	randomSegment = 1400    // maximum bytes of a segment; a default segment of the loopback interface exceeds the buffers
 
 	// randomSilence is how long a client reads nothing before it must read everything. The relay ends the connection of
 	// a client that takes nothing for 30 seconds, and a slow machine must not make a client one.
@@ -121,9 +121,10 @@ func (l smallListener) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// smallReceiveBuffer gives a client a small receive buffer before it connects. Once connected, its kernel has promised
-// the relay more, and drops what has no room. TCP repeats that after pauses that double up to many seconds: ss -tinm
-// shows a "backoff" of 5 at the relay's socket, and drops, such as d7, at the client's.
+// smallReceiveBuffer gives a client a small receive buffer before it connects. After the connect it would be too late:
+// the client's kernel has announced a larger window, and drops segments that do not fit. TCP sends them again after
+// pauses that double, up to many seconds (ss -tinm: "backoff:5" at the relay's socket, drops such as "d7" at the
+// client's).
 func smallReceiveBuffer(_, _ string, raw syscall.RawConn) error {
 	return raw.Control(func(fd uintptr) {
 		syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, randomSocket)

@@ -15,18 +15,14 @@ const longestStall = 5 * time.Second
 // then nothing. It returns for how long waitWritable waits after that. The socket is never writable.
 func waitOfSlowClient(t *testing.T, layer func(net.Conn) net.Conn) time.Duration {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	ours, theirs := tcpPair(t, listener)
+	ours, theirs := newTCPPair(t)
 	defer theirs.Close()
 	ours.(*net.TCPConn).SetWriteBuffer(1 << 20)
 	conn := connOf(layer(ours))
 	defer conn.abort()
 	block := make([]byte, 64<<10)
 	for n := 1; n > 0; {
+		var err error
 		if n, err = newWriter().do(conn.socket(), block); err != nil {
 			t.Fatal(err)
 		}
@@ -48,8 +44,8 @@ func waitOfSlowClient(t *testing.T, layer func(net.Conn) net.Conn) time.Duration
 	return (<-ended).Sub(taken)
 }
 
-// TestClientThatTakesALittleIsNotStalled has clients that take less than the third of a buffer from which on a socket
-// is writable. The time without progress begins when they take nothing.
+// TestClientThatTakesALittleIsNotStalled connects clients that read too little to make the socket writable, for which a
+// third of its buffer must be free. The time without progress begins when they stop reading.
 func TestClientThatTakesALittleIsNotStalled(t *testing.T) {
 	usual := stallTimeout
 	defer func() { stallTimeout = usual }()

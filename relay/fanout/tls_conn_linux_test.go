@@ -19,12 +19,7 @@ import (
 // tlsPair returns both ends of a TLS connection after its handshake.
 func tlsPair(t *testing.T, buffers *budget.Budget) (*tlsConn, *tls.Conn) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	ours, theirs := tcpPair(t, listener)
+	ours, theirs := newTCPPair(t)
 	t.Cleanup(func() { ours.Close(); theirs.Close() })
 	certificates := httptest.NewUnstartedServer(nil)
 	certificates.StartTLS()

@@ -46,8 +46,8 @@ export function random(seed) {
 }
 
 /**
- * Returns a TCP port that is free on the loopback interface. It is below those that the system gives to outgoing
- * connections, so that it stays free while a relay restarts.
+ * Returns a TCP port that is free on the loopback interface. The system gives ports from 32768 on to outgoing
+ * connections (Linux). The returned port is lower, so that it stays free while a relay restarts.
  */
 export async function freePort() {
 	for (;;) {

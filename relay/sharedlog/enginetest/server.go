@@ -98,8 +98,8 @@ func (s *Server) Kill() {
 	<-s.exited
 }
 
-// FreePort returns an address of 127.0.0.1 that nothing listens on. Its port is below those that the system gives to
-// outgoing connections, from 32768 on Linux, so that it stays free while a server restarts.
+// FreePort returns an address of 127.0.0.1 on which nothing listens. The system gives ports from 32768 on to outgoing
+// connections (Linux). The returned port is lower, so that it stays free while a server restarts.
 func FreePort(t testing.TB) string {
 	t.Helper()
 	const first, last, attempts = 20000, 32000, 100
