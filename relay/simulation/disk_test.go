@@ -106,7 +106,11 @@ func (d *disk) SameFile(a, b fs.FileInfo) bool        { defer d.lock()(); return
 
 func (d *disk) TryLock(name string, flag int) (durable.Lock, bool, error) {
 	defer d.lock()()
-	return d.disk.TryLock(name, flag)
+	held, ok, err := d.disk.TryLock(name, flag)
+	if err != nil || !ok {
+		return nil, ok, err
+	}
+	return &heldLock{d, held}, true, nil
 }
 
 func (d *disk) Incarnation(dir string) durable.Incarnation {
@@ -131,3 +135,12 @@ func (f *file) ReadAt(p []byte, offset int64) (int, error) {
 	defer f.on.lock()()
 	return f.file.ReadAt(p, offset)
 }
+
+// heldLock is a lock on a file of a disk.
+type heldLock struct {
+	on   *disk
+	lock durable.Lock
+}
+
+func (l *heldLock) Stat() (fs.FileInfo, error) { defer l.on.lock()(); return l.lock.Stat() }
+func (l *heldLock) Unlock() error              { defer l.on.lock()(); return l.lock.Unlock() }
