@@ -107,12 +107,10 @@ func (p *power) cuts(disk *durabletest.Disk, yield func(left *durabletest.Disk))
 
 // openFailing opens a log on a disk of which one call may fail.
 func (p *power) openFailing(disk *durabletest.Disk, past *history) *eventlog.Log {
-	opts := powerOptions
-	opts.FS = disk
-	log, err := eventlog.Open("/var/state", opts)
+	log, err := openLog(disk)
 	for range 2 {
 		if err != nil {
-			log, err = eventlog.Open("/var/state", opts)
+			log, err = openLog(disk)
 		}
 	}
 	if err != nil {
@@ -126,9 +124,7 @@ func (p *power) openFailing(disk *durabletest.Disk, past *history) *eventlog.Log
 // synced, or of which the sync had failed, are durable then.
 func (p *power) restartSynced(disk *durabletest.Disk, past *history) {
 	past = past.clone()
-	opts := powerOptions
-	opts.FS = disk
-	log, err := eventlog.Open("/var/state", opts)
+	log, err := openLog(disk)
 	if err != nil {
 		p.fail("it does not open after a kill", err)
 		return

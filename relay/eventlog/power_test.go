@@ -22,7 +22,7 @@ const (
 )
 
 // powerOptions make the log rotate after a few records.
-var powerOptions = eventlog.Options{Records: 4, MemoryRecords: 4, Logger: quiet}
+var powerOptions = eventlog.Options{Records: 4, MemoryRecords: 4, Provisional: true, Logger: quiet}
 
 // power is a run of a log on a disk that loses power before each change.
 type power struct {
@@ -78,14 +78,23 @@ func (p *power) run(disk *durabletest.Disk, past *history, depth int) {
 }
 
 func (p *power) open(disk *durabletest.Disk, past *history) *eventlog.Log {
-	opts := powerOptions
-	opts.FS = disk
-	log, err := eventlog.Open("/var/state", opts)
+	log, err := openLog(disk)
 	if err != nil {
 		p.t.Fatalf("open: %v", err)
 	}
 	past.epoch = log.Epoch()
 	return log
+}
+
+// openLog opens the log on a disk, and confirms it, as a relay does that starts.
+func openLog(disk *durabletest.Disk) (*eventlog.Log, error) {
+	opts := powerOptions
+	opts.FS = disk
+	log, err := eventlog.Open("/var/state", opts)
+	if err == nil {
+		log.Confirm()
+	}
+	return log, err
 }
 
 // cut opens the log on each disk that a power failure may leave, and on the one that a kill leaves.
@@ -106,9 +115,7 @@ func (p *power) cut(disk *durabletest.Disk, past *history, depth int) {
 // restart opens the log on a disk and checks it. If depth is not 0, it runs the log on with more failures.
 func (p *power) restart(disk *durabletest.Disk, past *history, killed bool, depth int) {
 	p.states++
-	opts := powerOptions
-	opts.FS = disk
-	log, err := eventlog.Open("/var/state", opts)
+	log, err := openLog(disk)
 	if err != nil {
 		p.fail("it does not open", err)
 		return
