@@ -78,7 +78,7 @@ func (p *power) run(disk *durabletest.Disk, past *history, depth int) {
 }
 
 func (p *power) open(disk *durabletest.Disk, past *history) *eventlog.Log {
-	log, err := openLog(disk)
+	log, err := openLog(disk, powerOptions)
 	if err != nil {
 		p.t.Fatalf("open: %v", err)
 	}
@@ -87,8 +87,7 @@ func (p *power) open(disk *durabletest.Disk, past *history) *eventlog.Log {
 }
 
 // openLog opens the log on a disk, and confirms it, as a relay does that starts.
-func openLog(disk *durabletest.Disk) (*eventlog.Log, error) {
-	opts := powerOptions
+func openLog(disk *durabletest.Disk, opts eventlog.Options) (*eventlog.Log, error) {
 	opts.FS = disk
 	log, err := eventlog.Open("/var/state", opts)
 	if err == nil {
@@ -115,7 +114,7 @@ func (p *power) cut(disk *durabletest.Disk, past *history, depth int) {
 // restart opens the log on a disk and checks it. If depth is not 0, it runs the log on with more failures.
 func (p *power) restart(disk *durabletest.Disk, past *history, killed bool, depth int) {
 	p.states++
-	log, err := openLog(disk)
+	log, err := openLog(disk, powerOptions)
 	if err != nil {
 		p.fail("it does not open", err)
 		return
