@@ -43,11 +43,7 @@ func run(ctx context.Context) (status int) {
 		Logger:       logger,
 		LogDropped:   sink.Dropped,
 	}
-	if command.Name() == "serve" {
-		signal.Ignore(syscall.SIGPIPE) // otherwise a log without a reader ends the process
-		options.Reload = command.ReloadOnHangup(logger)
-	}
-	err = command.Run(ctx, cli.Env{
+	env := cli.Env{
 		Stdout:         os.Stdout,
 		Stderr:         os.Stderr,
 		Logger:         logger,
@@ -56,11 +52,25 @@ func run(ctx context.Context) (status int) {
 		Probe:          watcher.Probe,
 		PHPCode:        watcher.PHPCode,
 		ConfigConstant: watcher.ConfigConstant,
-	})
-	if err != nil {
+	}
+	if command.Name() == "serve" {
+		signal.Ignore(syscall.SIGPIPE) // otherwise a log without a reader ends the process
+		options.Reload = command.ReloadOnHangup(logger)
+		options.Settings = shownSettings(command)
+		options.Check = func(ctx context.Context) (any, error) { return command.Findings(ctx, env) }
+	}
+	if err = command.Run(ctx, env); err != nil {
 		return cli.PrintError(sink, err)
 	}
 	return 0
+}
+
+// shownSettings returns the settings that operators see.
+func shownSettings(command *cli.CLI) (settings []admin.Setting) {
+	for _, s := range command.Settings() {
+		settings = append(settings, admin.Setting(s))
+	}
+	return settings
 }
 
 // parse returns the command line. It reports files that hang.

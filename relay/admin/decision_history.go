@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"sync"
 	"time"
 
 	"wpre-relay/relay"
@@ -9,9 +10,9 @@ import (
 
 const (
 	// maxChanges is the number of changes in the decision history.
-	maxChanges = 200
+	maxChanges = 1000
 
-	// maxDocument bounds the documents in the history, in bytes. With maxChanges, they use at most 800 KiB.
+	// maxDocument bounds the documents in the history, in bytes. With maxChanges, they use at most 4 MiB.
 	maxDocument = 4096
 
 	// maxTitle bounds the titles that operators see, in runes.
@@ -31,34 +32,46 @@ type Entry struct {
 	PostID   any            `json:"post_id"` // as the plugin writes it; null if the event has none
 	Status   any            `json:"status"`
 	Title    string         `json:"title"`
+	Document bool           `json:"document"` // /api/decisions/NUMBER returns the document
 }
 
-// withoutLongDocument returns the change without its document if that is longer than maxDocument.
-func withoutLongDocument(change relay.Change) relay.Change {
-	if len(change.Event.Document) > maxDocument {
-		change.Event.Document = nil
+// change is an element of the decision history. The first status page that shows it decodes its document, which takes
+// about 10 µs: deliveries need not wait for that, and further pages need not repeat it.
+type change struct {
+	relay.Change
+	decode sync.Once
+	entry  Entry // without Number; set by decode
+}
+
+// newChange returns a change without its document if that is longer than maxDocument.
+func newChange(c relay.Change) *change {
+	if len(c.Event.Document) > maxDocument {
+		c.Event.Document = nil
 	}
-	return change
+	return &change{Change: c}
 }
 
-// newEntries returns the entries of consecutive changes, of which the last one has this number.
-func newEntries(changes []relay.Change, last uint64) []Entry {
-	entries := make([]Entry, len(changes))
-	for i, change := range changes {
-		entries[i] = newEntry(last-uint64(len(changes)-1-i), change)
+// entries returns the entries of consecutive changes, of which the last one has this number.
+func entries(changes []*change, last uint64) []Entry {
+	all := make([]Entry, len(changes))
+	for i, c := range changes {
+		c.decode.Do(func() { c.entry = newEntry(c.Change) })
+		all[i] = c.entry
+		all[i].Number = last - uint64(len(changes)-1-i)
 	}
-	return entries
+	return all
 }
 
-func newEntry(number uint64, change relay.Change) Entry {
+// newEntry returns the entry of a change, without its number.
+func newEntry(change relay.Change) Entry {
 	e := Entry{
-		Number:   number,
 		Time:     change.Time,
 		Decision: change.Decision,
 		Writes:   change.Writes,
 		Bytes:    change.Bytes,
 		Reason:   change.Reason,
 		Type:     change.Event.Type,
+		Document: change.Event.Document != nil,
 	}
 	var post struct {
 		PostID json.RawMessage `json:"post_id"`

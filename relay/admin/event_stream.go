@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"wpre-relay/relay"
 	"wpre-relay/relay/budget"
 	"wpre-relay/relay/security/clientaddr"
 )
@@ -62,9 +61,9 @@ func (s eventStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			added = nil
 			pause.Reset(changesInterval)
 		case <-pause.C:
-			var changes []relay.Change
+			var changes []*change
 			if changes, sent, added = s.monitor.changes.after(sent); len(changes) > 0 {
-				ok = send("changes", newEntries(changes, sent))
+				ok = send("changes", entries(changes, sent))
 			}
 		case <-r.Context().Done():
 			return

@@ -58,6 +58,7 @@ func TestStatusPagesAreLimited(t *testing.T) {
 // entryReader returns a function that returns the next entry of the decision history in an event stream, as text.
 func entryReader(t *testing.T, stream io.Reader) (next func() string) {
 	lines := bufio.NewScanner(stream)
+	lines.Buffer(nil, 1<<20)
 	var entries []admin.Entry
 	return func() string {
 		t.Helper()

@@ -24,6 +24,7 @@ type fixture struct {
 	stopping chan struct{}
 	deaf     error // why a listener accepts no connections
 	hangs    error // the file operation that hangs
+	health   admin.Health
 	url      string
 }
 
@@ -43,7 +44,7 @@ func newFixture(t *testing.T, opts admin.Options) *fixture {
 	go func() { defer close(ended); f.rel.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	served := server.New(log.Reader, 0, server.Options{Logger: quiet})
-	health := admin.Health{
+	f.health = admin.Health{
 		Version:    "v1",
 		Started:    time.Now(),
 		Relay:      f.rel,
@@ -56,7 +57,7 @@ func newFixture(t *testing.T, opts admin.Options) *fixture {
 		Proxies:    func() (missing, unexpected uint64) { return 5, 6 },
 		Stopping:   f.stopping,
 	}
-	server := httptest.NewServer(admin.New(health, f.monitor, opts))
+	server := httptest.NewServer(admin.New(f.health, f.monitor, opts))
 	t.Cleanup(server.Close)
 	f.url = server.URL
 	return f

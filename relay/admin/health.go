@@ -52,6 +52,12 @@ type Health struct {
 	// Proxies returns how many connections had no required PROXY protocol header, and how many had an unexpected one.
 	Proxies func() (missing, unexpected uint64)
 
+	// StateDir is the state directory, for the commands that operators see. "" if there is none.
+	StateDir string
+
+	// Publishing is whether POST /publish takes events. New sets it.
+	Publishing bool
+
 	// Stopping is closed when the relay begins to stop.
 	Stopping <-chan struct{}
 }
@@ -151,6 +157,8 @@ type Report struct {
 	StateRestored uint64                    `json:"state_restored"` // how often lost state files were re-created
 	FileErrors    uint64                    `json:"file_errors"`    // number of failed calls on state files
 	FileError     string                    `json:"file_error"`     // the last one; "" if there is none
+	Publishing    bool                      `json:"publishing"`     // POST /publish takes events
+	Links         []Link                    `json:"links"`          // the chain from the plugin to the clients
 }
 
 // report returns the current state, without Delivery.
@@ -159,6 +167,7 @@ func (h Health) report() Report {
 		Version:       h.Version,
 		UptimeSeconds: int64(time.Since(h.Started).Seconds()),
 		Decisions:     h.decisions(),
+		Publishing:    h.Publishing,
 	}
 	if server := h.Server(); server != nil {
 		head, start := server.Log().Head(), server.Log().Start()

@@ -38,6 +38,27 @@ func (r *ring[T]) after(number uint64) (elements []T, newest uint64, added <-cha
 	return elements, r.count, r.added
 }
 
+// get returns the element with this number, if the ring still holds it.
+func (r *ring[T]) get(number uint64) (element T, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	size := uint64(len(r.elements))
+	if number < 1 || number > r.count || r.count-number >= size {
+		return element, false
+	}
+	return r.elements[(number-1)%size], true
+}
+
+// newest returns the newest element, if there is one.
+func (r *ring[T]) newest() (element T, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.count == 0 {
+		return element, false
+	}
+	return r.elements[(r.count-1)%uint64(len(r.elements))], true
+}
+
 // all returns all elements, oldest first.
 func (r *ring[T]) all() []T {
 	elements, _, _ := r.after(0)

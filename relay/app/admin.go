@@ -21,6 +21,8 @@ func (c *components) startAdmin(stopping <-chan struct{}, fail context.CancelCau
 		LocalOnly:  loopbackPort(c.admin.Addr()) != 0,
 		Publishing: c.publishing(),
 		Profiles:   c.settings.Pprof,
+		Settings:   c.opts.Settings,
+		Check:      c.opts.Check,
 	})
 	stop = c.start("admin listener", stopLimit,
 		func(ctx context.Context) { c.monitor.Run(ctx, health) },
@@ -45,6 +47,7 @@ func (c *components) health(stopping <-chan struct{}) admin.Health {
 		Hangs:      c.stateHangs,
 		Files:      c.failures,
 		Proxies:    c.public.proxies.Counts,
+		StateDir:   c.stateDir,
 		Stopping:   stopping,
 	}
 	if c.capture.watcher != nil {

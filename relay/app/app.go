@@ -9,6 +9,7 @@ import (
 	"log/slog"
 
 	"wpre-relay/relay"
+	"wpre-relay/relay/admin"
 	"wpre-relay/relay/config"
 	"wpre-relay/relay/sharedlog"
 )
@@ -44,6 +45,12 @@ type Options struct {
 	// Reload runs while clients are served, until its context ends. It may call reloadKeys to reload keys and
 	// certificates. Default: keys and certificates are reloaded only when their files change.
 	Reload func(ctx context.Context, reloadKeys func())
+
+	// Settings are the settings that operators see. Default: none.
+	Settings []admin.Setting
+
+	// Check returns the findings of the command check, for operators; see admin.Options. Default: none.
+	Check func(ctx context.Context) (findings any, err error)
 
 	// Logger is used by all components. Default: slog.Default().
 	Logger *slog.Logger

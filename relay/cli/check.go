@@ -66,10 +66,26 @@ func isHostName(address *url.URL) bool {
 
 // run prints the findings. The error is check.ErrFailed, possibly joined with another, if a check failed.
 func (c *Check) run(ctx context.Context, env Env) error {
+	findings, err := c.findings(ctx, env)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.print(findings, env.Stdout), check.Failed(findings))
+}
+
+// Findings runs the command check for the relay of the command serve, without its site and its public URL. It takes as
+// long as check.Run.
+func (c *CLI) Findings(ctx context.Context, env Env) ([]check.Finding, error) {
+	command := Check{Serve: c.Serve}
+	return command.findings(ctx, env)
+}
+
+// findings runs the checks.
+func (c *Check) findings(ctx context.Context, env Env) ([]check.Finding, error) {
 	settings := c.Settings()
 	events, err := settings.EventFilter()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	opts := check.Options{
 		Settings:    check.Settings(c.CheckSettings),
@@ -86,7 +102,7 @@ func (c *Check) run(ctx context.Context, env Env) error {
 	}
 	if opts.Path, opts.Companion = c.Watch, companion.Plugin; c.Watch != "" {
 		if err := c.locate(&opts, env); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	opts.Files = c.files(opts.File)
@@ -98,8 +114,7 @@ func (c *Check) run(ctx context.Context, env Env) error {
 			})
 		},
 	}
-	findings := check.Run(ctx, opts)
-	return errors.Join(c.print(findings, env.Stdout), check.Failed(findings))
+	return check.Run(ctx, opts), nil
 }
 
 // locate sets the event file, or that the lookup hangs.

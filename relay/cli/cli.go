@@ -45,6 +45,7 @@ type CLI struct {
 	env      environment
 	unknown  []unknownVariable // ignored; the relay warns about them
 	hidden   hiddenValues
+	settings []Setting            // of the command serve
 	level    slog.LevelVar        // of the logger
 	again    func() (*CLI, error) // parses the same arguments, environment and file again
 }
@@ -143,7 +144,10 @@ func (c *CLI) parse(parser *kong.Kong, args []string) (err error) {
 	}
 	c.name = ctx.Selected().Name
 	c.selected = ctx.Selected().Target.Addr().Interface().(command)
-	return nil
+	if c.name == "serve" {
+		c.settings, err = shownSettings(ctx, c)
+	}
+	return err
 }
 
 var helpOptions = kong.HelpOptions{

@@ -19,12 +19,13 @@ import (
 type Show struct {
 	Serve
 
-	settings []setting
+	settings []Setting
 }
 
-// setting is one setting and the source of its value: a flag, a variable, a file or "default".
-type setting struct {
-	name, value, source string
+// Setting is one setting as YAML, without secrets.
+type Setting struct {
+	Name, Value string
+	Source      string // a flag, a variable, a file or "default"
 }
 
 // maxAlign bounds the column of the sources, so that one long value does not push all of them to the right.
@@ -50,7 +51,7 @@ func (s *Show) run(_ context.Context, env Env) error {
 
 // effectiveSettings returns the settings of the selected command, in the order of its help. Security settings are
 // comments if they are not set, since they must not be empty.
-func effectiveSettings(ctx *kong.Context, c *CLI) ([]setting, error) {
+func effectiveSettings(ctx *kong.Context, c *CLI) ([]Setting, error) {
 	sources := make(map[string]string)
 	for _, step := range ctx.Path {
 		switch {
@@ -61,7 +62,7 @@ func effectiveSettings(ctx *kong.Context, c *CLI) ([]setting, error) {
 			sources[step.Flag.Name] = "--" + step.Flag.Name
 		}
 	}
-	var settings []setting
+	var settings []Setting
 	for _, flags := range ctx.Selected().AllFlags(true) {
 		for _, flag := range flags {
 			if isSpecial(flag) {
@@ -75,7 +76,7 @@ func effectiveSettings(ctx *kong.Context, c *CLI) ([]setting, error) {
 			if isSecurity(flag) && (value == `""` || value == "[]") {
 				name = "# " + name // as a setting it would be an error
 			}
-			settings = append(settings, setting{name, value, cmp.Or(sources[flag.Name], "default")})
+			settings = append(settings, Setting{name, value, cmp.Or(sources[flag.Name], "default")})
 		}
 	}
 	return settings, nil
@@ -130,13 +131,13 @@ func redacted(address *url.URL) string {
 }
 
 // printSettings writes the settings as a configuration file, with the source of each as a comment.
-func printSettings(settings []setting, out io.Writer) error {
+func printSettings(settings []Setting, out io.Writer) error {
 	width := 0
 	for _, s := range settings {
-		width = max(width, min(maxAlign, len(s.name)+len(s.value)+2))
+		width = max(width, min(maxAlign, len(s.Name)+len(s.Value)+2))
 	}
 	for _, s := range settings {
-		if _, err := fmt.Fprintf(out, "%-*s  # %s\n", width, s.name+": "+s.value, s.source); err != nil {
+		if _, err := fmt.Fprintf(out, "%-*s  # %s\n", width, s.Name+": "+s.Value, s.Source); err != nil {
 			return err
 		}
 	}

@@ -171,6 +171,7 @@ func (c *client) sendBatch(w *workspace, next span) (progress, error) {
 		last := &b.frames[begun-1]
 		c.shard.sent.Add(uint64(last.events))
 		c.pos = last.upTo
+		c.progress.Store(c.pos)
 	}
 	if n < len(b.joined) {
 		if begun > 0 {
@@ -181,6 +182,7 @@ func (c *client) sendBatch(w *workspace, next span) (progress, error) {
 	if c.pos = next.next; c.replay != nil && next.upTo >= c.replay.until {
 		c.replay = nil
 	}
+	c.progress.Store(c.pos)
 	return proceed, nil
 }
 

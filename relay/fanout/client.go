@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+	"unique"
 )
 
 // client is one connection and its position in the log. One goroutine reads from the connection: the shard's poller
@@ -17,8 +18,10 @@ type client struct {
 	onDisconnect func(Disconnect) // nil: not called
 	onMessage    func([]byte)     // nil: not called
 	network      netip.Prefix     // its share of the budget counts
-	pingOffset   uint32           // selects the second of the client's pings
-	expires      int64            // Unix time; 0: never
+	site         unique.Handle[string]
+	since        int64  // Unix time at which it connected
+	pingOffset   uint32 // selects the second of the client's pings
+	expires      int64  // Unix time; 0: never
 	ended        atomic.Bool
 	alive        atomic.Bool // something was read since the last ping
 	acks         *acks       // nil unless the format is Acked
@@ -28,6 +31,9 @@ type client struct {
 	rate        messageRate
 	failed      bool // the client violated the protocol; the rest of its input is dropped
 	inputClosed bool // the client sent a close frame or too many messages; it is no longer read
+
+	// progress is pos while the client lags, for other goroutines.
+	progress atomic.Uint64
 
 	// The goroutine that reads sets these, and the one that writes sends them.
 	pong    atomic.Pointer[[]byte] // the answer to the client's newest ping
@@ -56,6 +62,8 @@ func newClient(set *Clients, s *shard, conn net.Conn, cfg ClientConfig) *client 
 		onDisconnect: cfg.OnDisconnect,
 		onMessage:    cfg.OnMessage,
 		network:      cfg.Network,
+		site:         unique.Make(cfg.Site),
+		since:        time.Now().Unix(),
 		pos:          cfg.begin(),
 		lagging:      true,
 		index:        -1,
@@ -70,6 +78,7 @@ func newClient(set *Clients, s *shard, conn net.Conn, cfg ClientConfig) *client 
 		c.acks = newAcks(c.pos)
 	}
 	c.alive.Store(true)
+	c.progress.Store(c.pos)
 	return c
 }
 

@@ -45,6 +45,9 @@ type ClientConfig struct {
 	// without a network share.
 	Network netip.Prefix
 
+	// Site is the site whose page the client is on, for List. Default: unknown.
+	Site string
+
 	// OnDisconnect is called exactly once if AcceptWebSocket or AcceptSSE returns nil, possibly before it returns,
 	// and never if it returns an error. It must not block: other clients wait for it. Default: not called.
 	OnDisconnect func(Disconnect)

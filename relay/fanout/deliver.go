@@ -167,5 +167,6 @@ func (s *shard) flush(c *client) {
 // anything from the log.
 func (s *shard) lag(c *client, pos uint64) {
 	c.lagging, c.pos = true, pos
+	c.progress.Store(pos)
 	s.set.tasks.Go(c.catchUp)
 }

@@ -35,7 +35,7 @@ type acceptFunc func(http.ResponseWriter, *http.Request, fanout.ClientConfig) er
 // connect makes the request a client, or rejects it. A request that does not become a client has no effect on the
 // sessions and on the catch-up.
 func (s *Server) connect(req request, config fanout.ClientConfig, accept acceptFunc) {
-	config.Network = clientaddr.NetworkOf(req.address)
+	config.Network, config.Site = clientaddr.NetworkOf(req.address), siteOf(req.r)
 	release, rejected := s.admission.reserve(config.Network)
 	if rejected != nil {
 		s.reject(req, rejected)
