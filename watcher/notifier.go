@@ -12,8 +12,14 @@ type Notifier interface {
 	Close() error
 }
 
+// maxErrors is the maximum number of errors that wait for the loop. It reads everything again after each one.
+const maxErrors = 16
+
 // fsNotifier is the system's Notifier.
-type fsNotifier struct{ *fsnotify.Watcher }
+type fsNotifier struct {
+	*fsnotify.Watcher
+	errors chan error
+}
 
 func systemNotifier() (Notifier, error) {
 	// It has no buffer: with a hand-over for each notification, two goroutines take turns on one processor, and the loop
@@ -22,11 +28,24 @@ func systemNotifier() (Notifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fsNotifier{notifier}, nil
+	n := fsNotifier{notifier, make(chan error, maxErrors)}
+	go n.receiveErrors()
+	return n, nil
+}
+
+// receiveErrors receives the errors until the notifier is closed. While fsnotify sends an error, it may hold the lock
+// that Add, Remove and Close need: they would never return if the loop that calls them had to receive it.
+func (n fsNotifier) receiveErrors() {
+	for err := range n.Watcher.Errors {
+		select {
+		case n.errors <- err:
+		default:
+		}
+	}
 }
 
 // Events implements Notifier.
 func (n fsNotifier) Events() <-chan fsnotify.Event { return n.Watcher.Events }
 
 // Errors implements Notifier.
-func (n fsNotifier) Errors() <-chan error { return n.Watcher.Errors }
+func (n fsNotifier) Errors() <-chan error { return n.errors }
