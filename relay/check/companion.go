@@ -44,7 +44,7 @@ func checkCompanion(_ context.Context, opts Options) []Finding {
 		"the companion is not installed: when posts are saved at the same instant, some events are overwritten before "+
 			"the relay can read them",
 		"Install the companion, which stores every event:",
-		installCompanion(filepath.Join(muPlugins, "wpre-relay-companion.php")))}
+		installCompanion(filepath.Dir(dir)))}
 }
 
 // findCompanion returns the path of the installed companion. If it returns "" with an error, there may be one.
@@ -66,7 +66,7 @@ func checkInstalledCompanion(opts Options, path, muPlugins string, hasOutbox boo
 			"Move the file to "+muPlugins+": WordPress loads no must-use plugins in directories below it.")
 	case !bytes.Equal(unixLines(source), unixLines(opts.Companion)):
 		return warn(check, path+" is not the companion of this wpre-relay: it is outdated or was changed",
-			"Replace it:", installCompanion(path))
+			"Replace it:", installCompanion(filepath.Dir(path)))
 	case hasOutbox:
 		return ok(check, "the companion stores every event for the relay")
 	}
@@ -87,8 +87,8 @@ func findOutboxes(dir string) (paths []string, err error) {
 	return paths, nil
 }
 
-// installCompanion returns the command that installs the companion at path.
-func installCompanion(path string) Snippet {
-	return Snippet{"In a shell, as the owner of WordPress's files",
-		"wpre-relay companion | install -D -m 644 /dev/stdin " + shellQuote(path)}
+// installCompanion returns the command that installs the companion. dir is wp-content, or a directory with a companion.
+func installCompanion(dir string) Snippet {
+	return Snippet{"In a shell, as root or as the owner of WordPress's files",
+		"wpre-relay companion --install " + shellQuote(dir)}
 }

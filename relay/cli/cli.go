@@ -27,7 +27,7 @@ type CLI struct {
 	Tail        Tail        `cmd:"" help:"Connect to a relay and print each event as a line."`
 	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
 	Check       Check       `cmd:"" help:"Find problems around the relay and show how to fix them."`
-	Companion   Companion   `cmd:"" help:"Print the companion, a must-use plugin that keeps every event."`
+	Companion   Companion   `cmd:"" help:"Print or install the companion, a must-use plugin that keeps every event."`
 	Config      Show        `cmd:"" help:"Print the effective settings and the source of each."`
 	Completion  Completion  `cmd:"" help:"Print a completion script for a shell."`
 	Token       Token       `cmd:"" help:"Create a token, to test a relay that requires one."`

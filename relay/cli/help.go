@@ -22,7 +22,9 @@ var commandHelp = map[string][]helpTexts{
 	"demo":   {demoHelp},
 	"tail":   {tailHelp},
 	"bench":  {benchHelp},
-	"token":  {tokenHelp},
+
+	"companion": {companionHelp},
+	"token":     {tokenHelp},
 
 	"healthcheck": {healthcheckHelp},
 }

@@ -5,7 +5,8 @@
  * Version:     1.0.0
  * Requires PHP: 7.4
  *
- * To install it, copy this file into wp-content/mu-plugins. To remove it, delete the copy. The plugin is not changed.
+ * To install it, run wpre-relay companion --install DIR, or copy this file into wp-content/mu-plugins. To remove it,
+ * delete that file. The plugin is not changed.
  *
  * The plugin has two faults. It overwrites one file with each event, so that events of simultaneous saves are lost
  * before a reader can see them. And it calls WP_Filesystem() without loading the file that defines it, so that saves

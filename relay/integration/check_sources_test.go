@@ -56,7 +56,7 @@ var sourceCases = []struct {
 	{name: "outdated companion", changes: []change{write(muPlugins+"/companion.php",
 		"<?php require 'wp-admin/includes/file.php'; class WPRE_Relay_Outbox {}", 0o644)},
 		want: []string{"WARN companion: ROOT/wp-content/mu-plugins/companion.php is not the companion of this wpre-relay",
-			"wpre-relay companion | install -D -m 644 /dev/stdin ROOT/wp-content/mu-plugins/companion.php"}},
+			"wpre-relay companion --install ROOT/wp-content/mu-plugins"}},
 	{name: "companion that is not loaded", changes: []change{
 		func(root string) error { return os.Mkdir(root+muPlugins+"/wpre", 0o755) },
 		func(root string) error {
