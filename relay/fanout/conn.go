@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"wpre-relay/relay/budget"
@@ -180,7 +181,7 @@ func (c *clientConn) allAcked() bool {
 	if c.direct.ok() {
 		return !unacked(c.direct)
 	}
-	_, ok := c.Conn.(*net.TCPConn)
+	_, ok := c.Conn.(tcpSocket)
 	return ok && !unacked(newDescriptor(c.Conn))
 }
 
@@ -213,10 +214,17 @@ func (c *clientConn) closeBlocks() bool {
 	return secure && c.tls == nil
 }
 
+// tcpSocket is a TCP connection itself, such as *net.TCPConn.
+type tcpSocket interface {
+	net.Conn
+	syscall.Conn
+	SetLinger(seconds int) error
+}
+
 // tcpConn returns the TCP connection below conn, which may be wrapped by TLS and the PROXY protocol, or nil.
-func tcpConn(conn net.Conn) *net.TCPConn {
+func tcpConn(conn net.Conn) tcpSocket {
 	switch conn := conn.(type) {
-	case *net.TCPConn:
+	case tcpSocket:
 		return conn
 	case transparent:
 		return tcpConn(conn.Transparent())

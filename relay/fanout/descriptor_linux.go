@@ -18,7 +18,7 @@ type descriptor struct{ raw syscall.RawConn }
 // takeDescriptor takes over conn if it is a TCP connection itself: bytes written below TLS would break that. If it
 // returns no descriptor, conn is as before.
 func takeDescriptor(conn net.Conn) descriptor {
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(tcpSocket); ok {
 		if s, err := takeSocket(tcp); err == nil {
 			return descriptor{s}
 		}
@@ -28,7 +28,7 @@ func takeDescriptor(conn net.Conn) descriptor {
 
 // newDescriptor returns the descriptor of conn, which still owns it: none unless conn is a TCP connection itself.
 func newDescriptor(conn net.Conn) descriptor {
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(tcpSocket); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			return descriptor{raw}
 		}

@@ -29,27 +29,40 @@ type socket struct {
 }
 
 // takeSocket takes over the connection of tcp, which it closes. If it fails, tcp remains open.
-func takeSocket(tcp *net.TCPConn) (*socket, error) {
-	raw, err := tcp.SyscallConn()
+func takeSocket(tcp tcpSocket) (*socket, error) {
+	fd, err := takeFD(tcp)
 	if err != nil {
 		return nil, err
-	}
-	fd := -1
-	closed := raw.Control(func(number uintptr) {
-		fd, err = unix.FcntlInt(number, unix.F_DUPFD_CLOEXEC, firstDescriptor)
-	})
-	switch {
-	case closed != nil:
-		return nil, closed
-	case err != nil:
-		return nil, os.NewSyscallError("fcntl", err)
 	}
 	s := &socket{fd: int32(fd)}
 	if addr, ok := tcp.RemoteAddr().(*net.TCPAddr); ok {
 		s.ip, s.port = addr.AddrPort().Addr().As16(), addr.AddrPort().Port()
 	}
-	tcp.Close()
 	return s, nil
+}
+
+// takeFD returns the descriptor of tcp and closes tcp. It returns a duplicate unless tcp can give its own away.
+func takeFD(tcp tcpSocket) (fd int, err error) {
+	if own, ok := tcp.(interface{ Detach() (fd int, ok bool) }); ok {
+		if fd, ok := own.Detach(); ok {
+			return fd, nil
+		}
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	closed := raw.Control(func(number uintptr) {
+		fd, err = unix.FcntlInt(number, unix.F_DUPFD_CLOEXEC, firstDescriptor)
+	})
+	switch {
+	case closed != nil:
+		return -1, closed
+	case err != nil:
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	tcp.Close()
+	return fd, nil
 }
 
 // remoteAddr returns the client's address, also after the end of the connection. It has no IPv6 zone.

@@ -32,8 +32,9 @@ type countedConn struct {
 	isQuick    atomic.Bool                 // upgradeServer waits for its first bytes
 
 	// The goroutine that serves the connection owns these.
-	answered bool // the connection has got a response
-	handling bool // the handler is running
+	answered bool  // the connection has got a response
+	handling bool  // the handler is running
+	turn     *turn // of the goroutine that serves the connection; nil if that does not accept connections
 }
 
 // Read implements net.Conn.
@@ -49,13 +50,37 @@ func (c *countedConn) Read(p []byte) (int, error) {
 	if n == 0 {
 		return n, err
 	}
-	if pending := c.pending.Load(); pending != nil {
-		pending.received(n, c.RemoteAddr())
-	}
+	c.received(n)
 	if c.handshakes != nil {
 		c.hasPlace.Store(c.handshakes.begin())
 	}
 	return n, err
+}
+
+// received reports bytes of a pending connection.
+func (c *countedConn) received(n int) {
+	if pending := c.pending.Load(); pending != nil {
+		pending.received(n, c.RemoteAddr())
+	}
+}
+
+// readArrived reads the first bytes of a new connection if they have arrived, and then has a place. It reads nothing
+// if the connection is none that can do so without waiting.
+func (c *countedConn) readArrived(p []byte) (n int) {
+	socket := c.Conn
+	for layer, ok := socket.(transparent); ok; layer, ok = socket.(transparent) {
+		socket = layer.Transparent()
+	}
+	patient, ok := socket.(interface{ SetNoWait(noWait bool) })
+	if !ok {
+		return 0
+	}
+	patient.SetNoWait(true)
+	defer patient.SetNoWait(false)
+	if n, _ = c.Conn.Read(p); n > 0 {
+		c.hasPlace.Store(c.handshakes.begin())
+	}
+	return n
 }
 
 // endHandshake frees the connection's place, if it has one.

@@ -63,6 +63,38 @@ func (l *fakeListener) dialFrom(from netip.Addr) (net.Conn, error) {
 	}
 }
 
+// dialWith is dial by a client whose first bytes arrive with the connection.
+func (l *fakeListener) dialWith(first string) (net.Conn, error) {
+	server, client := net.Pipe()
+	select {
+	case l.conns <- &arrivedConn{Conn: addressedConn{server, netip.MustParseAddr("192.0.2.1")}, first: first}:
+		return client, nil
+	case <-l.closed:
+		return nil, errors.New("connection refused")
+	}
+}
+
+// arrivedConn is a connection whose first bytes have arrived. One goroutine reads it.
+type arrivedConn struct {
+	net.Conn
+	first  string
+	noWait bool
+}
+
+func (c *arrivedConn) SetNoWait(noWait bool) { c.noWait = noWait }
+
+func (c *arrivedConn) Read(p []byte) (int, error) {
+	switch {
+	case c.first != "":
+		n := copy(p, c.first)
+		c.first = c.first[n:]
+		return n, nil
+	case c.noWait:
+		return 0, errors.New("nothing has arrived")
+	}
+	return c.Conn.Read(p)
+}
+
 // addressedConn is a connection from an address.
 type addressedConn struct {
 	net.Conn

@@ -130,7 +130,12 @@ func connOf(ctx context.Context) *countedConn {
 // handshake calls it with the request's context before it waits for anything but the upgrade. It may be called several
 // times, and with any context.
 func MayBlock(ctx context.Context) {
-	if c := connOf(ctx); c != nil {
-		c.endHandshake()
+	c := connOf(ctx)
+	if c == nil {
+		return
+	}
+	c.endHandshake()
+	if c.turn != nil {
+		c.turn.pass()
 	}
 }

@@ -6,12 +6,15 @@ import (
 	"net/netip"
 )
 
+// transparent is a connection that passes all bytes to the one below.
+type transparent interface{ Transparent() net.Conn }
+
 // socketOf returns the connection below all layers that this package adds.
 func socketOf(conn net.Conn) net.Conn {
 	switch layer := conn.(type) {
 	case *tls.Conn:
 		return socketOf(layer.NetConn())
-	case interface{ Transparent() net.Conn }:
+	case transparent:
 		return socketOf(layer.Transparent())
 	case interface{ Raw() net.Conn }: // of the PROXY protocol
 		return socketOf(layer.Raw())
@@ -32,7 +35,7 @@ func peerOf(conn net.Conn) netip.Addr {
 // reset closes the socket without waiting for the client: the kernel sends RST and keeps nothing of the connection.
 func reset(conn net.Conn) {
 	socket := socketOf(conn)
-	if tcp, ok := socket.(*net.TCPConn); ok {
+	if tcp, ok := socket.(interface{ SetLinger(seconds int) error }); ok {
 		tcp.SetLinger(0)
 	}
 	socket.Close()

@@ -50,7 +50,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, opt
 	upgrades := newUpgradeServer(handler, pending, others, opts)
 	ordered := orderedListener{countedListener{listener}, newHandshakes(opts.DeliveryDue), opts.Drop}
 	accepted, served := make(chan error, 1), make(chan struct{})
-	go func() { accepted <- upgrades.accept(ordered) }()
+	go upgrades.accept(ordered, accepted)
 	go func() { defer close(served); server.Serve(others) }()
 	var err error
 	select {

@@ -65,7 +65,7 @@ type Socket struct {
 // NewSocket returns a Socket that accepts the connections of listener.
 func NewSocket(listener net.Listener, logger *slog.Logger) *Socket {
 	return &Socket{
-		Listener: listener,
+		Listener: direct(listener),
 		logger:   logger,
 		backlog:  func() int { return backlog(listener) },
 		closed:   make(chan struct{}),

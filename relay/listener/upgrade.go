@@ -53,23 +53,50 @@ func newUpgradeServer(
 	return u
 }
 
-// accept serves the connections of listener until Accept fails, and returns the error.
-func (u *upgradeServer) accept(listener net.Listener) error {
-	for {
+// accept serves the connections of listener until Accept fails, and sends the error to failed. If it returns before
+// that, another goroutine continues.
+func (u *upgradeServer) accept(listener net.Listener, failed chan<- error) {
+	turn := newTurn(func() { u.accept(listener, failed) })
+	for hasTurn := true; hasTurn; {
 		conn, err := listener.Accept()
 		if err != nil {
-			return err
+			failed <- err
+			return
 		}
 		c, plain := conn.(*countedConn)
-		if u.passAll || !plain { // crypto/tls is left to net/http
-			if !u.others.pass(conn) {
-				conn.Close()
-			}
+		if !u.passAll && plain {
+			hasTurn = u.serveArrived(c, turn)
 			continue
 		}
+		if !u.others.pass(conn) { // crypto/tls is left to net/http
+			conn.Close()
+		}
+	}
+}
+
+// serveArrived serves a connection whose request has arrived. It passes others on: to net/http, or if nothing has
+// arrived, to a goroutine that waits. It reports whether the calling goroutine still has the turn.
+func (u *upgradeServer) serveArrived(c *countedConn, t *turn) bool {
+	q := u.requests.Get().(*quickRequest)
+	defer u.requests.Put(q)
+	received := q.bytes[:c.readArrived(q.bytes[:])]
+	if len(received) == 0 {
 		u.pending.setState(c, http.StateNew)
 		u.serving.Go(func() { u.serve(c) })
+		return true
 	}
+	r, rest := q.parse(received)
+	if r == nil {
+		u.pending.setState(c, http.StateNew)
+		c.received(len(received))
+		u.passOn(c, received)
+		return true
+	}
+	u.serving.Add(1)
+	defer u.serving.Done()
+	t.begin()
+	u.upgrade(c, r, rest, t)
+	return t.end()
 }
 
 // serve reads the beginning of a connection, and serves it or passes it to net/http.
@@ -96,12 +123,12 @@ func (u *upgradeServer) serve(c *countedConn) {
 		return
 	}
 	u.pending.setState(c, http.StateActive)
-	u.upgrade(c, r, rest)
+	u.upgrade(c, r, rest, nil)
 }
 
 // upgrade calls the handler with a request that rest follows. If the handler has rejected it, net/http serves further
-// requests on the connection.
-func (u *upgradeServer) upgrade(c *countedConn, r *http.Request, rest []byte) {
+// requests on the connection. t is the turn of the calling goroutine, nil if it has none.
+func (u *upgradeServer) upgrade(c *countedConn, r *http.Request, rest []byte, t *turn) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			u.logger.Error("handler failed", "error", reason, "stack", string(debug.Stack()))
@@ -110,7 +137,9 @@ func (u *upgradeServer) upgrade(c *countedConn, r *http.Request, rest []byte) {
 	}()
 	r.RemoteAddr = c.RemoteAddr().String()
 	w := &upgradeResponse{conn: c, rest: rest, header: make(http.Header)}
+	c.turn = t
 	u.handler.ServeHTTP(w, r.WithContext(withConn(context.Background(), c)))
+	c.turn = nil
 	switch {
 	case w.hijacked:
 		u.pending.setState(c, http.StateHijacked)

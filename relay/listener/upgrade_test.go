@@ -83,11 +83,20 @@ func to(path string) string { return strings.Replace(upgradeRequest, "GET /", "G
 
 var dates = regexp.MustCompile(`Date: [^\r]*\r\n`)
 
-// received returns everything that a client receives that sends the bytes of a case.
-func received(t *testing.T, fake *fakeListener, sent string) string {
-	conn := dial(t, fake)
+// received returns everything that a client receives that sends the bytes of a case, the first part of them with the
+// connection or later.
+func received(t *testing.T, fake *fakeListener, sent string, withConn bool) string {
+	parts, first := strings.Split(sent, "|"), ""
+	if withConn {
+		first, parts = parts[0], parts[1:]
+	}
+	conn, err := fake.dialWith(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
 	go func() {
-		for _, part := range strings.Split(sent, "|") {
+		for _, part := range parts {
 			time.Sleep(time.Second)
 			io.WriteString(conn, part)
 		}
@@ -115,19 +124,22 @@ func sorted(responses string) (all []string) {
 }
 
 // TestUpgradesAreServedLikeByNetHTTP compares the responses with the responses of net/http, which serves all
-// requests if handshakes may wait.
+// requests if handshakes may wait. The requests arrive with the connection or later.
 func TestUpgradesAreServedLikeByNetHTTP(t *testing.T) {
 	for name, sent := range upgradeCases {
-		var got [2][]string
-		for i, wait := range []bool{false, true} {
+		responses := func(wait, withConn bool) (got []string) {
 			synctest.Test(t, func(t *testing.T) {
 				fake, stop := serving(t, describe, listener.Options{HandshakesWait: wait})
-				got[i] = sorted(received(t, fake, sent))
+				got = sorted(received(t, fake, sent, withConn))
 				stop()
 			})
+			return got
 		}
-		if fmt.Sprint(got[0]) != fmt.Sprint(got[1]) {
-			t.Errorf("%s: got\n%q, want\n%q", name, got[0], got[1])
+		want := responses(true, false)
+		for _, withConn := range []bool{false, true} {
+			if got := responses(false, withConn); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s, with the connection %v: got\n%q, want\n%q", name, withConn, got, want)
+			}
 		}
 	}
 }
