@@ -1,6 +1,9 @@
 package check
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // wpConfig returns a line for wp-config.php.
 func wpConfig(line string) Snippet {
@@ -13,7 +16,7 @@ func denyAccess(dir string) []Snippet {
 		{"For nginx, in the server block", fmt.Sprintf("location ^~ %s { deny all; }", dir)},
 		{"For Apache, in the virtual host",
 			fmt.Sprintf("<Location \"%s\">\n    Require all denied\n</Location>", dir)},
-		{"For Caddy, in the site's block", fmt.Sprintf("respond %s* 403", dir)},
+		{"For Caddy, in the site's block", fmt.Sprintf("handle %s* {\n    respond 403\n}", dir)},
 		{"For Traefik, in a file of its dynamic configuration", fmt.Sprintf(`http:
   routers:
     realtime-events:
@@ -41,16 +44,18 @@ const caddyLog = `log {
     }
 }`
 
-// passUpgrade returns configuration of proxies that passes WebSockets on path to the relay and keeps tokens in URLs out
-// of their logs. nginx writes the URL also into messages about errors, at a level below crit. The root path is
+// passUpgrade returns configuration of proxies that passes WebSockets on path, and all requests below it, to the relay
+// and keeps tokens in URLs out of their logs. No other path of the site gets to the relay, and no location for *.js gets
+// the relay's client. nginx writes the URL also into messages about errors, at a level below crit. The root path is
 // WordPress's, so it becomes /ws.
 func passUpgrade(relay, path string) []Snippet {
-	if path == "" || path == "/" {
+	if path = strings.TrimRight(path, "/"); path == "" {
 		path = "/ws"
 	}
 	return []Snippet{
-		{"For nginx, in the server block", fmt.Sprintf(`location %s {
-    proxy_pass http://%s;
+		{"For nginx, in the server block", fmt.Sprintf(`location = %[1]s { rewrite ^ %[1]s/ last; }
+location ^~ %[1]s/ {
+    proxy_pass http://%[2]s;
     proxy_http_version 1.1;
     proxy_set_header Upgrade $http_upgrade;
     proxy_set_header Connection "upgrade";
@@ -64,10 +69,11 @@ func passUpgrade(relay, path string) []Snippet {
 		{"For Apache, in the virtual host, with: a2enmod proxy_http proxy_wstunnel",
 			fmt.Sprintf("ProxyPreserveHost On\nProxyPass \"%[1]s\" \"ws://%[2]s%[1]s\" timeout=75\n"+
 				`LogFormat "%%h %%l %%u %%t \"%%m %%U %%H\" %%>s %%b \"%%{Referer}i\" \"%%{User-Agent}i\"" combined`, path, relay)},
-		{"For Caddy, in the site's block", fmt.Sprintf("reverse_proxy %s* %s", path, relay)},
+		{"For Caddy, in the site's block", fmt.Sprintf(
+			"@wpre_relay path %[1]s %[1]s/*\nhandle @wpre_relay {\n    reverse_proxy %[2]s\n}", path, relay)},
 		{"For Caddy, in the global options", caddyLog},
 		{"For Traefik, as labels of the relay's container",
-			fmt.Sprintf("traefik.http.routers.wpre-relay.rule: PathPrefix(`%s`)\n"+
+			fmt.Sprintf("traefik.http.routers.wpre-relay.rule: Path(`%[1]s`) || PathPrefix(`%[1]s/`)\n"+
 				"traefik.http.routers.wpre-relay.observability.accesslogs: false\n"+
 				"traefik.http.services.wpre-relay.loadbalancer.server.port: 8080", path)},
 	}
@@ -99,7 +105,7 @@ func unbuffered() []Snippet {
 
 // uncached returns configuration of caches that passes requests below path through.
 func uncached(path string) []Snippet {
-	if path == "" || path == "/" {
+	if path = strings.TrimRight(path, "/"); path == "" {
 		path = "/ws"
 	}
 	return []Snippet{

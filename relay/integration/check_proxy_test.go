@@ -98,6 +98,13 @@ func newStaticSite(t *testing.T) (root string) {
 	}
 	writeFile(t, filepath.Join(root, eventsDir, "latest_event.json"), `{"timestamp":1}`)
 	writeFile(t, filepath.Join(root, "index.html"), "a site")
+	writeFile(t, filepath.Join(root, "index.php"), "WordPress")
+	writeFile(t, filepath.Join(root, ".htaccess"), "RewriteEngine On\nRewriteCond %{REQUEST_FILENAME} !-f\n"+
+		"RewriteCond %{REQUEST_FILENAME} !-d\nRewriteRule . /index.php [L]\n")
+	for _, path := range []string{"/ws", "/bare"} {
+		writeFile(t, filepath.Join(root, path+"op-2026", "index.html"), "a page of the site")
+		writeFile(t, filepath.Join(root, path+".js"), "a script of the site")
+	}
 	return root
 }
 

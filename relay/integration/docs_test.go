@@ -201,31 +201,3 @@ func interruptWhenReady(t *testing.T, cmd *exec.Cmd) {
 		t.Errorf("%v\n%s", err, log.String())
 	}
 }
-
-// TestDocumentedProxyLinesMatchCheck compares the lines for web servers with the lines of check, which
-// TestPastedLinesWork tries out.
-func TestDocumentedProxyLinesMatchCheck(t *testing.T) {
-	t.Parallel()
-	text := readDocument(t, "scripts/docs/proxies.md")
-	shown := make(map[string]bool)
-	output := readDocument(t, "testdata/check/proxy-no-upgrade.golden")
-	for line := range strings.Lines(strings.ReplaceAll(output, "/bare", "/ws")) {
-		shown[strings.TrimSpace(line)] = true
-	}
-	for _, language := range []string{"nginx", "apache", "caddy"} {
-		var lines string
-		for _, block := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(text, -1) {
-			lines += block[1]
-		}
-		if lines == "" {
-			t.Fatalf("no lines for %s", language)
-		}
-		for line := range strings.Lines(lines) {
-			line = strings.TrimSpace(line)
-			hidesEventFile := strings.Contains(line, "realtime-events") || line == "Require all denied" || line == "</Location>"
-			if !shown[line] && !hidesEventFile {
-				t.Errorf("%s: check does not show %q", language, line)
-			}
-		}
-	}
-}

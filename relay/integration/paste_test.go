@@ -14,10 +14,12 @@ import (
 	"wpre-relay/relay/testwait"
 )
 
-// pasteServers are configurations of web servers. PASTE stands for the lines that check shows, OPTIONS for the lines of
-// Caddy's global options, and ROOT for the site. Each has a log of all requests.
+// pasteServers are configurations of web servers. PASTE stands for the lines that check or a document shows, OPTIONS
+// for the lines of Caddy's global options, and ROOT for the site. Each has a log of all requests, and rules for scripts
+// and for all paths, as sites have them.
 var pasteServers = map[string]webServer{
-	"nginx": nginx("listen ADDRESS; root ROOT; PASTE"),
+	"nginx": nginx(`listen ADDRESS; root ROOT; location ~* \.(js|css)$ { expires 1d; }
+		location / { try_files $uri $uri/ =404; } PASTE`),
 	"Apache": {
 		program: "apache2", args: []string{"-X", "-f", "DIR/config"},
 		config: `ServerName localhost
@@ -32,11 +34,20 @@ LoadModule dir_module /usr/lib/apache2/modules/mod_dir.so
 LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
 LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
 LoadModule proxy_wstunnel_module /usr/lib/apache2/modules/mod_proxy_wstunnel.so
+LoadModule rewrite_module /usr/lib/apache2/modules/mod_rewrite.so
+LoadModule env_module /usr/lib/apache2/modules/mod_env.so
+LoadModule cache_module /usr/lib/apache2/modules/mod_cache.so
 User www-data
 LogFormat "%h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"" combined
 <VirtualHost ADDRESS>
 DocumentRoot ROOT
 CustomLog DIR/access combined
+<Directory ROOT>
+AllowOverride All
+</Directory>
+<FilesMatch "\.(js|css)$">
+SetHandler default-handler
+</FilesMatch>
 PASTE
 </VirtualHost>`,
 	},
@@ -50,34 +61,14 @@ OPTIONS}
 http://ADDRESS {
 	log
 	root * ROOT
-	file_server
+	@scripts path *.js *.css
+	header @scripts Cache-Control max-age=86400
+	handle {
+		file_server
+	}
 PASTE}
 `,
 	},
-}
-
-// TestPastedLinesWork puts the lines that check shows into web servers. Behind each, check then finds no fault.
-func TestPastedLinesWork(t *testing.T) {
-	t.Parallel()
-	r := newSite(t).start()
-	paste := pastedLines(t, r)
-	root := newStaticSite(t)
-	for name, server := range pasteServers {
-		t.Run(name, func(t *testing.T) {
-			address := server.startWith(t, t.TempDir(), root, name, paste)
-			if got := statusOf("http://" + address + eventsDir + "/latest_event.json"); got != http.StatusForbidden {
-				t.Errorf("the event file: %d, want 403", got)
-			}
-			text, status := run(t, command(t, "check", "--site", "http://"+address, "--url", "ws://"+address+"/bare",
-				"--idle", "1s", "--listen", "off", "--admin-listen", "off"))
-			for _, want := range []string{"OK    connection:", "OK    origin:", "OK    transports:", "OK    idle:",
-				"OK    event file:"} {
-				if !strings.Contains(text, want) {
-					t.Errorf("exit status %d, no %s:\n%s", status, want, text)
-				}
-			}
-		})
-	}
 }
 
 // pastedLines returns the lines that check shows for each web server and for the options of Caddy. It has check try a
@@ -98,8 +89,11 @@ func pastedLines(t *testing.T, r *relay) map[string]string {
 		for _, f := range findings {
 			for _, paste := range f.Paste {
 				server, where, _ := strings.Cut(strings.TrimPrefix(paste.Where, "For "), ",")
-				if where == " in the global options" {
+				switch where {
+				case " in the global options":
 					server += " options"
+				case " as labels of the relay's container":
+					server += " labels"
 				}
 				lines[server] += paste.Lines + "\n"
 			}
