@@ -44,8 +44,8 @@ const caddyLog = `log {
     }
 }`
 
-// passUpgrade returns configuration of proxies that passes WebSockets on path, and all requests below it, to the relay
-// and keeps tokens in URLs out of their logs. No other path of the site gets to the relay, and no location for *.js gets
+// passUpgrade returns configuration of proxies that passes WebSockets on path, and all requests below it, to the relay.
+// It keeps tokens in URLs out of their logs. No other path of the site gets to the relay, and no location for *.js gets
 // the relay's client. nginx writes the URL also into messages about errors, at a level below crit. The root path is
 // WordPress's, so it becomes /ws.
 func passUpgrade(relay, path string) []Snippet {
