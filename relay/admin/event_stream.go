@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"wpre-relay/relay/budget"
@@ -17,6 +18,9 @@ const (
 
 	// changesInterval is the least time between two "changes" events. Faster updates are not readable.
 	changesInterval = 50 * time.Millisecond
+
+	// maxEntries is the number of entries in one "changes" event, so that a page that does not read holds about 30 KiB.
+	maxEntries = 100
 
 	// maxStreams limits the status pages that are connected. At most half of them are at one address.
 	maxStreams = 64
@@ -62,9 +66,8 @@ func (s eventStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			pause.Reset(changesInterval)
 		case <-pause.C:
 			var changes []*change
-			if changes, sent, added = s.monitor.changes.after(sent); len(changes) > 0 {
-				ok = send("changes", entries(changes, sent))
-			}
+			changes, sent, added = s.monitor.changes.after(sent)
+			ok = sendChanges(send, changes, sent)
 		case <-r.Context().Done():
 			return
 		case <-s.health.Stopping:
@@ -76,6 +79,19 @@ func (s eventStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s eventStream) report(send func(string, any) bool) bool {
 	return send("report", s.monitor.report(s.health))
+}
+
+// sendChanges sends consecutive changes, of which the last one has this number. It returns false if the page cannot be
+// reached.
+func sendChanges(send func(string, any) bool, changes []*change, last uint64) bool {
+	number := last - uint64(len(changes))
+	for chunk := range slices.Chunk(changes, maxEntries) {
+		number += uint64(len(chunk))
+		if !send("changes", entries(chunk, number)) {
+			return false
+		}
+	}
+	return true
 }
 
 // newSender returns a function that writes v as the data of an event of type name. It returns false if the page

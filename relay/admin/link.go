@@ -24,11 +24,12 @@ const (
 
 // Link is one step of an event's way from the plugin to the clients.
 type Link struct {
-	Name  string    `json:"name"` // write, read, decide, journal or clients
-	State LinkState `json:"state"`
-	Text  string    `json:"text"`
-	Fix   string    `json:"fix"`   // what to do; "" if there is nothing to do
-	Paste []Snippet `json:"paste"` // lines that help to do it
+	Name  string     `json:"name"` // write, read, decide, journal or clients
+	State LinkState  `json:"state"`
+	Text  string     `json:"text"`
+	Time  *time.Time `json:"time,omitempty"` // of the last event here
+	Fix   string     `json:"fix"`            // what to do; "" if there is nothing to do
+	Paste []Snippet  `json:"paste"`          // lines that help to do it
 }
 
 // Snippet is text to paste.
@@ -55,7 +56,7 @@ func quote(value string) string {
 // links returns all links in the order in which an event passes them. last is the newest change; zero if there is none.
 func (h Health) links(report Report, last relay.Change) []Link {
 	return []Link{
-		writeLink(report),
+		writeLink(report, last.Time),
 		readLink(report.Watch),
 		decideLink(report, h.Relay != nil, last),
 		h.journalLink(report),
@@ -64,7 +65,7 @@ func (h Health) links(report Report, last relay.Change) []Link {
 }
 
 // writeLink is the plugin's write of the event file.
-func writeLink(report Report) Link {
+func writeLink(report Report, last time.Time) Link {
 	watch := report.Watch
 	link := Link{Name: "write", State: LinkOK}
 	switch {
@@ -72,11 +73,13 @@ func writeLink(report Report) Link {
 		link.State, link.Text = LinkUnused, "no file is watched; events arrive over POST /publish"
 	case watch == nil:
 		link.State, link.Text = LinkUnused, "no file is watched; events arrive from the broker"
-	case watch.Present:
+	case watch.Present && last.IsZero():
 		link.Text = "the event file exists"
+	case watch.Present:
+		link.Text, link.Time = "last change", &last
 	default:
-		link.State, link.Text = LinkWaiting, "the plugin has not written "+watch.File+" yet"
-		link.Fix = "Save a post in WordPress. If this stays, the plugin is off, or the relay watches another WordPress:"
+		link.State, link.Text = LinkWaiting, "no event file yet"
+		link.Fix = "Save a post in WordPress. If this stays, the plugin is off, or the relay watches another site:"
 		link.Paste = shell("wp plugin list --status=active --path="+quote(siteOf(watch.File)),
 			"wpre-relay check --watch "+quote(watch.File))
 	}

@@ -9,7 +9,7 @@ import (
 
 // journalLink is the storage of events: the journal, and with a broker the shared stream.
 func (h Health) journalLink(report Report) Link {
-	link := Link{Name: "journal", State: LinkOK, Text: "on disk"}
+	link := Link{Name: "journal", State: LinkOK, Text: plural(report.Kept, "event", "events") + " on disk"}
 	hangs := ""
 	if err := h.Hangs(); err != nil {
 		hangs = err.Error()
@@ -35,7 +35,7 @@ func (h Health) journalLink(report Report) Link {
 		link.Text = plural(report.Broker.Lost, "event", "events") + " will never reach the broker"
 		link.Fix = "The broker was away for longer than the history of this relay. Raise --history, then restart the relay."
 	case report.Broker != nil:
-		link.Text = "in the history that all relays share"
+		link.Text = plural(report.Kept, "event", "events") + " in the history that all relays share"
 	case h.Relay == nil:
 		link.State, link.Text = LinkUnused, "this relay has no journal"
 	}
@@ -55,6 +55,9 @@ func (h Health) clientsLink(report Report) Link {
 		link.State, link.Text = LinkWaiting, "the history is not loaded yet"
 	case report.Server.Clients > 0:
 		link.Text = plural(uint64(report.Server.Clients), "client", "clients")
+		if report.Delivery.Count > 0 {
+			link.Text += fmt.Sprintf(", p50 %.2f ms", report.Delivery.P50)
+		}
 	case rejected > 0 && sum(report.Server.Closed) == 0: // nobody has ever connected
 		link.State = LinkBroken
 		link.Text = fmt.Sprintf("no client; %s rejected, most for the reason %s: %s",

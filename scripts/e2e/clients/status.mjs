@@ -1,21 +1,23 @@
 // Tests the status page in Chromium: status.mjs BINARY DIR. With SCREENSHOTS=DIR it saves screenshots there.
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import WebSocket from 'ws';
 import { launch } from '../chromium.mjs';
 import { Relay, Writer, check, finish, freePort, until } from '../harness.mjs';
 
 const [, , binary, dir] = process.argv;
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+const TOKEN = 'a token of this test';
 
 const admin = `127.0.0.1:${await freePort()}`;
-const relay = new Relay(binary, `${dir}/status`, '--admin-listen', admin);
+const relay = new Relay(binary, `${dir}/status`, '--admin-listen', admin, '--publish-token', TOKEN);
 await relay.start();
 const writer = new Writer(relay.file);
-const client = new WebSocket(`ws://127.0.0.1:${relay.port}`);
-await once(client, 'open');
-client.on('error', () => {});
 
 const browser = await launch();
-const context = await browser.newContext({ colorScheme: 'light', viewport: { width: 1100, height: 1000 } });
+const context = await browser.newContext({ colorScheme: 'light', viewport: { width: 1200, height: 900 } });
 const page = await context.newPage();
 const errors = [];
 const external = []; // requests to other hosts
@@ -26,12 +28,39 @@ await page.goto(`http://${admin}/`);
 
 const text = (selector) => page.locator(selector).innerText();
 const rows = () => page.locator('#changes tr').allInnerTexts();
+const links = () => page.locator('#strip .link').evaluateAll((all) =>
+	all.map((link) => link.classList[1]).join(' '));
 const shows = (selector, want) => until(async () => (await text(selector)).includes(want));
 const rowShows = (want) => until(async () => (await rows())[0]?.includes(want));
 const rowCount = (count) => until(async () => (await rows()).length === count);
+const linksAre = (want) => until(async () => (await links()) === want);
+const titled = async (title, state) => (await page.title()).startsWith(title)
+	&& await page.locator('#icon').getAttribute('href') === `icon-${state}.svg`;
+
+/** Checks the page in its present state by axe. One run takes about a second. */
+async function testAccessibility(state, colorScheme) {
+	await page.emulateMedia({ colorScheme });
+	if (process.env.SCREENSHOTS) {
+		await page.screenshot({ path: `${process.env.SCREENSHOTS}/${state}-${colorScheme}.png`, fullPage: true });
+	}
+	await page.evaluate(`window.axe || (() => { ${AXE} })()`);
+	const { violations } = await page.evaluate((values) => axe.run({ runOnly: { type: 'tag', values } }), RULES);
+	const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(' ')}`);
+	check(`axe finds nothing, ${state}, ${colorScheme}`, found.length === 0, found.join('; '));
+	await page.emulateMedia({ colorScheme: 'light' });
+}
+
+async function testEmpty() {
+	check('the page shows that the relay is ready', await shows('#state', 'Ready'));
+	const waits = await linksAre('waiting ok waiting ok waiting');
+	check('the strip waits for the plugin and for clients', waits, await links());
+	check('it gives lines to paste', (await text('#fixes')).includes('wpre-relay check --watch'));
+}
 
 async function testEvents() {
-	check('the page shows that the relay is ready', await shows('#state', 'Ready'));
+	const client = new WebSocket(`ws://127.0.0.1:${relay.port}`);
+	client.on('error', () => {});
+	await once(client, 'open');
 	check('it counts the client', await shows('#clients', '1'));
 	const title = '<b>Grüße</b> & more';
 	writer.write(title);
@@ -41,74 +70,126 @@ async function testEvents() {
 	check('each event has its time', (await rows()).every((row) => /^\d\d:\d\d:\d\d\.\d{3}\s/.test(row)), await rows());
 	check('each event has its decision', (await rows()).every((row) => row.includes('relayed')), await rows());
 	check('it shows the delivery latency', await shows('#p50', 'ms'));
-	check('it shows the watch mode', (await text('#mode')) !== '–');
-	await until(async () => /now 1, at most 1/.test(await text('#clients-caption')), 15_000);
-	const points = await page.locator('#clients-chart polyline').getAttribute('points');
-	check('it draws the number of clients over time', points.split(' ').length >= 2);
+	check('it shows the rate of events', await shows('#event-rate', '/s'));
+	check('all links are green', await linksAre('ok ok ok ok ok'), await links());
+	check('the title and the icon show it', await titled('✓ 1 client', 'ok'), await page.title());
 }
 
-async function testKeyboard() {
-	await page.keyboard.press('Tab');
+async function testDecisions() {
+	await page.locator('#search').fill('GRÜSSE second');
+	check('the search wants all words', await rowCount(1) && await shows('#changes', 'No change matches'));
+	await page.locator('#search').fill('gr');
+	check('the search ignores case', await rowShows('Grüße'));
+	await page.locator('#search').fill('');
 	await page.locator('#filter input').first().focus();
 	await page.keyboard.press('Space');
-	check('the keyboard hides a decision', await rowCount(0));
+	check('the keyboard hides a decision', await shows('#changes', 'No change matches'));
 	await page.keyboard.press('Space');
 	check('the keyboard shows it again', await rowCount(2));
-	const named = await page.locator('input, button').evaluateAll((all) =>
-		all.every((element) => (element.labels?.[0] ?? element).textContent.trim() !== ''));
-	check('every control has a name', named);
-	check('the page has landmarks and headings', (await page.locator('main h2, header h1').count()) === 2);
+	await page.locator('#changes button').first().focus();
+	await page.keyboard.press('Enter');
+	check('a row explains its decision', await shows('#changes .details', 'a new event, sent to the clients'));
+	check('a payload needs the token', await shows('#changes .details', 'needs the publish token'));
+	await page.locator('#token').fill('another token');
+	check('another token does not show it', await shows('#changes .details', 'unauthorized'));
+	await page.locator('#token').fill(TOKEN);
+	check('the token shows it', await shows('#changes .details pre', '"post_title": "second"'));
+	await page.locator('#token-form button').click();
+	check('the test event is sent', await shows('#test-result', 'relayed') && await rowShows('Test event'));
+	const kept = await page.evaluate(() =>
+		document.cookie + JSON.stringify(localStorage) + JSON.stringify(sessionStorage));
+	check('the token is not stored', !kept.includes(TOKEN), kept);
 }
 
-async function testAppearance() {
-	for (const scheme of ['light', 'dark']) {
-		await page.emulateMedia({ colorScheme: scheme });
-		const low = (await page.evaluate(textContrasts)).filter(({ ratio }) => ratio < 4.5);
-		check(`all texts have enough contrast, ${scheme}`, low.length === 0, JSON.stringify(low));
-		if (process.env.SCREENSHOTS) {
-			await page.screenshot({ path: `${process.env.SCREENSHOTS}/status-${scheme}.png`, fullPage: true });
-		}
+async function testPages() {
+	for (let n = 0; n < 30; n++) {
+		writer.write(`page ${n}`);
+		await rowShows(`page ${n}`);
+	}
+	check('a page has 25 rows', await shows('#rows', '1–25 of ') && await rowCount(25), await text('#rows'));
+	while (await page.locator('#older').isEnabled()) await page.locator('#older').click();
+	check('all rows can be reached', await shows('#changes', 'Grüße'), await text('#rows'));
+	await page.locator('#newer').click();
+}
+
+async function testTables() {
+	await page.locator('#client-list').scrollIntoViewIfNeeded();
+	check('it lists the client', await shows('#client-list', 'WebSocket') && await shows('#client-list', 'live'));
+	const settings = await until(async () => /listen.*--listen/.test(await text('#settings')) && text('#settings'));
+	check('it shows settings with their origin, and no secret', settings && !settings.includes(TOKEN), settings);
+	await page.locator('#run-check').click();
+	await shows('#check-note', 'not checked');
+	check('it shows the findings of check', await shows('#findings', 'companion'));
+	const client = new WebSocket(`ws://127.0.0.1:${relay.port}`, { origin: 'https://other.example' });
+	client.on('error', () => {});
+	await shows('#rejected', 'another host name');
+	check('it explains rejections', await shows('#rejected', '--allow-origin'));
+}
+
+async function testCharts() {
+	await page.evaluate(() => scrollTo(0, 0));
+	check('it draws the number of clients', await until(() => page.locator('#clients-chart polyline').count(), 15_000));
+	const labels = await page.locator('#clients-chart text').allTextContents();
+	check('the chart has both axes', labels.includes('0') && labels.some((label) => /^\d\d:\d\d$/.test(label)), labels);
+	await page.locator('#clients-chart svg').hover({ position: { x: 200, y: 60 } });
+	for (const chart of ['#clients-chart', '#events-chart']) {
+		const value = await until(async () => /^\d\d:\d\d:\d\d: \d/.test(await text(`${chart} output`)));
+		check(`hovering one chart shows a value in ${chart}`, value);
+	}
+	await page.locator('#clients-chart svg').focus();
+	await page.keyboard.press('Home');
+	const first = await page.locator('#clients-chart svg').getAttribute('aria-valuetext');
+	check('the keyboard reaches the first value', first.endsWith(': 0') || first.endsWith(': 1'), first);
+	check('the range fits the uptime', (await text('#range-shown')).includes('5 min'));
+}
+
+async function testSizes() {
+	for (const [name, width] of [['a window of 360 px', 360], ['a zoom of 200 %', 640]]) {
+		await page.setViewportSize({ width, height: 700 });
+		const fits = await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+		check(`${name} needs no horizontal scrolling`, fits);
 	}
 	await page.setViewportSize({ width: 360, height: 700 });
-	const fits = await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
-	check('a narrow window needs no horizontal scrolling', fits);
+	await testAccessibility('mobile', 'light');
+	await page.setViewportSize({ width: 1200, height: 900 });
 }
 
-/** Returns the contrast (WCAG 2.2, 1.4.3) of every text with its background. It runs in the page. */
-function textContrasts() {
-	const channels = (color) => color.match(/[\d.]+/g).map(Number);
-	const luminance = (color) => channels(color).slice(0, 3).map((c) => c / 255)
-		.map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-		.reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-	const background = (element) => {
-		for (; element; element = element.parentElement) {
-			const color = getComputedStyle(element).backgroundColor;
-			if ((channels(color)[3] ?? 1) > 0) return color;
-		}
-		return 'rgb(255, 255, 255)';
-	};
-	return [...document.querySelectorAll('h1, h2, p, dt, dd, th, td, caption, figcaption, legend, label, button, a')]
-		.filter((element) => element.textContent.trim() !== '')
-		.map((element) => {
-			const colors = [getComputedStyle(element).color, background(element)];
-			const [light, dark] = colors.map(luminance).sort((x, y) => y - x);
-			return { text: element.textContent.trim().slice(0, 20), ratio: (light + 0.05) / (dark + 0.05) };
-		});
+async function testBroken() {
+	writeFileSync(relay.file, 'no event');
+	check('the strip is red where it is broken', await linksAre('ok ok broken ok ok'), await links());
+	check('it names the reason', await shows('#fixes', 'JSON object'));
+	check('it gives lines to paste', await shows('#fixes', 'head -c 300'));
+	check('the title and the icon show it', await titled('✗ broken', 'broken'), await page.title());
+	await testAccessibility('broken', 'dark');
 }
 
 async function testRestart() {
 	await relay.stop('SIGKILL');
-	check('the page shows that the relay does not respond', await shows('#state', 'unreachable'));
+	check('the page shows that the relay does not answer', await shows('#state', 'does not answer'));
+	check('the title and the icon show it', await titled('– no answer', 'dead'), await page.title());
+	check('the links are unknown', await linksAre('dead dead dead dead dead'));
+	check('it tells how to look for the relay', await shows('#fixes', 'systemctl status'));
+	const color = await page.locator('#clients').evaluate((node) => getComputedStyle(node).color);
+	check('old numbers are grey', color === 'rgb(87, 96, 106)', color);
+	await testAccessibility('dead', 'light');
 	await relay.start();
 	check('the page shows that the relay is ready again', await shows('#state', 'Ready'));
+	check('numbers are not grey any more', await until(() => page.evaluate(() => document.body.className === '')));
 }
 
+await testEmpty();
 await testEvents();
-await testKeyboard();
-await testAppearance();
+await testDecisions();
+await testPages();
+await testTables();
+await testCharts();
+await testAccessibility('busy', 'light');
+await testAccessibility('busy', 'dark');
+await testSizes();
+await testBroken();
 await testRestart();
-const faults = errors.filter((error) => !error.includes('ERR_')); // requests fail while the relay is down
-check('the page has no script error', faults.length === 0, faults.join('; '));
+const expected = (error) => /ERR_|401 \(Unauthorized\)/.test(error); // while the relay is down; with another token
+check('the page has no script error', errors.every(expected), errors.join('; '));
 check('the page loads nothing from other hosts', external.length === 0, external.join(' '));
 await browser.close();
 await relay.stop('SIGTERM');
