@@ -172,6 +172,7 @@ async function testRestart() {
 	const color = await page.locator('#clients').evaluate((node) => getComputedStyle(node).color);
 	check('old numbers are grey', color === 'rgb(87, 96, 106)', color);
 	await testAccessibility('dead', 'light');
+	writer.write('after the restart');
 	await relay.start();
 	check('the page shows that the relay is ready again', await shows('#state', 'Ready'));
 	check('numbers are not grey any more', await until(() => page.evaluate(() => document.body.className === '')));
