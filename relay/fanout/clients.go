@@ -63,8 +63,9 @@ func (c *Clients) Sent() uint64 {
 	return n
 }
 
-// DeliveryDue reports whether live clients have not got all events: a delivery is due or in progress.
-func (c *Clients) DeliveryDue() bool { return c.latency.isBehind(c.log.Head().Seq) }
+// DeliveryDue returns nil if live clients have got all events. Otherwise a delivery is due or in progress, and it
+// returns a channel that is closed after a delivery.
+func (c *Clients) DeliveryDue() <-chan struct{} { return c.latency.behind(c.log.Head().Seq) }
 
 // connect adds the client on a hijacked connection. The client gets initial before anything from the log.
 func (c *Clients) connect(h *hijacker, cfg ClientConfig, initial []byte) {

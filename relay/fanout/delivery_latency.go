@@ -17,8 +17,10 @@ const noClients uint64 = math.MaxUint64
 type deliveryLatency struct {
 	report func(time.Duration)
 
-	mu   sync.Mutex
-	upTo []uint64 // by shard: number of the newest record delivered, or noClients; guarded by mu
+	mu      sync.Mutex
+	upTo    []uint64      // by shard: number of the newest record delivered, or noClients; guarded by mu
+	due     chan struct{} // closed when all shards have delivered dueUpTo; nil if no goroutine waits; guarded by mu
+	dueUpTo uint64        // guarded by mu
 }
 
 func (l *deliveryLatency) init(shards int, report func(time.Duration)) {
@@ -30,7 +32,7 @@ func (l *deliveryLatency) init(shards int, report func(time.Duration)) {
 func (l *deliveryLatency) delivered(shard int, recs []*eventlog.Record, upTo uint64, sent bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.upTo[shard] = upTo
+	l.set(shard, upTo)
 	if !sent {
 		return
 	}
@@ -46,12 +48,28 @@ func (l *deliveryLatency) delivered(shard int, recs []*eventlog.Record, upTo uin
 func (l *deliveryLatency) idle(shard int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.upTo[shard] = noClients
+	l.set(shard, noClients)
 }
 
-// isBehind reports whether a shard with clients has not delivered everything up to number head.
-func (l *deliveryLatency) isBehind(head uint64) bool {
+// set sets the number of a shard. The caller holds mu.
+func (l *deliveryLatency) set(shard int, upTo uint64) {
+	l.upTo[shard] = upTo
+	if l.due != nil && slices.Min(l.upTo) >= l.dueUpTo {
+		close(l.due)
+		l.due = nil
+	}
+}
+
+// behind returns nil if all shards with clients have delivered everything up to number head. Otherwise, it returns a
+// channel that is closed when they have, or when they have delivered what an earlier call waits for.
+func (l *deliveryLatency) behind(head uint64) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Min(l.upTo) < head
+	if slices.Min(l.upTo) >= head {
+		return nil
+	}
+	if l.due == nil {
+		l.due, l.dueUpTo = make(chan struct{}), head
+	}
+	return l.due
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,16 +15,13 @@ const (
 	// event would wait for more handshakes until the scheduler runs it.
 	handshakesPerProcessor = 2
 
-	// maxYield is how long a handshake waits at most for a delivery. If deliveries never end, each place still makes
-	// several hundred handshakes per second.
+	// maxYield is how long handshakes wait at most for a delivery. Then they do not wait for as long, so that they have
+	// half of the time if deliveries never end.
 	maxYield = time.Millisecond
 
 	// maxWait is how long a handshake waits at most for a place. Places are free after milliseconds, unless handlers
 	// hang, for example with a disk. Then /livez must still be answered.
 	maxWait = 250 * time.Millisecond
-
-	// yieldStep is the time between two looks at the delivery.
-	yieldStep = maxYield / 4
 )
 
 // handshakes bounds the handshakes in progress, and lets deliveries go first. A handshake is in progress while its
@@ -31,18 +29,21 @@ const (
 // connection is upgraded, or until its handler may wait. So a slow client has no place. Handshakes without a place wait
 // in the order of their arrival; they are pending connections, whose number is bounded.
 type handshakes struct {
-	places      chan struct{} // holds one token for each handshake in progress
-	deliveryDue func() bool   // whether a delivery is due or in progress
+	places      chan struct{}          // holds one token for each handshake in progress
+	deliveryDue func() <-chan struct{} // see Options.DeliveryDue
+	start       time.Time
+	yieldFrom   atomic.Int64 // time after start from which handshakes wait for a delivery, a time.Duration
 }
 
 // newHandshakes returns handshakes that yield to deliveries. deliveryDue may be nil.
-func newHandshakes(deliveryDue func() bool) *handshakes {
+func newHandshakes(deliveryDue func() <-chan struct{}) *handshakes {
 	if deliveryDue == nil {
-		deliveryDue = func() bool { return false }
+		deliveryDue = func() <-chan struct{} { return nil }
 	}
 	return &handshakes{
 		places:      make(chan struct{}, handshakesPerProcessor*runtime.GOMAXPROCS(0)),
 		deliveryDue: deliveryDue,
+		start:       time.Now(),
 	}
 }
 
@@ -56,11 +57,19 @@ func (h *handshakes) begin() bool {
 
 // yield waits at most maxYield for a delivery that is due or in progress.
 func (h *handshakes) yield() {
-	for range maxYield / yieldStep {
-		if !h.deliveryDue() {
-			return
-		}
-		time.Sleep(yieldStep)
+	if from := h.yieldFrom.Load(); from > 0 && time.Since(h.start) < time.Duration(from) {
+		return
+	}
+	sent := h.deliveryDue()
+	if sent == nil {
+		return
+	}
+	timeout := time.NewTimer(maxYield)
+	defer timeout.Stop()
+	select {
+	case <-sent:
+	case <-timeout.C:
+		h.yieldFrom.Store(int64(time.Since(h.start) + maxYield))
 	}
 }
 

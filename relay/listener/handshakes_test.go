@@ -176,31 +176,11 @@ func TestEveryEndFreesThePlace(t *testing.T) {
 	}
 }
 
-// TestHandshakesYieldToDeliveries has deliveries of different lengths, which begin before a request.
-func TestHandshakesYieldToDeliveries(t *testing.T) {
-	for _, delivery := range []time.Duration{0, 300 * time.Microsecond, 900 * time.Microsecond, time.Hour} {
-		synctest.Test(t, func(t *testing.T) {
-			until := time.Now().Add(delivery)
-			due := func() bool { return time.Now().Before(until) }
-			fake, stop := serving(t, hello, listener.Options{DeliveryDue: due})
-			begin := time.Now()
-			if got := get(t, dial(t, fake)); got != "hello" {
-				t.Errorf("got %q", got)
-			}
-			waited, least := time.Since(begin), min(delivery, time.Millisecond)
-			if waited < least || waited > least+250*time.Microsecond {
-				t.Errorf("with a delivery of %v, the response took %v", delivery, waited)
-			}
-			stop()
-		})
-	}
-}
-
 // TestDroppedConnectionsTakeNothing floods the listener from one address, beside a client from another one.
 func TestDroppedConnectionsTakeNothing(t *testing.T) {
 	attacker := netip.MustParseAddr("192.0.2.9")
 	synctest.Test(t, func(t *testing.T) {
-		due := func() bool { return true } // drops yield, too
+		due := func() <-chan struct{} { return make(chan struct{}) } // drops yield, too
 		opts := listener.Options{DeliveryDue: due, Drop: func(peer netip.Addr) bool { return peer == attacker }}
 		fake, stop := serving(t, hello, opts)
 		synctest.Wait()

@@ -26,10 +26,14 @@ func (h *StartupHandler) SetServer(server *Server) { h.server.Store(server) }
 // Server returns the server, or nil before SetServer.
 func (h *StartupHandler) Server() *Server { return h.server.Load() }
 
-// DeliveryDue reports whether an event is due for connected clients, or is being sent to them.
-func (h *StartupHandler) DeliveryDue() bool {
+// DeliveryDue returns nil unless an event is due for connected clients, or is being sent to them. It then returns a
+// channel that is closed when an event has been sent.
+func (h *StartupHandler) DeliveryDue() <-chan struct{} {
 	server := h.server.Load()
-	return server != nil && server.clients.DeliveryDue()
+	if server == nil {
+		return nil
+	}
+	return server.clients.DeliveryDue()
 }
 
 // DropsConnection reports whether to close a new connection of this address without an answer: the address floods the
