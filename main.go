@@ -44,10 +44,13 @@ func run(ctx context.Context) (status int) {
 		LogDropped:   sink.Dropped,
 	}
 	env := cli.Env{
-		Stdout:         os.Stdout,
-		Stderr:         os.Stderr,
-		Logger:         logger,
-		Serve:          func(ctx context.Context, settings config.Relay) error { return app.Run(ctx, settings, options) },
+		Stdout: os.Stdout,
+		Stderr: os.Stderr,
+		Logger: logger,
+		Serve: func(ctx context.Context, settings config.Relay, trace relay.Trace) error {
+			options.Trace = trace
+			return app.Run(ctx, settings, options)
+		},
 		Locate:         watcher.Locate,
 		Probe:          watcher.Probe,
 		PHPCode:        watcher.PHPCode,

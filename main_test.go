@@ -88,9 +88,9 @@ const flow = `
 	relay/bench: relay/bench/stats relay/bench/wsclient
 	relay/check: relay/fileop relay/security/clientaddr relay/security/filter relay/security/origin
 	relay/companion
-	relay/demo
+	relay/demo: relay schema
 	relay/tail
-	relay/cli: relay/bench relay/check relay/companion relay/config relay/demo relay/fileop relay/listener
+	relay/cli: relay relay/bench relay/check relay/companion relay/config relay/demo relay/fileop relay/listener
 		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/tail
 	# The program
 	relay/process

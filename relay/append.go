@@ -52,10 +52,12 @@ func (r *Relay) submit(ctx context.Context, ev schema.Event) error {
 func (r *Relay) appendDirectly(ev schema.Event) {
 	start := time.Now()
 	r.log.Append(ev)
-	if now := time.Now(); now.Sub(start) > slowAppend {
-		r.slowUntil = now.Add(slowPause)
+	end := time.Now()
+	if end.Sub(start) > slowAppend {
+		r.slowUntil = end.Add(slowPause)
 	}
 	runtime.Gosched()
+	r.opts.OnAppend(ev, start, end)
 }
 
 // Run appends queued events to the log until ctx ends and the queue is empty. Events that wait for their line are
@@ -92,7 +94,12 @@ func (r *Relay) append(batch []schema.Event, next queued) []schema.Event {
 		}
 	}
 	if len(batch) > 0 {
+		start := time.Now()
 		recs := r.log.Append(batch...)
+		end := time.Now()
+		for _, ev := range batch {
+			r.opts.OnAppend(ev, start, end)
+		}
 		r.waiting.Add(-int64(len(batch)))
 		r.opts.Logger.Debug("events appended", "count", len(recs), "position", recs[len(recs)-1].Position)
 	}

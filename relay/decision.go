@@ -35,6 +35,13 @@ type Change struct {
 	Writes   uint64       // number of changes; 1 unless Overwritten
 }
 
+// Trace has the callbacks of Options that show the steps of an event. The zero value has none.
+type Trace struct {
+	OnRead     func(content []byte)
+	OnDecision func(Change)
+	OnAppend   func(ev schema.Event, begun, ended time.Time)
+}
+
 // Decisions counts decisions. Its methods may be called concurrently.
 type Decisions struct {
 	counts [len(allDecisions)]atomic.Uint64

@@ -21,6 +21,7 @@ func (r *Relay) Ingest(ctx context.Context, content []byte, written time.Time) e
 func (r *Relay) ingest(ctx context.Context, content []byte, written time.Time, ahead bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.opts.OnRead(content)
 	first := !r.ingested
 	r.ingested = true
 	ev, tail, err := schema.Decode(content, r.opts.MaxEventSize)

@@ -24,6 +24,15 @@ type Options struct {
 	// CountOverwritten. It must not block. Default: no call.
 	OnDecision func(Change)
 
+	// OnRead is called with each content of the event file before it is decided, on the goroutine of the caller of
+	// Ingest. The content is valid during the call. It must not block. Default: no call.
+	OnRead func(content []byte)
+
+	// OnAppend is called with each new event after it was appended to the log, with the times at which the append began
+	// and ended. An event is decided before the append begins, even if OnDecision is called later. It must not block.
+	// Default: no call.
+	OnAppend func(ev schema.Event, begun, ended time.Time)
+
 	// Direct reports whether an event that no other one waits before is appended to the log on the goroutine of the
 	// caller of Ingest, IngestLine or Publish, which is faster than through Run. It should return false while the
 	// delivery of an event takes long. It must not block. Default: false.
@@ -40,6 +49,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnDecision == nil {
 		o.OnDecision = func(Change) {}
+	}
+	if o.OnRead == nil {
+		o.OnRead = func([]byte) {}
+	}
+	if o.OnAppend == nil {
+		o.OnAppend = func(schema.Event, time.Time, time.Time) {}
 	}
 	if o.Direct == nil {
 		o.Direct = func() bool { return false }

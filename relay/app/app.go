@@ -52,6 +52,9 @@ type Options struct {
 	// Check returns the findings of the command check, for operators; see admin.Options. Default: none.
 	Check func(ctx context.Context) (findings any, err error)
 
+	// Trace is called at the steps of each event. Default: no calls.
+	Trace relay.Trace
+
 	// Logger is used by all components. Default: slog.Default().
 	Logger *slog.Logger
 

@@ -52,7 +52,9 @@ func (c *components) openCapture(file string) (*capture, error) {
 	rel := relay.New(log, relay.Options{
 		MaxEventSize: int(s.MaxEventSize),
 		Filter:       c.security.filter,
-		OnDecision:   c.monitor.AddChange,
+		OnDecision:   c.onDecision,
+		OnRead:       c.opts.Trace.OnRead,
+		OnAppend:     c.opts.Trace.OnAppend,
 		Direct:       c.deliversFast,
 		Logger:       c.logger,
 	})
@@ -64,6 +66,14 @@ func (c *components) openCapture(file string) (*capture, error) {
 		return nil, errors.Join(err, log.Close())
 	}
 	return opened, nil
+}
+
+// onDecision passes a decision to the monitor and to Options.Trace.
+func (c *components) onDecision(change relay.Change) {
+	c.monitor.AddChange(change)
+	if c.opts.Trace.OnDecision != nil {
+		c.opts.Trace.OnDecision(change)
+	}
 }
 
 func (c *capture) close() error {

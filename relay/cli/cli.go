@@ -16,6 +16,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"wpre-relay/relay"
 	"wpre-relay/relay/config"
 )
 
@@ -71,8 +72,8 @@ type Env struct {
 	Stdout, Stderr *os.File
 	Logger         *slog.Logger
 
-	// Serve runs a relay with valid settings until ctx ends, and then returns nil.
-	Serve func(ctx context.Context, settings config.Relay) error
+	// Serve runs a relay with valid settings until ctx ends, and then returns nil. The trace shows the steps of events.
+	Serve func(ctx context.Context, settings config.Relay, trace relay.Trace) error
 
 	// Locate returns the event file for a path that an operator gives; doubt says why it may be the wrong
 	// one, or is "".

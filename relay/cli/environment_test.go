@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"wpre-relay/relay"
 	"wpre-relay/relay/companion"
 	"wpre-relay/relay/config"
 )
@@ -38,7 +39,7 @@ func warnings(t *testing.T) string {
 	var log strings.Builder
 	env := Env{
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
-		Serve:  func(context.Context, config.Relay) error { return nil },
+		Serve:  func(context.Context, config.Relay, relay.Trace) error { return nil },
 	}
 	if err := c.Run(t.Context(), env); err != nil {
 		t.Fatal(err)

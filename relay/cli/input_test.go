@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"wpre-relay/relay"
 	"wpre-relay/relay/config"
 )
 
@@ -142,7 +143,7 @@ func TestErrorsContainNoFileAndNoSecret(t *testing.T) {
 				check := func(source string, c *CLI, err error) {
 					t.Helper()
 					if err == nil {
-						err = c.Run(t.Context(), Env{Serve: func(_ context.Context, settings config.Relay) error {
+						err = c.Run(t.Context(), Env{Serve: func(_ context.Context, settings config.Relay, _ relay.Trace) error {
 							return errors.New("listen on " + settings.Listen + " in " + settings.StateDir)
 						}})
 					}

@@ -26,6 +26,9 @@ func decodeLevel(ctx *kong.DecodeContext, target reflect.Value) error {
 func (c *CLI) Logger(f *os.File) (*slog.Logger, *LogSink) {
 	sink := newLogSink(f)
 	c.level.Set(c.LogLevel)
+	if c.name == "demo" && c.LogLevel == slog.LevelInfo {
+		c.level.Set(slog.LevelWarn) // a quiet log: the address of the page is all that matters
+	}
 	options := &slog.HandlerOptions{Level: &c.level}
 	var handler slog.Handler = slog.NewTextHandler(sink, options)
 	if c.LogFormat == "json" || c.LogFormat == "auto" && !isTerminal(f) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 
+	"wpre-relay/relay"
 	"wpre-relay/relay/config"
 )
 
@@ -52,4 +53,6 @@ func (s *Serve) validate() error {
 	return settings.Validate()
 }
 
-func (s *Serve) run(ctx context.Context, env Env) error { return env.Serve(ctx, s.Settings()) }
+func (s *Serve) run(ctx context.Context, env Env) error {
+	return env.Serve(ctx, s.Settings(), relay.Trace{})
+}

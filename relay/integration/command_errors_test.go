@@ -22,18 +22,6 @@ func TestInvalidAddressCreatesNoState(t *testing.T) {
 	}
 }
 
-// TestDemoPrintsAddressesWhenItListens runs demos whose relay cannot listen.
-func TestDemoPrintsAddressesWhenItListens(t *testing.T) {
-	t.Parallel()
-	r := newSite(t).start()
-	for _, address := range []string{r.address, "192.0.2.1:8080"} {
-		text, status := run(t, command(t, "demo", "--listen", address, "--page-listen", "127.0.0.1:0"))
-		if status != 1 || strings.Contains(text, "in a browser") {
-			t.Errorf("%s: exit status %d, want 1 and no address:\n%s", address, status, text)
-		}
-	}
-}
-
 // TestUnreachableRelayIsReportedInOneLine connects tail to addresses where no relay listens.
 func TestUnreachableRelayIsReportedInOneLine(t *testing.T) {
 	t.Parallel()

@@ -11,11 +11,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
-
-	"wpre-relay/relay/sharedlog/enginetest"
 )
 
 func TestHealthcheckSucceeds(t *testing.T) {
@@ -61,16 +58,6 @@ func TestTailPrintsEventsUntilInterrupted(t *testing.T) {
 	}
 	if err := tail.Wait(); err != nil {
 		t.Errorf("tail: %v", err)
-	}
-}
-
-func TestDemoPrintsEvents(t *testing.T) {
-	t.Parallel()
-	text, status := run(t, command(t, "demo", "--listen", enginetest.FreePort(t), "--page-listen", "127.0.0.1:0",
-		"--every", "1ms", "--count", "20"))
-	events := regexp.MustCompile(`(?m)^after +[0-9.]+ ms  \{"timestamp":`).FindAllString(text, -1)
-	if status != 0 || len(events) != 20 {
-		t.Errorf("exit status %d, %d events:\n%s", status, len(events), text)
 	}
 }
 

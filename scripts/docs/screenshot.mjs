@@ -1,57 +1,69 @@
 #!/usr/bin/env node
-// Writes demo.png, the picture in the README: the demo's output beside its page, in Chromium.
-//   npm ci --prefix scripts/e2e && node scripts/docs/screenshot.mjs
+// Writes demo.png, the picture in the README: the demo's page in Chromium, after a few posts. With DIR it saves
+// light.png, dark.png, mobile.png and empty.png there instead.
+//   npm ci --prefix scripts/e2e && node scripts/docs/screenshot.mjs [DIR]
 // It needs Go and Debian's Chromium. It builds the relay and uses free ports of the loopback interface.
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { launch } from '../e2e/chromium.mjs';
+import { freePort, pause, until } from '../e2e/harness.mjs';
 
-const EVENTS = 4;
 const root = new URL('../..', import.meta.url).pathname;
+const SETTLED = 3000; // ms until the page has compared the clocks often enough
 
-const freePort = () => new Promise((resolve) => {
-	const server = createServer().listen(0, '127.0.0.1', () => {
-		const { port } = server.address();
-		server.close(() => resolve(port));
-	});
-});
+// The views. The picture in the README has the size of a small laptop's window.
+const LARGE = { width: 1040, height: 800 };
+const VIEWS = {
+	empty: { viewport: LARGE, posts: [] },
+	light: { viewport: LARGE },
+	dark: { viewport: LARGE, colorScheme: 'dark' },
+	mobile: { viewport: { width: 360, height: 740 } },
+};
+const POSTS = [
+	['Open house on Saturday', 'publish'], ['New opening hours', 'publish'], ['Draft of the summer menu', 'draft'],
+	['We are hiring two bakers', 'publish'], ['New menu for autumn', 'publish'],
+];
 
-// view returns a document with an empty terminal and, beside it, the page.
-const view = (address) => `<!doctype html><meta charset="utf-8"><style>
-	body { margin: 0; display: flex; height: 100vh; background: #fff }
-	pre { margin: 0; padding: 1.5rem 1rem; width: 29rem; box-sizing: border-box; background: #1e2430; color: #d8dee9;
-		font: 12px/1.5 monospace; white-space: pre-wrap }
-	iframe { flex: 1; border: 0 }
-	</style><pre></pre><iframe src="${address}"></iframe>`;
+/** Saves a post with the form and waits until the relay has decided about it. */
+async function save(page, title, status) {
+	await page.getByLabel('Title').fill(title);
+	await page.getByLabel('Status').selectOption(status);
+	await page.getByRole('button', { name: 'Save post' }).click();
+	await until(async () => (await page.locator('#newest').innerText()).includes(title));
+	await pause(500);
+}
 
-// terminal returns the demo's output with the newest events. A zero-width space lets a line break after a comma.
-const terminal = (lines) => ['$ go run . demo', ...lines.slice(-EVENTS)].join('\n\n').replaceAll(',', ',\u200b');
+/** Saves a picture of the page in a view. */
+async function shoot(browser, address, { posts = POSTS, ...options }, path, fullPage) {
+	const context = await browser.newContext({ colorScheme: 'light', ...options });
+	const page = await context.newPage();
+	await page.goto(address);
+	await pause(SETTLED);
+	for (const [title, status] of posts) await save(page, title, status);
+	await page.mouse.move(0, 0);
+	await page.screenshot({ path, fullPage });
+	await context.close();
+}
 
 const work = mkdtempSync(join(tmpdir(), 'wpre-screenshot-'));
 const binary = join(work, 'wpre-relay');
 execFileSync('go', ['build', '-o', binary, '.'], { cwd: root, stdio: 'inherit' });
-const address = `127.0.0.1:${await freePort()}`;
-const arguments_ = ['demo', '--every', '1s', '--listen', `127.0.0.1:${await freePort()}`, '--page-listen', address];
-const demo = spawn(binary, arguments_, { stdio: ['ignore', 'pipe', 'ignore'] });
+const address = async () => `127.0.0.1:${await freePort()}`;
+const flags = ['--listen', await address(), '--page-listen', await address(), '--admin-listen', await address()];
+const demo = spawn(binary, ['demo', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
 const browser = await launch();
-await new Promise((resolve) => demo.stdout.once('readable', resolve));
 try {
-	const page = await browser.newPage({ viewport: { width: 960, height: 388 } });
-	await page.setContent(view(`http://${address}`));
-	const lines = [];
-	for await (const line of createInterface({ input: demo.stdout })) {
-		if (line.startsWith('after')) lines.push(line);
-		if (await page.frameLocator('iframe').locator('li').count() >= EVENTS && lines.length >= EVENTS) break;
-	}
-	await page.frameLocator('iframe').getByText(`no. ${lines.length}`).waitFor();
-	await page.evaluate((text) => { document.querySelector('pre').textContent = text; }, terminal(lines));
-	await page.screenshot({ path: new URL('demo.png', import.meta.url).pathname });
+	const [line] = await once(createInterface({ input: demo.stdout }), 'line');
+	const url = line.replace('wpre-relay demo: ', '');
+	const [, , dir] = process.argv;
+	if (!dir) await shoot(browser, url, VIEWS.light, new URL('demo.png', import.meta.url).pathname, false);
+	else for (const name in VIEWS) await shoot(browser, url, VIEWS[name], join(dir, `${name}.png`), true);
 } finally {
-	demo.kill();
+	demo.kill('SIGINT');
 	await browser.close();
 	rmSync(work, { recursive: true });
 }

@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { WebSocket } from 'ws';
 import { launch } from '../chromium.mjs';
 import { Proxy, Relay, Writer, check, finish, until } from '../harness.mjs';
-
+import { testDemo } from './demo.mjs';
 const [, , binary, dir] = process.argv;
 
 const relay = new Relay(binary, `${dir}/browser`, '--history', '5');
@@ -243,6 +243,7 @@ await testRejectedEventSource();
 await testExpiry();
 await testHiddenPage();
 await testLog();
+await testDemo(browser, binary);
 await browser.close();
 site.close();
 await relay.stop('SIGTERM');
