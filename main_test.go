@@ -88,10 +88,12 @@ const flow = `
 	relay/bench: relay/bench/stats relay/bench/wsclient
 	relay/check: relay/fileop relay/security/clientaddr relay/security/filter relay/security/origin
 	relay/companion
+	relay/up/webserver
+	relay/up: relay/companion relay/up/webserver
 	relay/demo: relay schema
 	relay/tail
 	relay/cli: relay relay/bench relay/check relay/companion relay/config relay/demo relay/fileop relay/listener
-		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/tail
+		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/tail relay/up
 	# The program
 	relay/process
 	main: relay relay/admin relay/app relay/cli relay/config relay/fileop relay/process schema watcher

@@ -29,6 +29,8 @@ type CLI struct {
 	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
 	Check       Check       `cmd:"" help:"Find problems around the relay and show how to fix them."`
 	Companion   Companion   `cmd:"" help:"Print or install the companion, a must-use plugin that keeps every event."`
+	Up          Up          `cmd:"" help:"Connect a WordPress of this server with a relay, and prove it."`
+	Down        Down        `cmd:"" help:"Undo everything that up has changed."`
 	Config      Show        `cmd:"" help:"Print the effective settings and the source of each."`
 	Completion  Completion  `cmd:"" help:"Print a completion script for a shell."`
 	Token       Token       `cmd:"" help:"Create a token, to test a relay that requires one."`

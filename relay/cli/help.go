@@ -25,6 +25,7 @@ var commandHelp = map[string][]helpTexts{
 
 	"companion": {companionHelp},
 	"token":     {tokenHelp},
+	"up":        {upHelp},
 
 	"healthcheck": {healthcheckHelp},
 }

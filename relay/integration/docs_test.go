@@ -29,6 +29,8 @@ var skippedCommands = map[string]string{
 	"rm -r wordpress-websocket-server": "TestUpgradeFromNodeServer",
 	"wpre-relay tail \"ws://localhost": "TestFilterAppliesToLiveResumeAndHistory",
 	"curl -H \"Authorization":          "TestPublishWithoutEventFile",
+	"wpre-relay up":                    "TestUpProvesEventAndDownRestoresTree",
+	"wpre-relay down":                  "TestUpProvesEventAndDownRestoresTree",
 	"ssh -L":                           "needs a second machine",
 }
 

@@ -22,6 +22,8 @@ var helpers = map[string]func(args []string) error{
 	"hangfs":   runHangFS,
 	"occupy":   runOccupy,
 	"resume":   runResume,
+
+	"systemctl": runSystemctl,
 }
 
 func runHelper(order string) error {

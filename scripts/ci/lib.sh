@@ -4,6 +4,8 @@
 package_of() {
 	case $1 in
 	apache2) echo apache2-bin ;;
+	apachectl) echo apache2 ;;
+	ip) echo iproute2 ;;
 	mariadb) echo mariadb-client-core ;;
 	mariadbd | mariadb-install-db) echo mariadb-server-core ;;
 	nginx) echo nginx-light ;;

@@ -1,0 +1,101 @@
+//go:build linux
+
+package integration_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// upApache is a site in Apache: WordPress over HTTP and HTTPS, beside one that redirects.
+const upApache = `<VirtualHost *:80>
+	ServerName example.test
+	Redirect permanent / https://www.example.test/
+</VirtualHost>
+<VirtualHost *:80 [::]:80>
+	ServerName www.example.test
+	ServerAlias live.example.test
+	DocumentRoot "/var/www/html"
+	CustomLog ${APACHE_LOG_DIR}/access.log combined
+</VirtualHost>
+<IfModule mod_ssl.c>
+	<VirtualHost *:443>
+		ServerName www.example.test
+		DocumentRoot /var/www/html
+		SSLEngine on
+		SSLCertificateFile /etc/ssl/site/cert.pem
+		SSLCertificateKeyFile /etc/ssl/site/key.pem
+		RewriteEngine On
+		RewriteRule . /index.php [L]
+	</VirtualHost>
+</IfModule>
+`
+
+// upCaddy is a site in Caddy: WordPress over HTTP and HTTPS, beside one that redirects.
+const upCaddy = `{
+	auto_https off
+	log {
+		output file /var/log/caddy.log
+	}
+}
+
+example.test:80 {
+	redir https://www.example.test{uri}
+}
+(wordpress) {
+	root * /var/www/html
+	log
+	try_files {path} /index.php
+	file_server
+}
+http://www.example.test {
+	import wordpress
+}
+https://www.example.test, https://live.example.test {
+	tls /etc/ssl/site/cert.pem /etc/ssl/site/key.pem
+	import wordpress
+}
+`
+
+// upServers are web servers whose site is not enabled yet: enable starts them.
+var upServers = map[string]struct{ program, file, config, enable, step string }{
+	"Apache": {"apachectl", "/etc/apache2/sites-available/example.conf", upApache,
+		"a2enmod -q ssl rewrite && a2ensite -q example && apachectl start", "OK    Apache"},
+	"Caddy": {"caddy", "/etc/caddy/Caddyfile", upCaddy,
+		"caddy start --config /etc/caddy/Caddyfile --pidfile /run/caddy.pid >/dev/null 2>&1", "OK    Caddy"},
+}
+
+// TestUpWithOtherServers runs up with Apache and Caddy, makes it fail, and runs down.
+func TestUpWithOtherServers(t *testing.T) {
+	t.Parallel()
+	for name, server := range upServers {
+		t.Run(name, func(t *testing.T) {
+			lookPath(t, server.program)
+			s := newSandbox(t)
+			s.addCertificate()
+			s.write(server.file, server.config, 0o644)
+			s.sh(server.enable)
+			before := s.tree()
+			s.sh("touch /run/fail-event")
+			text, status := s.relay("up", "--yes")
+			if status != 1 || !strings.Contains(text, "proof failed, and all changes") {
+				t.Errorf("exit status %d:\n%s", status, text)
+			}
+			s.expectTree(before)
+			s.sh("rm /run/fail-event")
+			text, status = s.relay("up", "--yes")
+			if status != 0 || !strings.Contains(text, server.step) || !strings.Contains(text, "OK    proof") {
+				t.Errorf("exit status %d:\n%s", status, text)
+			}
+			after := s.tree()
+			if text, status = s.relay("up"); status != 0 || !strings.Contains(text, "Nothing to change.") {
+				t.Errorf("again: exit status %d:\n%s", status, text)
+			}
+			s.expectTree(after)
+			if text, status = s.relay("down", "--yes"); status != 0 {
+				t.Errorf("down: exit status %d:\n%s", status, text)
+			}
+			s.expectTree(before)
+		})
+	}
+}

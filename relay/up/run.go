@@ -1,0 +1,210 @@
+//go:build linux
+
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+)
+
+// Run finds the site, shows the plan, applies it and proves the result. If a step fails, it undoes all steps of this
+// run. If the plan has no steps, it only proves.
+func Run(ctx context.Context, opts Options) error {
+	if os.Geteuid() != 0 {
+		return errNotRoot
+	}
+	in := &installer{opts: opts, progress: progress{opts.Out, opts.Terminal}}
+	if !opts.DryRun {
+		record, err := openRecord(ctx)
+		if err != nil {
+			return err
+		}
+		defer record.close()
+		in.record = record
+		if err := in.undoUnfinished(ctx); err != nil {
+			return err
+		}
+	}
+	var err error
+	if in.site, err = findSite(ctx, opts); err != nil {
+		return err
+	}
+	fmt.Fprintf(opts.Out, "WordPress in %s, served by %s at %s\n", in.site.dir, in.site.server.name, in.site.home)
+	steps, err := in.site.plan(ctx, opts)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(steps) == 0:
+		fmt.Fprintln(opts.Out, "Nothing to change.")
+	case opts.OneByOne && !opts.DryRun:
+		return in.applyOneByOne(ctx, steps)
+	default:
+		if err := in.show(ctx, steps); err != nil {
+			return err
+		}
+	}
+	if opts.DryRun {
+		return nil
+	}
+	if len(steps) > 0 && !opts.Confirm("Apply these changes?") {
+		return errDeclined
+	}
+	return in.applyAll(ctx, steps)
+}
+
+var (
+	errNotRoot  = errors.New("up and down change the system: run them as root")
+	errDeclined = errors.New("nothing was changed")
+)
+
+// installer is one run. Only one goroutine uses it.
+type installer struct {
+	opts     Options
+	progress progress
+	record   *record
+	site     *site // nil for down
+}
+
+// show prints the steps as a diff.
+func (in *installer) show(ctx context.Context, steps []step) error {
+	for _, s := range steps {
+		fmt.Fprintf(in.opts.Out, "\n# %s\n", s.Name)
+		for _, c := range s.Changes {
+			var text []byte
+			if c.Kind == editFile {
+				var err error
+				if text, err = in.site.disks().of(c).read(ctx, c.Path); err != nil {
+					return err
+				}
+			}
+			fmt.Fprint(in.opts.Out, c.diff(string(text)))
+		}
+	}
+	fmt.Fprintln(in.opts.Out)
+	return nil
+}
+
+// applyAll applies the steps and proves the result. If that fails, it undoes the steps.
+func (in *installer) applyAll(ctx context.Context, steps []step) error {
+	for i := range steps {
+		if err := in.apply(ctx, &steps[i]); err != nil {
+			return in.rollBack(ctx, steps[i].Name, err)
+		}
+	}
+	if err := in.prove(ctx); err != nil {
+		return in.rollBack(ctx, "proof", err)
+	}
+	return in.keep(ctx)
+}
+
+// applyOneByOne asks before each step, and undoes a step that fails. The steps before it stay.
+func (in *installer) applyOneByOne(ctx context.Context, steps []step) error {
+	for i := range steps {
+		if err := in.show(ctx, steps[i:i+1]); err != nil {
+			return err
+		}
+		if !in.opts.Confirm("Apply this step?") {
+			return errDeclined
+		}
+		if err := in.apply(ctx, &steps[i]); err != nil {
+			return in.rollBack(ctx, steps[i].Name, err)
+		}
+		if err := in.keep(ctx); err != nil {
+			return err
+		}
+	}
+	return in.prove(ctx)
+}
+
+// keep marks all steps as those of a run that has succeeded.
+func (in *installer) keep(ctx context.Context) error {
+	in.record.Proven = len(in.record.Steps)
+	return in.record.save(ctx)
+}
+
+// apply records a step and applies it.
+func (in *installer) apply(ctx context.Context, s *step) (err error) {
+	end := in.progress.step(s.Name)
+	defer func() { end(err) }()
+	if err := in.record.begin(ctx, s, in.site.disks()); err != nil {
+		return err
+	}
+	if err := s.change(ctx, in.site.disks()); err != nil {
+		return err
+	}
+	in.record.Steps[len(in.record.Steps)-1].Started = true
+	if err := in.record.save(ctx); err != nil {
+		return err
+	}
+	return s.activate(ctx)
+}
+
+// prove prints the times of a test event.
+func (in *installer) prove(ctx context.Context) error {
+	end := in.progress.step("proof: a test event through PHP and " + in.site.address)
+	p, err := in.site.prove(ctx)
+	end(err)
+	if err == nil {
+		fmt.Fprintf(in.opts.Out, "      connected in %s; PHP took %s; the event reached the client %s after the plugin's call\n",
+			rounded(p.connect), rounded(p.php), rounded(p.event))
+	}
+	return err
+}
+
+// rollBack undoes the steps of this run after a failure, also when ctx has ended, and returns what to report.
+func (in *installer) rollBack(ctx context.Context, name string, cause error) error {
+	if err := in.undoUnfinished(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("%s failed: %w\nundoing the changes failed too: %w\ncopies of all changed files are in %s", name,
+			cause, err, backupDir)
+	}
+	return fmt.Errorf("%s failed, and all changes of it and the steps before were undone: %w", name, cause)
+}
+
+// undoUnfinished undoes the steps of a run that has not succeeded.
+func (in *installer) undoUnfinished(ctx context.Context) error {
+	return in.undoFrom(ctx, in.record.Proven)
+}
+
+func (in *installer) undoFrom(ctx context.Context, index int) error {
+	php, _ := exec.LookPath("php") // without it, undoing below WordPress fails and says so
+	disks := newDisks(php)
+	return in.record.undoFrom(ctx, index, func(s step) (err error) {
+		end := in.progress.step("undo " + s.Name)
+		defer func() { end(err) }()
+		return s.undo(ctx, disks)
+	})
+}
+
+// Down undoes everything that Run has done, the last step first. Text that others have added to edited files stays.
+func Down(ctx context.Context, opts Options) error {
+	if os.Geteuid() != 0 {
+		return errNotRoot
+	}
+	record, err := openRecord(ctx)
+	if err != nil {
+		return err
+	}
+	defer record.close()
+	if len(record.Steps) == 0 {
+		fmt.Fprintln(opts.Out, "Nothing to undo.")
+		return nil
+	}
+	for _, s := range slices.Backward(record.Steps) {
+		for _, c := range slices.Backward(s.Changes) {
+			fmt.Fprintf(opts.Out, "%s: undo %s %s\n", s.Name, c.Kind, c.Path)
+		}
+	}
+	switch {
+	case opts.DryRun:
+		return nil
+	case !opts.Confirm("Undo these changes?"):
+		return errDeclined
+	}
+	in := &installer{opts: opts, progress: progress{opts.Out, opts.Terminal}, record: record}
+	return in.undoFrom(context.WithoutCancel(ctx), 0)
+}
