@@ -28,7 +28,7 @@ type CLI struct {
 	Tail        Tail        `cmd:"" help:"Connect to a relay and print each event as a line."`
 	Bench       Bench       `cmd:"" help:"Load a server with many clients and measure it."`
 	Check       Check       `cmd:"" help:"Find problems around the relay and show how to fix them."`
-	Companion   Companion   `cmd:"" help:"Print or install the companion, a must-use plugin that keeps every event."`
+	Companion   Companion   `cmd:"" help:"Print or install the companion, which keeps every event."`
 	Up          Up          `cmd:"" help:"Connect a WordPress of this server with a relay, and prove it."`
 	Down        Down        `cmd:"" help:"Undo everything that up has changed."`
 	Config      Show        `cmd:"" help:"Print the effective settings and the source of each."`

@@ -40,9 +40,9 @@ var upHelp = helpTexts{
 // Help implements kong.HelpProvider.
 func (*Up) Help() string {
 	return `Finds WordPress and the web server's site for it, shows all changes as a diff, and asks. Then it installs the
-service, the companion, the key for tokens, the web server's path to the relay, and the address in wp-config.php. Last,
-a test event must reach a client at the public address. If a step fails, all changes are undone. It needs root, systemd, and
-nginx, Apache or Caddy. 'wpre-relay down' undoes it.`
+key for tokens, the service, the companion, the web server's path to the relay, and the address in wp-config.php. Last,
+a test event must reach a client at the public address. If a step fails, all changes are undone. It needs root,
+systemd, and nginx, Apache or Caddy. 'wpre-relay down' undoes it.`
 }
 
 // urlPath matches the paths that no web server takes for a pattern.

@@ -10,8 +10,8 @@ import (
 )
 
 // commandNames are the names of all commands, in the order of the help.
-var commandNames = []string{"serve", "demo", "tail", "bench", "check", "companion", "up", "down", "config", "completion",
-	"token", "healthcheck", "help", "version"}
+var commandNames = []string{"serve", "demo", "tail", "bench", "check", "companion", "up", "down", "config",
+	"completion", "token", "healthcheck", "help", "version"}
 
 // help returns the output of a call that succeeds.
 func help(t *testing.T, args ...string) string {

@@ -95,27 +95,10 @@ func startSandboxRelay() error {
 	os.Chmod(socket, 0o777)
 	os.MkdirAll(credentials, 0o755)
 	cmd := exec.Command("setsid", "/usr/local/bin/wpre-relay")
-	cmd.Env = []string{"NOTIFY_SOCKET=" + socket, "STATE_DIRECTORY=/var/lib/wpre-relay"}
-	for _, file := range []string{sandboxUnit, sandboxUnit + ".d/up.conf"} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		for line := range strings.Lines(string(text)) {
-			name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-			switch value = strings.Trim(value, `"`); name {
-			case "Environment":
-				cmd.Env = append(cmd.Env, strings.ReplaceAll(value, "%d", credentials))
-			case "LoadCredential":
-				name, path, _ := strings.Cut(value, ":")
-				secret, err := os.ReadFile(path)
-				if err != nil {
-					return err
-				}
-				os.WriteFile(credentials+"/"+name, secret, 0o644)
-			}
-		}
+	if cmd.Env, err = sandboxSettings(credentials); err != nil {
+		return err
 	}
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+socket, "STATE_DIRECTORY=/var/lib/wpre-relay")
 	os.MkdirAll("/var/lib/wpre-relay", 0o700)
 	os.Chown("/var/lib/wpre-relay", nobody, nobody)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
@@ -136,4 +119,29 @@ func startSandboxRelay() error {
 			return err
 		}
 	}
+}
+
+// sandboxSettings returns the environment that the unit sets, and copies its credentials to a directory.
+func sandboxSettings(credentials string) (environment []string, err error) {
+	for _, file := range []string{sandboxUnit, sandboxUnit + ".d/up.conf"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(text)) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			switch value = strings.Trim(value, `"`); name {
+			case "Environment":
+				environment = append(environment, strings.ReplaceAll(value, "%d", credentials))
+			case "LoadCredential":
+				name, path, _ := strings.Cut(value, ":")
+				secret, err := os.ReadFile(path)
+				if err != nil {
+					return nil, err
+				}
+				os.WriteFile(credentials+"/"+name, secret, 0o644)
+			}
+		}
+	}
+	return environment, nil
 }

@@ -54,7 +54,8 @@ func (s *site) addressStep(ctx context.Context, _ Options) (step, error) {
 		return s.owner.lint(ctx, edited)
 	}
 	planned.verify = func(ctx context.Context) error {
-		return s.expect(ctx, "define the relay's address", func(f facts) bool { return f.URL == s.address && f.Key == keyFile })
+		defined := func(f facts) bool { return f.URL == s.address && f.Key == keyFile }
+		return s.expect(ctx, "define the relay's address", defined)
 	}
 	return planned, s.owner.lint(ctx, string(text))
 }

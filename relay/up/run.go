@@ -150,8 +150,8 @@ func (in *installer) prove(ctx context.Context) error {
 	p, err := in.site.prove(ctx)
 	end(err)
 	if err == nil {
-		fmt.Fprintf(in.opts.Out, "      connected in %s; PHP took %s; the event reached the client %s after the plugin's call\n",
-			rounded(p.connect), rounded(p.php), rounded(p.event))
+		const times = "      connected in %s; PHP took %s; the event reached the client %s after the plugin's call\n"
+		fmt.Fprintf(in.opts.Out, times, rounded(p.connect), rounded(p.php), rounded(p.event))
 	}
 	return err
 }

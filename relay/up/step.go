@@ -20,7 +20,7 @@ type step struct {
 	Stop    [][]string `json:",omitempty"` // commands before the changes are undone
 	Reload  [][]string `json:",omitempty"` // commands after they are undone
 
-	check  func(ctx context.Context) error // returns why the changes must not be made, such as a syntax error; nil: no check
+	check  func(ctx context.Context) error // returns why the changes must not be made; nil: no check
 	test   []string                        // command that fails if the changed configuration is invalid
 	start  [][]string                      // commands that put the changes into effect
 	verify func(ctx context.Context) error

@@ -95,7 +95,8 @@ func TestApacheFindsVirtualHosts(t *testing.T) {
 		root, host string
 		taken      bool
 	}{
-		{"", "example.test", false}, {"/var/www/html", "a.blog.example.test", true}, {"/var/www/html", "www.example.test", true},
+		{"", "example.test", false}, {"/var/www/html", "a.blog.example.test", true},
+		{"/var/www/html", "www.example.test", true},
 	} {
 		site, err := hosts[i].Site(text)
 		_, taken := site.Find("/ws")
