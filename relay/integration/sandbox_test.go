@@ -87,7 +87,7 @@ func (s *sandbox) command(args ...string) *exec.Cmd {
 // sh runs a shell script, which must succeed.
 func (s *sandbox) sh(script string) (out string) {
 	s.t.Helper()
-	text, status := run(s.t, s.command("bash", "-c", script))
+	text, status := s.run("bash", "-c", script)
 	if status != 0 {
 		s.t.Fatalf("%s: exit status %d: %s", script, status, text)
 	}
@@ -97,7 +97,18 @@ func (s *sandbox) sh(script string) (out string) {
 // relay runs wpre-relay and returns its output and exit status.
 func (s *sandbox) relay(args ...string) (text string, status int) {
 	s.t.Helper()
-	return run(s.t, s.command(append([]string{"wpre-relay"}, args...)...))
+	return s.run(append([]string{"wpre-relay"}, args...)...)
+}
+
+// run runs a command to its end, however long that takes, and returns its output and exit status.
+func (s *sandbox) run(args ...string) (text string, status int) {
+	s.t.Helper()
+	cmd := s.command(args...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		s.t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
 }
 
 func (s *sandbox) exists(path string) bool {
