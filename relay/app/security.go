@@ -42,7 +42,7 @@ func openSecurity(s config.Security, fsys durable.FS, dir string, logger *slog.L
 // openAccess returns the authenticator that the settings define.
 func openAccess(s config.Security, logger *slog.Logger) (*access.Authenticator, error) {
 	opts := access.Options{
-		Cookie:            s.JWTCookie,
+		Cookie:            s.TokenCookie(),
 		TrustedCapability: s.TrustedCapability,
 		Anonymous:         s.AllowAnonymous,
 	}

@@ -34,7 +34,7 @@ type Access struct {
 	JWTKey         []string `name:"jwt-key" type:"path" placeholder:"FILE"`
 	JWTAudience    string   `name:"jwt-audience" placeholder:"NAME"`
 	JWTIssuer      string   `name:"jwt-issuer" placeholder:"NAME"`
-	JWTCookie      string   `name:"jwt-cookie" placeholder:"NAME"`
+	JWTCookie      string   `name:"jwt-cookie" placeholder:"NAME" default:"wpre_relay_token"`
 	AuthURL        *url.URL `name:"auth-url" placeholder:"URL"`
 	AllowAnonymous bool
 
@@ -50,7 +50,8 @@ var accessHelp = helpTexts{
 		"the file.",
 	"--jwt-audience": "Require this audience (aud) in tokens.",
 	"--jwt-issuer":   "Require this issuer (iss) in tokens.",
-	"--jwt-cookie":   "Accept a token in this cookie as well.",
+	"--jwt-cookie": "Accept a token in this cookie as well; 'off' accepts none (default: ${default}, the cookie that " +
+		"the companion sets).",
 	"--auth-url": "Authorize clients without a token at this URL: the relay forwards their cookies and origin; " +
 		"2xx admits. A JSON object in the response is used as claims.",
 	"--allow-anonymous": "Admit all other clients as well, as the public; requires --jwt-key or --auth-url.",

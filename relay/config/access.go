@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"net/url"
+	"slices"
 
 	"wpre-relay/relay/security/filter"
 )
@@ -13,7 +14,7 @@ type Access struct {
 	JWTKey         []string // files with keys; a token that one of them verifies is valid
 	JWTAudience    string
 	JWTIssuer      string
-	JWTCookie      string
+	JWTCookie      string   // cookie that may hold a token; Off: none
 	AuthURL        *url.URL // nil: only tokens authenticate
 	AllowAnonymous bool
 
@@ -22,11 +23,16 @@ type Access struct {
 	Filter            *filter.Filter
 }
 
-func defaultAccess() Access { return Access{TrustedCapability: "edit_others_posts"} }
+// defaultCookie is the cookie that the companion sets.
+const defaultCookie = "wpre_relay_token"
+
+func defaultAccess() Access {
+	return Access{JWTCookie: defaultCookie, TrustedCapability: "edit_others_posts"}
+}
 
 func (a *Access) validate() error {
 	switch {
-	case len(a.JWTKey) == 0 && (a.JWTAudience != "" || a.JWTIssuer != "" || a.JWTCookie != ""):
+	case len(a.JWTKey) == 0 && (a.JWTAudience != "" || a.JWTIssuer != "" || a.setsCookie()):
 		return errors.New("--jwt-audience, --jwt-issuer and --jwt-cookie need --jwt-key")
 	case a.AuthURL != nil && !isHTTP(a.AuthURL):
 		return errors.New("--auth-url must be of the form https://host/path")
@@ -43,6 +49,19 @@ func (a *Access) validate() error {
 
 // Authenticates reports whether clients need a token or the site's permission.
 func (a *Access) Authenticates() bool { return len(a.JWTKey) > 0 || a.AuthURL != nil }
+
+// setsCookie reports whether JWTCookie names another cookie than the default.
+func (a *Access) setsCookie() bool {
+	return !slices.Contains([]string{"", Off, defaultCookie}, a.JWTCookie)
+}
+
+// TokenCookie returns the name of the cookie that may hold a token, or "" if there is none.
+func (a *Access) TokenCookie() string {
+	if a.JWTCookie == Off {
+		return ""
+	}
+	return a.JWTCookie
+}
 
 // EventFilter returns the filter that Filter or PublicStatus defines, or nil if every client sees all events.
 func (a *Access) EventFilter() (*filter.Filter, error) {

@@ -44,6 +44,8 @@ var settingChanges = map[string]struct {
 	}, "--acme-domain"},
 	"ACME without domain":    {func(r *config.Relay) { r.ACMEListen = ":80" }, "--acme-domain"},
 	"audience without key":   {func(r *config.Relay) { r.JWTAudience = "a" }, "--jwt-key"},
+	"cookie without key":     {func(r *config.Relay) { r.JWTCookie = "c" }, "--jwt-key"},
+	"no cookie":              {func(r *config.Relay) { r.JWTCookie = config.Off }, ""},
 	"relative auth URL":      {func(r *config.Relay) { r.AuthURL = parseURL("/auth") }, "--auth-url"},
 	"anonymous without auth": {func(r *config.Relay) { r.AllowAnonymous = true }, "--allow-anonymous"},
 	"filter and status": {func(r *config.Relay) {

@@ -68,6 +68,7 @@ func TestFilterAppliesToLiveResumeAndHistory(t *testing.T) {
 		{"public", "", nil, published},
 		{"token in the query", "access_token=" + token, nil, all},
 		{"token in a header", "", http.Header{"Authorization": {"Bearer " + token}}, all},
+		{"token in the companion's cookie", "", http.Header{"Cookie": {"wpre_relay_token=" + token}}, all},
 		{"site", "", http.Header{"Cookie": {"wordpress_logged_in=ann"}}, []string{"publish", "draft"}},
 	}
 	live := make([]*websocket.Conn, len(viewers))
@@ -146,6 +147,32 @@ func (v viewer) expectHistory(t *testing.T, r *relay) {
 		_, body := do(t, http.MethodGet, "http://"+r.address+"/history?"+query+v.query, v.header, "")
 		if got := statusesIn(body); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s: /history?%s contains %v, want %v: %s", v.name, query, got, want, body)
+		}
+	}
+}
+
+// TestCookieDoesNotAdmitForeignPages sends a valid cookie with the origin of another site (cross-site WebSocket
+// hijacking).
+func TestCookieDoesNotAdmitForeignPages(t *testing.T) {
+	t.Parallel()
+	key := writeSecret(t)
+	r := newSite(t).start("--jwt-key", key)
+	cookie := "wpre_relay_token=" + mintToken(t, "--jwt-key", key)
+	for origin, want := range map[string]int{
+		"http://" + r.address: http.StatusSwitchingProtocols, "https://evil.test": http.StatusForbidden,
+		"null": http.StatusForbidden,
+	} {
+		header := http.Header{"Cookie": {cookie}, "Origin": {origin}}
+		conn, response, err := websocket.Dial(t.Context(), "ws://"+r.address, &websocket.DialOptions{HTTPHeader: header})
+		if response == nil || response.StatusCode != want {
+			t.Errorf("WebSocket from %s: %v, want %d", origin, err, want)
+		}
+		if err == nil {
+			conn.CloseNow()
+		}
+		status, _ := do(t, http.MethodGet, "http://"+r.address+"/history", header, "")
+		if admitted := status == http.StatusOK; admitted != (want == http.StatusSwitchingProtocols) {
+			t.Errorf("/history from %s: %d", origin, status)
 		}
 	}
 }

@@ -45,9 +45,10 @@ type Site struct {
 }
 
 // NewSite returns a Site that sends requests to the given URL, with the client's Cookie, Authorization, Origin and
-// User-Agent headers. A 2xx status admits the client. A body with a JSON object has the client's claims; its exp is
-// the Unix time until which the client may stay connected, by default one hour. A body that looks like JSON but cannot
-// be read admits nobody. Answers are reused for 10 seconds for requests with the same headers and address.
+// User-Agent headers, and the path of the client's request as X-Forwarded-Uri. A 2xx status admits the client. A body
+// with a JSON object has the client's claims; its exp is the Unix time until which the client may stay connected, by
+// default one hour. A body that looks like JSON but cannot be read admits nobody. Answers are reused for 10 seconds for
+// requests with the same headers, address and path.
 func NewSite(authURL *url.URL, logger *slog.Logger) *Site {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = maxSiteRequests
@@ -100,7 +101,7 @@ func credentialsKey(r *http.Request, address string) [sha256.Size]byte {
 			fmt.Fprintf(hash, "%s: %d %s\n", name, len(value), value)
 		}
 	}
-	fmt.Fprintf(hash, "%s", address)
+	fmt.Fprintf(hash, "%d %s %s", len(address), address, r.URL.EscapedPath())
 	return [sha256.Size]byte(hash.Sum(nil))
 }
 
@@ -170,6 +171,7 @@ func (s *Site) get(ctx context.Context, r *http.Request, address string) (*http.
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("X-Forwarded-For", address)
 	request.Header.Set("X-Forwarded-Host", r.Host)
+	request.Header.Set("X-Forwarded-Uri", r.URL.EscapedPath()) // without the query, which may contain a token
 	response, err := s.client.Do(request)
 	if err != nil {
 		return nil, nil, err

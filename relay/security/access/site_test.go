@@ -119,6 +119,23 @@ func TestSiteAnswersAreSharedExceptFailures(t *testing.T) {
 	if got := result(auth, request("/", "Cookie: a=c")); got != "<nil>" || requests.Load() != 2 {
 		t.Errorf("another cookie: %s, %d requests", got, requests.Load())
 	}
+	if got := result(auth, request("/site-2", "Cookie: a=c")); got != "<nil>" || requests.Load() != 3 {
+		t.Errorf("another path: %s, %d requests", got, requests.Load())
+	}
+}
+
+func TestSiteLearnsPathWithoutQuery(t *testing.T) {
+	var path, query string
+	site, _ := newSite(t, func(_ http.ResponseWriter, r *http.Request) {
+		path, query = r.Header.Get("X-Forwarded-Uri"), r.URL.RawQuery
+	})
+	r := request("/ws/site-2/events?access_token=x", "X-Forwarded-Uri: /ws/site-3")
+	if got := result(access.New(access.Options{Site: site}), r); got != "<nil>" {
+		t.Errorf("got %s", got)
+	}
+	if path != "/ws/site-2/events" || query != "x=1" {
+		t.Errorf("the site got the path %q and the query %q", path, query)
+	}
 }
 
 func TestUnreachableSiteRejectsAllClients(t *testing.T) {
