@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -88,9 +89,14 @@ func checkPageURL(root *url.URL, loader, address string, relay *url.URL) []Findi
 	return []Finding{ok(check, fmt.Sprintf("the page loads %s, which connects to %s", loader, target))}
 }
 
-// sameAddress reports whether two addresses lead to the same path of the same server.
-func sameAddress(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && a.Host == b.Host && strings.Trim(a.Path, "/") == strings.Trim(b.Path, "/")
+// networkSite is the end of the path that the companion adds for a site of a network.
+var networkSite = regexp.MustCompile(`(^|/)site-[0-9]+$`)
+
+// sameAddress reports whether a page that connects to used reaches the path of the relay's server.
+func sameAddress(used, relay *url.URL) bool {
+	path, want := strings.Trim(used.Path, "/"), strings.Trim(relay.Path, "/")
+	return used.Scheme == relay.Scheme && used.Host == relay.Host &&
+		(path == want || networkSite.ReplaceAllString(path, "") == want)
 }
 
 // setServerURL returns configuration that sets the address that pages connect to. Without relay it guesses the

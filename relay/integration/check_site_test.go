@@ -109,6 +109,8 @@ var pages = []struct{ name, page, want string }{
 	{"commented-out", `<!-- <script src="/websocket-client.js"></script> -->`, "WARN page: "},
 	{"other-path", `<script>x("wss://www.example.test/")</script><script src="/websocket-client.js"></script>LOG`,
 		"WARN page: pages of http://ADDRESS/other-path/ connect to wss://www.example.test/ instead of "},
+	{"site-of-network", `<script>x("wss://www.example.test/ws/site-2")</script>
+		<script src="/websocket-client.js"></script>LOG`, "OK page: "},
 	{"default-port", `<script>x("wss://WWW.example.test:443/ws/")</script><script src="/websocket-client.js"></script>LOG`,
 		"OK page: "},
 	{"delayed", `<script>x("wss://www.example.test/ws")</script>
