@@ -13,6 +13,8 @@
  *   and 'wpre:state' {state, transport, code?}; default: document
  * @property {Element | string | boolean} [log] element or selector that lists saved posts like the plugin's page;
  *   true means '#realtime-event-log'
+ * @property {() => Promise<string | undefined>} [getToken] returns the token for the next connection, which then stays
+ *   out of the URL; undefined: none, or the browser sends it in a cookie
  * @property {'auto' | 'always' | 'never'} [sse] when to use Server-Sent Events; default: 'auto', if WebSocket fails
  */
 
@@ -21,7 +23,7 @@
 (() => {
 	'use strict';
 
-	const OPEN_TIMEOUT = 8000; // ms until a connection must be open
+	const OPEN_TIMEOUT = 8000; // ms until there must be a token, and then until a connection must be open
 	const BACKOFF = { first: 1000, max: 30_000, hidden: 60_000 }; // ms between two attempts
 	const STABLE_AFTER = 5000; // ms; a shorter connection counts as a failure
 	const MAX_LOG_ENTRIES = 50;
@@ -104,15 +106,26 @@
 			return url;
 		}
 
-		#connect() {
+		async #connect() {
 			this.#setState('connecting');
-			if (this.transport === 'sse') this.#connectEventSource();
-			else this.#connectWebSocket();
+			let aborted = false;
+			this.#abort = () => { aborted = true; };
+			let token;
+			try {
+				token = await withTimeout(this.#options.getToken?.());
+			} catch {
+				if (!aborted) this.#retryLater();
+				return;
+			}
+			if (aborted) return;
+			if (this.transport === 'sse') this.#connectEventStream(token);
+			else this.#connectWebSocket(token);
 		}
 
-		#connectWebSocket() {
+		/** @param {string} [token] */
+		#connectWebSocket(token) {
 			let opened = 0;
-			const socket = new WebSocket(this.#address('ws'), 'wpre.v1');
+			const socket = new WebSocket(this.#address('ws'), token ? ['wpre.v1', 'bearer', token] : 'wpre.v1');
 			const timer = setTimeout(() => socket.close(), OPEN_TIMEOUT);
 			socket.onopen = () => {
 				clearTimeout(timer);
@@ -132,35 +145,35 @@
 			};
 		}
 
-		#connectEventSource() {
-			let opened = 0;
-			const source = new EventSource(this.#address('http', 'events'));
-			const end = () => {
+		/** @param {string} [token] */
+		async #connectEventStream(token) {
+			let opened = 0, aborted = false;
+			/** @type {object | undefined} */ let end;
+			const request = new AbortController();
+			const timer = setTimeout(() => request.abort(), OPEN_TIMEOUT);
+			this.#abort = () => {
+				aborted = true;
+				request.abort();
+			};
+			const headers = { Accept: 'text/event-stream', ...(token && { Authorization: `Bearer ${token}` }) };
+			try {
+				const options = { headers, signal: request.signal, credentials: /** @type {const} */ ('include') };
+				const response = await fetch(this.#address('http', 'events'), options);
 				clearTimeout(timer);
-				source.close();
-			};
-			const fail = () => {
-				end();
-				this.#handleLoss(opened);
-			};
-			const timer = setTimeout(fail, OPEN_TIMEOUT);
-			source.onopen = () => {
-				clearTimeout(timer);
-				opened = Date.now();
-				this.#setState('open');
-			};
-			source.onmessage = ({ lastEventId, data }) =>
-				this.#receive(`{"id":${JSON.stringify(lastEventId)},"event":${data}}`);
-			source.addEventListener('position', ({ data }) => this.#receive(data));
-			source.addEventListener('gap', ({ data }) => this.#receive(`{"gap":${data}}`));
-			const endWithReason = (/** @type {MessageEvent} */ { data }) => {
-				end();
-				this.#handleLoss(opened, JSON.parse(data));
-			};
-			source.addEventListener('rejected', endWithReason);
-			source.addEventListener('closed', endWithReason);
-			source.onerror = fail; // EventSource would retry at a fixed interval; this client backs off
-			this.#abort = end;
+				if (response.ok && response.body && !aborted) {
+					opened = Date.now();
+					this.#setState('open');
+					for await (const { id, event, data } of readEventStream(response.body)) {
+						if (aborted) return;
+						if (event === 'closed' || event === 'rejected') end = JSON.parse(data);
+						else if (event === 'gap') this.#receive(`{"gap":${data}}`);
+						else this.#receive(event ? data : `{"id":${JSON.stringify(id)},"event":${data}}`);
+					}
+				}
+			} catch {
+				clearTimeout(timer); // the request failed, or the connection was lost
+			}
+			if (!aborted) this.#handleLoss(opened, end);
 		}
 
 		/** @param {unknown} text */
@@ -187,16 +200,24 @@
 		 *   time until the next attempt in ms
 		 */
 		#handleLoss(opened, { code, reason, retry = 0 } = {}) {
-			this.#abort = undefined;
 			if (code === CLOSE_POLICY && reason !== EXPIRED) {
 				this.close();
 				return;
 			}
 			const stable = opened > 0 && Date.now() - opened >= STABLE_AFTER;
-			this.#failures = stable ? 0 : this.#failures + 1;
 			if (!opened && !this.#webSocketWorks && (this.#options.sse ?? 'auto') === 'auto') {
 				this.transport = this.transport === 'sse' ? 'websocket' : 'sse';
 			}
+			this.#retryLater(stable, code, retry);
+		}
+
+		/**
+		 * @param {boolean} [stable] whether the last connection was
+		 * @param {number} [code] close code @param {number} [retry] least time until the next attempt in ms
+		 */
+		#retryLater(stable = false, code = undefined, retry = 0) {
+			this.#abort = undefined;
+			this.#failures = stable ? 0 : this.#failures + 1;
 			this.#setState('waiting', code);
 			this.#timer = setTimeout(() => this.#retryNow(), Math.max(retry, this.#delay(code)));
 		}
@@ -224,6 +245,29 @@
 	}
 
 	/**
+	 * @template T @param {T | Promise<T>} result
+	 * @returns {Promise<T>} the result; it fails after OPEN_TIMEOUT
+	 */
+	function withTimeout(result) {
+		return Promise.race([result, new Promise((_, reject) => setTimeout(reject, OPEN_TIMEOUT))]);
+	}
+
+	/** Yields the fields of each event in a stream whose lines end in \n. @param {ReadableStream<Uint8Array>} body */
+	async function* readEventStream(body) {
+		const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+		let rest = '';
+		for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+			const events = (rest + value).split('\n\n');
+			rest = events.pop() ?? '';
+			for (const text of events) {
+				const lines = [...text.matchAll(/^(id|event|data): ?(.*)$/gm)];
+				const fields = Object.fromEntries(lines.map(([, name, value]) => [name, value]));
+				if (fields.data) yield fields;
+			}
+		}
+	}
+
+	/**
 	 * Subscribes to a relay. It reconnects until the subscription is closed.
 	 * @param {string | URL} [url] URL of the relay, ws(s) or http(s); default: where the classic script was loaded from
 	 * @param {Options} [options]
@@ -236,8 +280,9 @@
 	Object.assign(globalThis, { wpreRelay: { connect } });
 
 	if (script?.dataset.connect !== undefined) {
-		const { connect: url, last, log } = script.dataset;
-		const options = { last: Number(last) || undefined, log: log === undefined ? false : log || true };
+		const { connect: url, last, log, token } = script.dataset;
+		const getToken = token && (() => globalThis[token]?.());
+		const options = { getToken, last: Number(last) || undefined, log: log === undefined ? false : log || true };
 		const start = () => connect(url, options);
 		if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', start, { once: true });
 		else start();

@@ -124,6 +124,8 @@ export class Relay {
 
 /** Writes events as the plugin does. */
 export class Writer {
+	status = 'publish';
+
 	constructor(file) {
 		this.file = file;
 		this.count = 0;
@@ -135,7 +137,7 @@ export class Writer {
 			type: 'post_saved',
 			post_id: ++this.count,
 			post_title: title,
-			status: 'publish',
+			status: this.status,
 			is_update: true,
 		};
 		writeFileSync(this.file, JSON.stringify(event, null, 4));

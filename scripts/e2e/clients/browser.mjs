@@ -1,12 +1,12 @@
 // Tests the relay's browser client in Chromium: browser.mjs BINARY DIR.
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { WebSocket } from 'ws';
 import { launch } from '../chromium.mjs';
 import { Proxy, Relay, Writer, check, finish, until } from '../harness.mjs';
 import { testDemo } from './demo.mjs';
+import { testTokens } from './tokens.mjs';
+
 const [, , binary, dir] = process.argv;
 
 const relay = new Relay(binary, `${dir}/browser`, '--history', '5');
@@ -172,39 +172,6 @@ async function testRejectedEventSource() {
 	await full.stop('SIGTERM');
 }
 
-/** Opens pages whose token expires, at a relay that also admits the public, and writes events meanwhile. */
-async function testExpiry() {
-	const key = `${dir}/key`;
-	writeFileSync(key, 'k'.repeat(32));
-	const site = new Relay(binary, `${dir}/expiry`, '--jwt-key', key, '--allow-anonymous');
-	await site.start();
-	const token = execFileSync(binary, ['token', '--jwt-key', key, '--expires', '1s'], { encoding: 'utf8' }).trim();
-	const pages = await Promise.all(['never', 'always'].map(async (sse) => {
-		const page = await open('/classic');
-		await page.evaluate(`
-			relay.close(), received = [], states = [];
-			wpreRelay.connect('${site.http}?access_token=${token}', { sse: '${sse}' })`);
-		await until(async () => (await page.evaluate('states.at(-1)?.state')) === 'open');
-		return page;
-	}));
-	const events = new Writer(site.file);
-	events.start(Math.random, 100, 200);
-	for (const page of pages) {
-		const reconnected = await until(() => page.evaluate(`
-			states.some(({ state, code }) => state === 'waiting' && code === 1008) && states.at(-1).state === 'open'`));
-		const { transport } = await page.evaluate('states.at(-1)');
-		check(`${transport}: connects again after its token has expired`, reconnected);
-		const last = events.count;
-		await receives(page, last);
-		const got = await posts(page);
-		const once = got.every((post, i) => i === 0 || post === got[i - 1] + 1);
-		check(`${transport}: each event once, before and after the expiry`, once, got.join());
-		await close(page);
-	}
-	events.stop();
-	await site.stop('SIGTERM');
-}
-
 async function testHiddenPage() {
 	const page = await open('/classic');
 	const setHidden = (hidden) => page.evaluate(`
@@ -236,14 +203,15 @@ async function testLog() {
 	await close(page);
 }
 
+const tokensTested = testTokens({ binary, dir, open, close, posts, receives }); // waits for tokens to expire
 await testScript('/classic');
 await testScript('/module');
 await testServerSentEvents();
 await testRejectedEventSource();
-await testExpiry();
 await testHiddenPage();
 await testLog();
 await testDemo(browser, binary);
+await tokensTested;
 await browser.close();
 site.close();
 await relay.stop('SIGTERM');
