@@ -19,8 +19,8 @@
  *
  *   WPRE_RELAY_FIELDS   true: add post_type, permalink and site_id to events; a network of sites always adds site_id
  *   WPRE_RELAY_URL      URL of the relay for browsers, for example 'wss://www.example.com/ws'
- *   WPRE_RELAY_JWT_KEY  file of the relay's --jwt-key secret: users who are logged in get a token in that URL
- *   WPRE_RELAY_JWT_TTL  lifetime of a token in seconds; default: one hour. Then a page continues like a visitor's
+ *   WPRE_RELAY_JWT_KEY  file of the relay's --jwt-key secret: users who are logged in get a token, in a cookie
+ *   WPRE_RELAY_JWT_TTL  lifetime of a token in seconds; default: 900. Pages renew it after two thirds of that time
  *   WPRE_RELAY_CLIENT   true: load the relay's client, which loses no event, instead of the plugin's script
  *
  * @package wpre-relay
@@ -461,16 +461,49 @@ function wpre_relay_add_fields( $contents ) {
 }
 
 /**
- * Returns the relay's URL for browsers, with a token if the user is logged in.
+ * Constants of the functions below.
+ */
+class WPRE_Relay_Access {
+
+	/**
+	 * The cookie with the token. The relay has the same default, for --jwt-cookie.
+	 */
+	const COOKIE = 'wpre_relay_token';
+
+	/**
+	 * The lifetime of the cookie and, by default, of the token, in seconds.
+	 */
+	const LIFETIME = 900;
+
+	/**
+	 * On a network, the cookie with the sites whose token's cookies the browser has.
+	 */
+	const SITES_COOKIE = 'wpre_relay_sites';
+
+	/**
+	 * The maximum number of these sites. Logging out deletes the cookies of all of them, with one header line each, and
+	 * web servers limit a response's header to 4 KiB.
+	 */
+	const MAX_SITES = 10;
+}
+
+/**
+ * Returns the relay's URL for browsers. On a network of sites, its path ends in /site-ID, so that each site has its own
+ * cookie.
  *
+ * @param int $site The site of a network; 0: the current site.
  * @return string The URL; '' if WPRE_RELAY_URL is not set.
  */
-function wpre_relay_url() {
+function wpre_relay_url( $site = 0 ) {
 	if ( ! defined( 'WPRE_RELAY_URL' ) ) {
 		return '';
 	}
-	$token = is_user_logged_in() ? wpre_relay_token( wp_get_current_user() ) : '';
-	return '' === $token ? WPRE_RELAY_URL : add_query_arg( 'access_token', $token, WPRE_RELAY_URL );
+	if ( ! is_multisite() ) {
+		return WPRE_RELAY_URL;
+	}
+	list( $address, $query ) = explode( '?', WPRE_RELAY_URL, 2 ) + array( '', '' );
+	return untrailingslashit( $address ) . '/site-' . ( $site ? $site : get_current_blog_id() ) .
+		( '' === $query ? '' : "?$query" );
 }
 
 /**
@@ -481,6 +514,8 @@ function wpre_relay_url() {
  * - caps: capabilities on the current site, by user_can(), which knows super admins. The relay shows drafts only to
  *   users whose caps contain its --trusted-capability.
  * - site_id: the current site. On a network of sites, the relay's --filter compares it with the site of the event.
+ * - aud, iss: "wpre-relay", and the address of the site or of the network's main site, for --jwt-audience and
+ *   --jwt-issuer of the relay
  *
  * @param WP_User $user The user.
  * @return array The claims by name; empty if a filter fails, so that the user sees the same as the public.
@@ -495,6 +530,8 @@ function wpre_relay_claims( $user ) {
 		'roles'   => $user->roles,
 		'caps'    => array_filter( $known, $can ),
 		'site_id' => get_current_blog_id(),
+		'aud'     => 'wpre-relay',
+		'iss'     => untrailingslashit( network_home_url() ),
 	);
 	try {
 		/**
@@ -509,7 +546,7 @@ function wpre_relay_claims( $user ) {
 			throw new UnexpectedValueException( 'a filter wpre_relay_claims returns no array' );
 		}
 	} catch ( Throwable $error ) {
-		wpre_relay_log_error( $error->getMessage() . '; pages get no token' );
+		wpre_relay_log_error( $error->getMessage() . '; users see the same as the public' );
 		return array();
 	}
 	foreach ( array( 'roles', 'caps' ) as $name ) { // JSON has no arrays with holes.
@@ -528,15 +565,29 @@ function wpre_relay_claims( $user ) {
  */
 function wpre_relay_token( $user ) {
 	$claims = defined( 'WPRE_RELAY_JWT_KEY' ) ? wpre_relay_claims( $user ) : array();
-	if ( ! $claims ) {
-		return '';
-	}
-	$ttl   = defined( 'WPRE_RELAY_JWT_TTL' ) ? (int) WPRE_RELAY_JWT_TTL : HOUR_IN_SECONDS;
-	$times = array(
+	return $claims ? wpre_relay_sign( wpre_relay_times() + $claims ) : '';
+}
+
+/**
+ * Returns the claims that bound the life of a token that is created now.
+ *
+ * @return array The times iat and exp, in Unix time.
+ */
+function wpre_relay_times() {
+	return array(
 		'iat' => time(),
-		'exp' => time() + $ttl,
+		'exp' => time() + wpre_relay_ttl(),
 	);
-	return wpre_relay_sign( $times + $claims );
+}
+
+/**
+ * Returns the lifetime of a token. It bounds the time after which the relay notices that a user has logged out or lost
+ * a capability.
+ *
+ * @return int The time in seconds.
+ */
+function wpre_relay_ttl() {
+	return defined( 'WPRE_RELAY_JWT_TTL' ) ? (int) WPRE_RELAY_JWT_TTL : WPRE_Relay_Access::LIFETIME;
 }
 
 /**
@@ -549,12 +600,13 @@ function wpre_relay_sign( $claims ) {
 	$secret = (string) @file_get_contents( WPRE_RELAY_JWT_KEY );
 	$secret = rtrim( (string) preg_replace( '/^\xEF\xBB\xBF/', '', $secret ), "\r\n" ); // as in the relay
 	if ( strlen( $secret ) < 32 || false !== strpos( $secret, '-----BEGIN ' ) ) {
-		wpre_relay_log_error( WPRE_RELAY_JWT_KEY . ' has no readable secret of at least 32 bytes; pages get no token' );
+		$problem = WPRE_RELAY_JWT_KEY . ' has no readable secret of at least 32 bytes';
+		wpre_relay_log_error( "$problem; users see the same as the public" );
 		return '';
 	}
 	$payload = wp_json_encode( $claims );
 	if ( ! $payload ) {
-		wpre_relay_log_error( 'the claims of a user are not valid JSON; pages get no token' );
+		wpre_relay_log_error( 'the claims of a user are not valid JSON; users see the same as the public' );
 		return '';
 	}
 	$base64 = function ( $bytes ) {
@@ -564,6 +616,293 @@ function wpre_relay_sign( $claims ) {
 	$signed = $base64( '{"alg":"HS256","typ":"JWT"}' ) . '.' . $base64( $payload );
 	return $signed . '.' . $base64( hash_hmac( 'sha256', $signed, $secret, true ) );
 }
+
+/**
+ * Returns which requests of a browser carry the token's cookie: those to the relay. The relay must have the host name
+ * of the site, or a name in the domain of WordPress's own cookies (COOKIE_DOMAIN). A port does not matter.
+ *
+ * @param int $site The site of a network; 0: the current site.
+ * @return array|null The cookie's path and domain; null if the relay has another domain, so that a cookie is no use.
+ */
+function wpre_relay_cookie_scope( $site = 0 ) {
+	$relay  = (array) wp_parse_url( wpre_relay_url( $site ) ) + array( 'path' => '' );
+	$host   = isset( $relay['host'] ) ? strtolower( $relay['host'] ) : '';
+	$domain = '';
+	if ( strtolower( (string) wp_parse_url( home_url(), PHP_URL_HOST ) ) !== $host ) {
+		$domain = defined( 'COOKIE_DOMAIN' ) && COOKIE_DOMAIN ? ltrim( strtolower( COOKIE_DOMAIN ), '.' ) : '';
+		if ( '' === $domain || ! preg_match( '/(^|\.)' . preg_quote( $domain, '/' ) . '$/', $host ) ) {
+			return null;
+		}
+	}
+	return array(
+		'path'   => '/' . trim( $relay['path'], '/' ),
+		'domain' => $domain,
+	);
+}
+
+/**
+ * Sends the token's cookie to the browser. Scripts cannot read it, and pages of other sites cannot use it.
+ *
+ * @param string $token The token; '' deletes the cookie.
+ * @param int    $site  The site of a network; 0: the current site.
+ * @return bool Whether the relay gets the cookie.
+ */
+function wpre_relay_send_cookie( $token, $site = 0 ) {
+	$scope = wpre_relay_cookie_scope( $site );
+	if ( ! $scope || headers_sent() ) {
+		return false;
+	}
+	$lifetime = max( WPRE_Relay_Access::LIFETIME, wpre_relay_ttl() ); // The relay ignores a token that has expired.
+	$options  = $scope + array(
+		'expires'  => '' === $token ? 1 : time() + $lifetime,
+		'secure'   => is_ssl(),
+		'httponly' => true,
+		'samesite' => 'Lax',
+	);
+	return setcookie( WPRE_Relay_Access::COOKIE, $token, $options );
+}
+
+/**
+ * Records the current site in a cookie, so that logging out can delete the cookies of all sites of a network.
+ *
+ * @param int[] $sites The sites whose cookies the browser has, the newest last.
+ */
+function wpre_relay_send_sites( $sites ) {
+	$options = array(
+		'expires'  => $sites ? 0 : 1,
+		'path'     => SITECOOKIEPATH,
+		'domain'   => (string) COOKIE_DOMAIN,
+		'secure'   => is_ssl(),
+		'httponly' => true,
+		'samesite' => 'Lax',
+	);
+	setcookie( WPRE_Relay_Access::SITES_COOKIE, implode( '-', $sites ), $options );
+}
+
+/**
+ * Returns the sites of a network whose cookies the browser has.
+ *
+ * @return int[] The sites, the newest last.
+ */
+function wpre_relay_sites() {
+	$name = WPRE_Relay_Access::SITES_COOKIE;
+	$text = isset( $_COOKIE[ $name ] ) ? wp_unslash( $_COOKIE[ $name ] ) : '';
+	if ( ! is_string( $text ) || ! preg_match( '/^[0-9]{1,9}(-[0-9]{1,9})*$/', $text ) ) {
+		return array();
+	}
+	return array_slice( array_map( 'intval', explode( '-', $text ) ), -WPRE_Relay_Access::MAX_SITES );
+}
+
+/**
+ * Gives the current user a new token: in a cookie if the relay gets it.
+ *
+ * @return array The token, '' if there is none, and whether the browser has it in a cookie.
+ */
+function wpre_relay_renew() {
+	$token  = wpre_relay_token( wp_get_current_user() );
+	$cookie = '' !== $token && wpre_relay_send_cookie( $token );
+	if ( $cookie && is_multisite() ) {
+		$sites = wpre_relay_sites();
+		if ( ! in_array( get_current_blog_id(), $sites, true ) ) {
+			$sites[] = get_current_blog_id();
+			if ( count( $sites ) > WPRE_Relay_Access::MAX_SITES ) {
+				wpre_relay_send_cookie( '', array_shift( $sites ) );
+			}
+			wpre_relay_send_sites( $sites );
+		}
+	}
+	return array( $token, $cookie );
+}
+
+/**
+ * Returns whether the current user can get tokens.
+ *
+ * @return bool
+ */
+function wpre_relay_has_tokens() {
+	return is_user_logged_in() && defined( 'WPRE_RELAY_JWT_KEY' ) && '' !== wpre_relay_url();
+}
+
+/**
+ * Sets the cookie with each page of a user who is logged in. No cache may keep such a page for others.
+ */
+function wpre_relay_set_cookie() {
+	if ( wp_doing_ajax() || headers_sent() || ! wpre_relay_has_tokens() || ! wpre_relay_cookie_scope() ) {
+		return;
+	}
+	header( 'Cache-Control: no-cache, must-revalidate, max-age=0, no-store, private' );
+	defined( 'DONOTCACHEPAGE' ) || define( 'DONOTCACHEPAGE', true ); // Most caching plugins respect it.
+	wpre_relay_renew();
+}
+add_action( 'template_redirect', 'wpre_relay_set_cookie', PHP_INT_MIN );
+add_action( 'admin_init', 'wpre_relay_set_cookie', PHP_INT_MIN );
+
+/**
+ * Deletes the cookie when WordPress deletes its own: when the user logs out. On a network, the user is then logged out
+ * of all sites.
+ */
+function wpre_relay_delete_cookie() {
+	if ( '' === wpre_relay_url() || ! defined( 'WPRE_RELAY_JWT_KEY' ) ) {
+		return;
+	}
+	wpre_relay_send_cookie( '' );
+	if ( is_multisite() && wpre_relay_sites() ) {
+		foreach ( array_diff( wpre_relay_sites(), array( get_current_blog_id() ) ) as $site ) {
+			wpre_relay_send_cookie( '', $site );
+		}
+		wpre_relay_send_sites( array() );
+	}
+}
+add_action( 'clear_auth_cookie', 'wpre_relay_delete_cookie' );
+
+/**
+ * Registers the REST routes.
+ */
+function wpre_relay_register_routes() {
+	$token = array(
+		'methods'             => 'POST',
+		'callback'            => 'wpre_relay_rest_token',
+		'permission_callback' => 'wpre_relay_has_tokens', // WordPress has checked the nonce.
+	);
+	$auth  = array(
+		'methods'             => 'GET',
+		'callback'            => 'wpre_relay_rest_auth',
+		'permission_callback' => '__return_true', // The answer for visitors is 401.
+	);
+	register_rest_route( 'wpre-relay/v1', '/token', $token );
+	register_rest_route( 'wpre-relay/v1', '/auth', $auth );
+}
+add_action( 'rest_api_init', 'wpre_relay_register_routes' );
+
+/**
+ * Answers POST wpre-relay/v1/token: a new token for the user, in the cookie, or else in the answer.
+ *
+ * @return WP_REST_Response The answer.
+ */
+function wpre_relay_rest_token() {
+	list( $token, $cookie ) = wpre_relay_renew();
+	if ( '' === $token ) {
+		return wpre_relay_answer( 503, array( 'message' => 'There is no token; see the error log of PHP.' ) );
+	}
+	$lifetime = array( 'expires_in' => wpre_relay_ttl() );
+	return wpre_relay_answer( 200, $cookie ? $lifetime : $lifetime + array( 'token' => $token ) );
+}
+
+/**
+ * Answers GET wpre-relay/v1/auth, which the relay requests with --auth-url: the claims of the user whose cookies or
+ * application password the relay has forwarded. The relay's requests have no nonce, so the login cookie is verified
+ * here. A page of another origin gets no answer, because a browser would send it the user's cookies, too.
+ *
+ * @param WP_REST_Request $request The request.
+ * @return WP_REST_Response The answer: 200 with claims, 401 for visitors, 403 for pages of other origins.
+ */
+function wpre_relay_rest_auth( $request ) {
+	$user = get_current_user_id();
+	if ( ! $user ) {
+		$user = (int) wp_validate_auth_cookie( '', 'logged_in' );
+	}
+	// On a network of sites, the path that the client has requested ends in /site-ID, and in /events or /history.
+	$path   = (string) $request->get_header( 'X-Forwarded-Uri' );
+	$switch = is_multisite() && preg_match( '~/site-([0-9]{1,9})(/[^/]*)?$~', $path, $found ) && get_site( $found[1] );
+	if ( $switch ) {
+		switch_to_blog( (int) $found[1] );
+	}
+	$origin  = strtolower( (string) wp_parse_url( get_http_origin(), PHP_URL_HOST ) );
+	$foreign = get_http_origin() && strtolower( (string) wp_parse_url( home_url(), PHP_URL_HOST ) ) !== $origin;
+	$claims  = $user ? wpre_relay_claims( get_userdata( $user ) ) : array();
+	if ( $switch ) {
+		restore_current_blog();
+	}
+	if ( $foreign && ! is_allowed_http_origin() ) {
+		return wpre_relay_answer( 403, array( 'message' => 'Pages of this origin may not ask.' ) );
+	}
+	return $claims ? wpre_relay_answer( 200, wpre_relay_times() + $claims )
+		: wpre_relay_answer( $user ? 403 : 401, array( 'message' => 'There are no claims about this visitor.' ) );
+}
+
+/**
+ * Returns an answer that no cache keeps.
+ *
+ * @param int   $status The HTTP status.
+ * @param array $body   The members of the JSON object.
+ * @return WP_REST_Response The answer.
+ */
+function wpre_relay_answer( $status, $body ) {
+	add_filter( 'nocache_headers', 'wpre_relay_no_store' ); // WordPress replaces the header for users.
+	$answer = new WP_REST_Response( $body, $status );
+	$answer->header( 'Cache-Control', 'no-store' );
+	return $answer;
+}
+
+/**
+ * Replaces the header by which WordPress limits caches.
+ *
+ * @param array $headers The headers.
+ * @return array The headers.
+ */
+function wpre_relay_no_store( $headers ) {
+	return array( 'Cache-Control' => 'no-store' ) + (array) $headers;
+}
+
+/**
+ * Returns the script that renews the token. It defines wpreRelayToken(), which the relay's client calls before it
+ * connects: it renews the cookie or the token if that is due, and returns the token, or undefined if the cookie has it
+ * or if the user has logged out. A page that sleeps renews late, and a nonce lives for at most a day: then WordPress is
+ * asked for another one.
+ *
+ * @return string The script, with %s for its settings.
+ */
+function wpre_relay_script() {
+	return <<<'SCRIPT'
+(({ url, nonceUrl, nonce, interval, cookie }) => {
+	const CHECK = 5000, RETRY = 60000; // ms
+	let token, renewing, due = cookie ? Date.now() + interval : 0;
+	const post = () => fetch(url, { method: 'POST', headers: { 'X-WP-Nonce': nonce }, cache: 'no-store' });
+	const renew = async () => {
+		due = Date.now() + Math.min(interval, RETRY);
+		let response = await post();
+		if (response.status === 403) { // the nonce has expired, or belongs to an earlier login
+			const other = await fetch(nonceUrl, { cache: 'no-store' });
+			if (other.ok) {
+				nonce = await other.text();
+				response = await post();
+			}
+		}
+		if (response.status === 429 || response.status >= 500) throw new Error(`no token: ${response.status}`);
+		nonce = response.headers.get('X-WP-Nonce') || nonce;
+		token = response.ok ? (await response.json()).token : undefined;
+		due = Date.now() + interval;
+	};
+	globalThis.wpreRelayToken = async () => {
+		if (Date.now() >= due) renewing ??= renew().finally(() => { renewing = undefined; });
+		await renewing;
+		return token;
+	};
+	const check = () => wpreRelayToken().catch(() => {}); // the next check or connection tries again
+	setInterval(check, Math.min(CHECK, interval / 2));
+	document.addEventListener('visibilitychange', check);
+})(%s);
+SCRIPT;
+}
+
+/**
+ * Prints the script that renews the token, on pages of users who are logged in.
+ */
+function wpre_relay_print_script() {
+	if ( ! wpre_relay_has_tokens() ) {
+		return;
+	}
+	$settings = array(
+		'url'      => rest_url( 'wpre-relay/v1/token' ),
+		'nonceUrl' => admin_url( 'admin-ajax.php?action=rest-nonce' ),
+		'nonce'    => wp_create_nonce( 'wp_rest' ),
+		'interval' => max( 200, (int) ( wpre_relay_ttl() * 1000 * 2 / 3 ) ),
+		'cookie'   => (bool) wpre_relay_cookie_scope(),
+	);
+	wp_print_inline_script_tag( sprintf( wpre_relay_script(), wp_json_encode( $settings, JSON_HEX_TAG ) ) );
+}
+add_action( 'wp_print_footer_scripts', 'wpre_relay_print_script', 4 );
+add_action( 'admin_print_footer_scripts', 'wpre_relay_print_script', 4 );
 
 /**
  * Sets the relay's URL in the plugin, unless wp-config.php sets it.
@@ -576,7 +915,7 @@ function wpre_relay_define_url() {
 add_action( 'init', 'wpre_relay_define_url', PHP_INT_MIN );
 
 /**
- * Puts the URL with the token into the data of the plugin's script, for the case that wp-config.php sets the plugin's
+ * Puts the relay's URL into the data of the plugin's script, for the case that wp-config.php sets the plugin's
  * constant. If WPRE_RELAY_CLIENT is true, it also replaces the script by the relay's client.
  */
 function wpre_relay_set_scripts() {
@@ -593,7 +932,7 @@ function wpre_relay_set_scripts() {
 			$script->extra['data'] = str_replace( $before, wp_json_encode( $url ), $script->extra['data'] );
 		}
 		if ( defined( 'WPRE_RELAY_CLIENT' ) && WPRE_RELAY_CLIENT ) {
-			list( $address ) = explode( '?', WPRE_RELAY_URL );
+			list( $address ) = explode( '?', $url );
 			$script->src     = preg_replace( '/^ws/', 'http', untrailingslashit( $address ) ) . '/client.js';
 			$script->ver     = null;
 		}
@@ -614,7 +953,11 @@ add_action( 'admin_print_footer_scripts', 'wpre_relay_set_scripts', 5 );
 function wpre_relay_connect_client( $tag, $handle, $src ) {
 	$enabled = defined( 'WPRE_RELAY_CLIENT' ) && WPRE_RELAY_CLIENT && wpre_relay_url();
 	if ( $enabled && 'client.js' === basename( strtok( $src, '?' ) ) ) {
-		$tag = str_replace( ' src=', ' data-connect="' . esc_attr( wpre_relay_url() ) . '" data-log src=', $tag );
+		$attributes = ' data-connect="' . esc_attr( wpre_relay_url() ) . '" data-log';
+		if ( wpre_relay_has_tokens() ) {
+			$attributes .= ' data-token="wpreRelayToken"';
+		}
+		$tag = str_replace( ' src=', "$attributes src=", $tag );
 	}
 	return $tag;
 }

@@ -7,7 +7,8 @@
 
 define( 'ABSPATH', '/none/' );
 define( 'DAY_IN_SECONDS', 86400 );
-define( 'HOUR_IN_SECONDS', 3600 );
+define( 'WPRE_RELAY_URL', 'wss://WWW.example.com/ws/?since=now' );
+define( 'COOKIE_DOMAIN', '' );
 define( 'WPRE_RELAY_JWT_KEY', "$argv[1]/secret" );
 
 // phpcs:disable Squiz.Commenting,Generic.CodeAnalysis -- stand-ins for functions of WordPress.
@@ -31,6 +32,22 @@ function user_can( $user, $capability ) {
 function is_multisite() {
 	global $network;
 	return $network;
+}
+function network_home_url() {
+	return 'https://www.example.com/';
+}
+function home_url() {
+	global $home;
+	return $home;
+}
+function untrailingslashit( $text ) {
+	return rtrim( $text, '/' );
+}
+function wp_parse_url( $url, $part = -1 ) {
+	return parse_url( $url, $part );
+}
+function wp_unslash( $value ) {
+	return $value;
 }
 function get_current_blog_id() {
 	return 3;
@@ -81,7 +98,8 @@ $author  = claims( array( 2 => 'author' ) );
 check( 'the token has sub and roles', '7' === $author->sub && array( 'author' ) === $author->roles );
 check( 'the token names the site', 3 === $author->site_id );
 check( 'caps are those of the user', array( 'read', 'edit_posts' ) === $author->caps );
-check( 'the token expires within an hour', $author->exp > time() && $author->exp <= time() + HOUR_IN_SECONDS );
+check( 'the token lives for 15 minutes', $author->exp > time() && $author->exp <= time() + 900 );
+check( 'the token has aud and iss', 'wpre-relay' === $author->aud && 'https://www.example.com' === $author->iss );
 
 $allowed = array( 'edit_others_posts', 'manage_options', 'other' );
 check( 'a user without roles has caps', array( 'edit_others_posts', 'manage_options' ) === claims( array() )->caps );
@@ -121,6 +139,25 @@ check( 'a filter that throws gives no token', null === claims( array() ) );
 $filter = null;
 $event  = "{\n    \"timestamp\": 1\n}";
 check( 'a single site does not change events', wpre_relay_add_fields( $event ) === $event );
+
+$path = function ( $site = 0 ) {
+	$scope = wpre_relay_cookie_scope( $site );
+	return $scope ? $scope['path'] . $scope['domain'] : '';
+};
+$home = 'https://www.example.com:8443/blog';
+check( 'the cookie is for the path of the relay', '/ws' === $path() );
+$home = 'https://example.com';
+check( 'a relay with another host name gets no cookie', '' === $path() );
+
 $network = true;
 $event   = json_decode( wpre_relay_add_fields( $event ), true );
 check( 'a network adds the site to events', array( 'timestamp', 'site_id' ) === array_keys( $event ) && 3 === $event['site_id'] );
+
+$home = 'https://www.example.com';
+check( 'each site of a network has its own URL', 'wss://WWW.example.com/ws/site-3?since=now' === wpre_relay_url() );
+check( 'each site of a network has its own cookie', '/ws/site-3' === $path() && '/ws/site-17' === $path( 17 ) );
+
+$_COOKIE['wpre_relay_sites'] = '1-2-x';
+check( 'an invalid list of sites is ignored', array() === wpre_relay_sites() );
+$_COOKIE['wpre_relay_sites'] = implode( '-', range( 1, 12 ) );
+check( 'the list of sites is bounded', range( 3, 12 ) === wpre_relay_sites() );
