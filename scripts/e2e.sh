@@ -5,8 +5,8 @@
 # --plugin uses the plugin in DIR instead of the stand-in in testdata. --keep leaves all files in place and prints
 # their directory. BINARY is the relay to test; without it the script builds one. With ONLY=TEXT in the environment,
 # only the contexts run whose names contain TEXT. It takes about three minutes and needs root on Debian, Node and npm.
-# It installs WordPress, PHP, MariaDB, nginx and Chromium without starting their services, and runs its own instances in
-# a temporary directory, on the loopback interface.
+# It installs WordPress, PHP, MariaDB, nginx, Chromium and Firefox without starting their services, and runs its own
+# instances in a temporary directory, on the loopback interface.
 set -euo pipefail
 caller=$PWD
 cd "$(dirname "$0")/.."
@@ -23,7 +23,7 @@ while (($# > 0)); do
 	esac
 	shift
 done
-require "WordPress, end to end" root node npm chromium nginx mariadbd mariadb-install-db mariadb php php-fpm php-mysql \
+require "WordPress, end to end" root node npm chromium firefox-esr nginx openssl mariadbd mariadb-install-db mariadb php php-fpm php-mysql \
 	wordpress twentytwentythree
 
 work=$(mktemp -d /tmp/wpre-e2e.XXXXXX)
@@ -46,14 +46,16 @@ chmod 755 "$work" # for the users of the web server and the database
 mkdir "$work/logs"
 build_relay "$work/wpre-relay"
 npm_install scripts/e2e
-port=$(free_ports 1)
+read -r port tls_port relay_port < <(free_relay_ports 3)
 site=http://127.0.0.1:$port
+make_certificate
 start_database
 make_site "$site" "$plugin"
-start_web_server "$port"
+start_web_server "$port" "$tls_port" "$relay_port"
 version=$(php -r "require '$work/site/wp-includes/version.php'; echo \$wp_version;")
 echo "-- WordPress $version runs at $site (after $SECONDS s)"
 
-node scripts/e2e/wordpress/e2e.mjs "$work" "$site" &
+NODE_EXTRA_CA_CERTS=$work/ca.pem node scripts/e2e/wordpress/e2e.mjs "$work" "$site" "https://127.0.0.1:$tls_port" \
+	"$relay_port" &
 pids+=($!)
 wait $!

@@ -4,6 +4,7 @@ import { check, until } from '../harness.mjs';
 import { title, work } from './contexts.mjs';
 import { identity, judge } from './observer.mjs';
 import { FrontPage, missing } from './pages.mjs';
+import { ResumingClient } from './resuming_client.mjs';
 
 /** The web server does not reveal the name of the outbox. */
 export async function testSecretOutbox({ site }) {
@@ -125,26 +126,79 @@ export async function testFields({ site, observer, admin, constants }) {
 }
 
 /** WPRE_RELAY_URL and WPRE_RELAY_JWT_KEY give tokens to users who are logged in. The relay rejects all others. */
-export async function testTokens({ site, browser, admin, tokenRelay, secret, constants }) {
+export async function testTokens({ site, secure, browser, admin, secret, constants }) {
 	const [post] = site.posts(1, 'guarded');
-	const url = `${tokenRelay.url}/ws`;
-	for (const [name, before] of [['tokens', {}], ['tokens, with WPRE_WS_SERVER_URL', constants]]) {
-		site.setConstants({ ...before, WPRE_RELAY_URL: url, WPRE_RELAY_JWT_KEY: secret });
-		const page = await FrontPage.open(browser, site, admin);
-		const anonymous = await FrontPage.open(browser, site);
+	const https = { WP_HOME: secure.url, WP_SITEURL: secure.url };
+	for (const [name, where, more] of [
+		['tokens', site, {}], ['tokens, with WPRE_WS_SERVER_URL', site, constants], ['tokens, HTTPS', secure, https],
+	]) {
+		const url = `${where.url.replace('http', 'ws')}/ws`;
+		site.setConstants({ ...more, WPRE_RELAY_URL: url, WPRE_RELAY_JWT_KEY: secret });
+		const user = where === site ? admin : await where.user('admin');
+		const page = await FrontPage.open(browser, where, user);
+		const anonymous = await FrontPage.open(browser, where);
 		check(`${name}: a user who is logged in is accepted`, await until(() => page.opened === 1), page.errors.join());
-		const hasToken = page.sockets.length === 1 && page.sockets[0].startsWith(`${url}?access_token=ey`);
-		check(`${name}: the page has a token`, hasToken, page.sockets.join());
-		const rejected = await until(() => anonymous.rejected > 0 && anonymous.opened === 0);
-		check(`${name}: other visitors are rejected`, rejected, anonymous.sockets.join());
-		const noToken = anonymous.sockets.every((each) => each === url);
-		check(`${name}: their pages have no token`, noToken, anonymous.sockets.join());
-		await admin.quickEdit(post, name);
+		const roles = (await page.claims())?.roles;
+		check(`${name}: the page has a token in a cookie`, roles?.join() === 'administrator', roles);
+		check(`${name}: other visitors are rejected`, await until(() => anonymous.rejected > 0 && anonymous.opened === 0));
+		check(`${name}: they have no token`, (await anonymous.claims()) === undefined);
+		const urls = [...page.sockets, ...anonymous.sockets];
+		check(`${name}: no URL has a token`, urls.every((each) => each === url), urls.join());
+		await user.quickEdit(post, name);
 		check(`${name}: events arrive`, (await missing([page], name)).length === 0 && anonymous.events.length === 0);
 		await page.close();
 		await anonymous.close();
 	}
 	site.setConstants(constants);
+}
+
+// Runs before the scripts of a page: all WebSockets fail.
+const BLOCKED = `window.WebSocket = class {
+	constructor() { setTimeout(() => this.onclose({ code: 1006 })); }
+	close() {}
+};`;
+
+/** On another domain, the client gets the token from the REST route. The plugin's page sees what visitors see. */
+export async function testOtherDomain({ site, browser, admin, secret, constants }) {
+	const [post] = site.posts(1, 'elsewhere');
+	const url = `${site.url.replace('http://127.0.0.1', 'ws://localhost')}/ws`;
+	for (const [name, webSocket] of [['WebSocket', true], ['SSE', false]]) {
+		site.setConstants({ ...constants, WPRE_RELAY_URL: url, WPRE_RELAY_JWT_KEY: secret, WPRE_RELAY_CLIENT: true });
+		const context = await browser.newContext();
+		if (!webSocket) await context.addInitScript(BLOCKED);
+		await context.addCookies(admin.browserCookies());
+		const page = await context.newPage();
+		await page.goto(`${site.url}/`);
+		const list = page.locator('#realtime-event-log > li');
+		const arrived = await until(async () => {
+			await admin.quickEdit(post, `elsewhere ${name}`);
+			return (await list.allTextContents()).some((text) => text.includes(`elsewhere ${name}`));
+		});
+		check(`other domain: events arrive by ${name}`, arrived);
+		const cookies = (await context.cookies(url.replace('ws', 'http'))).map((cookie) => cookie.name);
+		check(`other domain: there is no cookie`, !cookies.includes('wpre_relay_token'), cookies.join());
+		await context.close();
+	}
+	site.setConstants(constants);
+}
+
+/** With --auth-url, the relay asks the companion's endpoint about visitors. */
+export async function testAuthURL({ createRelay, site, admin }) {
+	const flags = ['--auth-url', `${site.url}/wp-json/wpre-relay/v1/auth`, '--allow-anonymous'];
+	const relay = createRelay('auth-relay', ...flags, '--public-status', 'publish');
+	await relay.start();
+	const cookie = [...admin.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+	const clients = [new ResumingClient(relay.url, { Cookie: cookie, Origin: site.url }), new ResumingClient(relay.url)];
+	for (const client of clients) await client.ready();
+	await admin.save('asked about', 'draft');
+	await admin.publish('asked about, published');
+	const late = await missing(clients, 'asked about, published');
+	const titles = clients.map(({ events }) => events.map(({ event }) => event.post_title).join());
+	const want = ['asked about,asked about, published', 'asked about, published'];
+	check('auth URL: an administrator sees drafts, visitors do not', late.length === 0 && `${titles}` === `${want}`,
+		titles.join('; '));
+	for (const client of clients) client.close();
+	await relay.stop('SIGTERM');
 }
 
 /** WPRE_RELAY_CLIENT replaces the plugin's script by the relay's client, which shows the same and loses no event. */

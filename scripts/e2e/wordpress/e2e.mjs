@@ -1,12 +1,14 @@
-// Tests the relay beside a real WordPress: e2e.mjs DIR URL. e2e.sh runs it after it has created DIR and the site at
-// URL. SEED in the environment is the seed of the random choices. With ONLY, it runs only the contexts whose names
-// contain that text.
-import { randomBytes } from 'node:crypto';
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+// Tests the relay beside a real WordPress: e2e.mjs DIR URL HTTPS_URL PORT. e2e.sh runs it after it has created DIR and
+// the site, at both URLs. The web server passes /ws to PORT, where the tests of access start their relays. SEED in the
+// environment is the seed of the random choices. With ONLY, it runs only the contexts whose names contain that text.
+import { execFileSync } from 'node:child_process';
+import { chownSync, copyFileSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { launch } from '../chromium.mjs';
+import { launch as launchFirefox } from '../firefox.mjs';
 import { check, finish, random, until } from '../harness.mjs';
 import {
-	testFields, testInstallWhileSaving, testOutboxFailure, testRelayClient, testSecretOutbox, testTokens,
+	testAuthURL, testFields, testInstallWhileSaving, testOtherDomain, testOutboxFailure, testRelayClient, testSecretOutbox,
+	testTokens,
 } from './companion_features.mjs';
 import { contexts, kills } from './contexts.mjs';
 import { deploys } from './deploys.mjs';
@@ -25,13 +27,15 @@ const NOBODY = 65534; // uid and gid
 // 49 runs the estimate was exact in 40, off by one in 8 and off by two in one.
 const TOLERANCE = 0.02;
 
-const [, , dir, url] = process.argv;
+const [, , dir, url, secureURL, accessPort] = process.argv;
 const only = process.env.ONLY ?? '';
 const seed = Number(process.env.SEED ?? Date.now() % 1e6);
 const rng = random(seed);
 console.log(`-- SEED=${seed}`);
 
 const site = new Site(url, dir);
+const secure = new Site(secureURL, dir);
+secure.leaks = site.leaks;
 const phpLog = new GrowingFile(`${dir}/notes/php.log`);
 const relay = createRelay('relay');
 await relay.start();
@@ -55,15 +59,25 @@ await testContexts(false);
 const pluginError = /Call to undefined function WP_Filesystem\(\)|No such file .*class-wp-filesystem-direct\.php/;
 checkPhpLog('without the companion, PHP logs only the error of the plugin', pluginError);
 await testContexts(true);
-const secret = `${dir}/secret`;
-writeFileSync(secret, `${randomBytes(32).toString('hex')}\n`);
-if (!only) await testCompanion();
+const secret = `${dir}/keys/jwt.key`;
+createSecret();
+if ('features of the companion'.includes(only)) await testCompanion();
 if ('a network of two sites'.includes(only)) await testSites();
 
 await browser.close();
 await relay.stop('SIGTERM');
+checkLogs();
 console.log(`\n${table}\n`);
 finish();
+
+/** Creates the secret as the documents describe. PHP reads it by its group; the relay gets a copy, as from systemd. */
+function createSecret() {
+	execFileSync(`${dir}/wpre-relay`, ['token', '--new-key', secret, '--key-group', 'www-data']);
+	const { uid, mode } = statSync(secret);
+	check('the new secret is for root and PHP only', uid === 0 && (mode & 0o777) === 0o640, mode.toString(8));
+	copyFileSync(secret, `${dir}/relay.key`);
+	chownSync(`${dir}/relay.key`, NOBODY, NOBODY);
+}
 
 /** Returns a relay with its own directory. */
 function createRelay(name, ...flags) {
@@ -130,13 +144,18 @@ async function testContext(context, companion, more) {
 async function testCompanion() {
 	const client = await connect();
 	observer.receivers = [client];
-	const tokenRelay = createRelay('token-relay', '--jwt-key', secret, '--filter', '"administrator" in claims.roles');
+	await observer.settle(); // creates the outbox if ONLY has left out the contexts
+	const roles = ['--filter', '"administrator" in claims.roles', '--allow-origin', url];
+	const tokenRelay = createRelay('token-relay', '--jwt-key', `${dir}/relay.key`, ...roles);
+	tokenRelay.port = accessPort;
 	await tokenRelay.start();
-	const scope = { site, relay, tokenRelay, secret, browser, observer, admin, constants, table };
+	const scope = { site, secure, relay, createRelay, secret, browser, observer, admin, constants, table };
 
 	await testSecretOutbox(scope);
 	await testFields(scope);
 	await testTokens(scope);
+	await testOtherDomain(scope);
+	await testAuthURL(scope);
 	await testRelayClient(scope);
 	checkPhpLog('with the companion, PHP logs no error, warning or notice');
 	await testOutboxFailure({ ...scope, log: new GrowingFile(phpLog.path) });
@@ -155,15 +174,27 @@ async function testCompanion() {
 async function testSites() {
 	console.log('-- a network of two sites');
 	site.setCompanion(true);
-	const flags = ['--jwt-key', secret, '--allow-anonymous', '--filter', NETWORK_FILTER];
+	const flags = ['--jwt-key', `${dir}/relay.key`, '--allow-anonymous', '--resume-cookie', '--filter', NETWORK_FILTER];
 	const networkRelay = createRelay('network-relay', ...flags);
+	networkRelay.port = accessPort;
 	await networkRelay.start();
-	await testNetwork({ site, networkRelay, secret, browser, binary: `${dir}/wpre-relay` });
+	const firefox = await launchFirefox();
+	await testNetwork({ site: secure, secret, chromium: browser, firefox, binary: `${dir}/wpre-relay` });
+	await firefox.close();
 	checkPhpLog('PHP logs no error, warning or notice on a network of sites');
 	check('no response of a site contains the key of the outbox', site.leaks.length === 0, site.leaks.join());
 	const errors = networkRelay.errors();
 	check(`${networkRelay.logFile} has no error`, errors.length === 0, errors.join('\n'));
 	await networkRelay.stop('SIGTERM');
+}
+
+/** Checks that no log of the web server, of PHP and of the relays contains a token. */
+function checkLogs() {
+	const all = readdirSync(dir, { recursive: true }).map((name) => `${dir}/${name}`);
+	const logs = all.filter((path) => /\/logs\/|\/log$|\/php\.log$/.test(path) && !path.includes('/releases/'));
+	const found = logs.filter((path) => /eyJ[\w-]{8,}\.eyJ/.test(readFileSync(path, 'latin1')));
+	check('no log contains a token', logs.length > 5 && found.length === 0, found.join());
+	if (!only) check('the web server logs requests for the relay', /GET \/ws/.test(readFileSync(`${dir}/logs/access`)));
 }
 
 /** Checks the new lines of PHP's log. It ignores lines that match known, and deprecations of WordPress 6.1 in PHP 8.2. */

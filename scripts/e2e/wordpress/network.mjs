@@ -2,37 +2,14 @@
 // of which site. It turns the site into a network, so it comes last.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { check, until } from '../harness.mjs';
-import { FrontPage, missing } from './pages.mjs';
+import { check } from '../harness.mjs';
+import { testAccess } from './access.mjs';
+import { FrontPage } from './pages.mjs';
 import { Site } from './site.mjs';
 
 // The filter for a network, as the documents show it.
 const DOCUMENT = new URL('../../docs/security.md', import.meta.url);
 export const [, NETWORK_FILTER] = /--filter '([^']*claims\.site_id[^']*)'/.exec(readFileSync(DOCUMENT, 'utf8'));
-
-const STATUSES = ['draft', 'pending', 'private', 'publish'];
-const EDITOR = ['read', 'edit_posts', 'edit_others_posts', 'read_private_posts', 'publish_posts'];
-const ALL = [...EDITOR, 'manage_options'];
-
-// The users, the site whose front page they open, and the claims in its token. Drafts are visible on that site if caps
-// contains edit_others_posts.
-const VIEWERS = [
-	{ name: undefined, on: 1 },
-	{ name: 'subscriber', on: 1, roles: ['subscriber'], caps: ['read'] },
-	{ name: 'author', on: 1, roles: ['author'], caps: ['read', 'edit_posts', 'publish_posts'] },
-	{ name: 'editor', on: 1, roles: ['editor'], caps: EDITOR },
-	{ name: 'editor', on: 2, roles: [], caps: [] },
-	{ name: 'editor2', on: 1, roles: [], caps: [] },
-	{ name: 'editor2', on: 2, roles: ['editor'], caps: EDITOR },
-	{ name: 'super', on: 1, roles: [], caps: ALL },
-	{ name: 'super', on: 2, roles: [], caps: ALL },
-];
-
-/** Returns the claims of the token in a URL, or undefined if it has none. */
-function claimsIn(url = '') {
-	const token = new URL(url).searchParams.get('access_token');
-	return token ? JSON.parse(Buffer.from(token.split('.')[1], 'base64url')) : undefined;
-}
 
 /** Turns the site into a network of two sites, both with the plugin. Returns both. */
 function createNetwork(site) {
@@ -49,61 +26,39 @@ function createNetwork(site) {
 }
 
 /** Tests users of both sites with the filter of the documents and the companion's tokens. */
-export async function testNetwork({ site, networkRelay: relay, secret, browser, binary }) {
-	const access = { WPRE_RELAY_URL: `${relay.url}/ws`, WPRE_RELAY_JWT_KEY: secret };
-	site.setConstants(access);
+export async function testNetwork({ site, ...scope }) {
+	const relay = `${site.url.replace('http', 'ws')}/ws`;
+	site.setConstants({ WPRE_RELAY_URL: relay, WPRE_RELAY_JWT_KEY: scope.secret });
 	const sites = createNetwork(site);
 	const writers = [];
 	for (const each of sites) writers.push(await each.user('super'));
-
-	const pages = [];
-	for (const viewer of VIEWERS) {
-		const visitor = viewer.name && (await sites[viewer.name === 'editor2' ? 1 : 0].user(viewer.name));
-		const page = await FrontPage.open(browser, sites[viewer.on - 1], visitor);
-		pages.push(Object.assign(page, { viewer, what: `${viewer.name ?? 'a visitor'} on site ${viewer.on}` }));
-	}
-	await relay.waitForClients(pages.length);
-	pages.forEach(checkClaims);
-	await checkViews(pages, writers);
+	await testAccess({ ...scope, sites, writers, relay });
 	const unnamed = site.outbox().slice(-8).filter(({ event }) => ![1, 2].includes(event.site_id));
 	check('network: events name their site without WPRE_RELAY_FIELDS', unnamed.length === 0, JSON.stringify(unnamed));
-	for (const page of pages) await page.close();
-
-	await testClaimsFilter(site, browser);
-	site.setConstants({ ...access, WPRE_RELAY_JWT_TTL: -5 }); // the relay accepts it for 10 more seconds
-	await testExpiry({ site, browser, writer: writers[0] });
-	checkSettings(binary, site);
+	await testRoutes(sites[0]);
+	await testClaimsFilter(site, scope.chromium);
+	checkSettings(scope.binary, site);
 }
 
-/** Checks the claims that the companion has put into the page's token. */
-function checkClaims({ viewer, what, sockets }) {
-	const claims = claimsIn(sockets[0]);
-	if (!viewer.name) {
-		check(`network: ${what} gets no token`, claims === undefined);
-		return;
-	}
-	const { roles, caps, site_id } = claims ?? {};
-	const want = { roles: viewer.roles, caps: viewer.caps, site_id: viewer.on };
-	const same = JSON.stringify({ roles, caps, site_id }) === JSON.stringify(want);
-	check(`network: the token of ${what} has the claims of that site`, same, JSON.stringify(claims));
-}
-
-/** Saves posts of each status on both sites, and checks which ones each page receives. */
-async function checkViews(pages, writers) {
-	const posts = writers.flatMap((_, i) => STATUSES.map((status) => ({ site: i + 1, status })));
-	for (const { site, status } of posts) await writers[site - 1].save(`${status} of ${site}`, status);
-	await writers[0].publish('the end');
-	const titles = [...posts.map(({ site, status }) => `${status} of ${site}`), 'the end'];
-	const late = await missing(pages, 'the end');
-	check('network: published posts arrive everywhere', late.length === 0, late.map(({ what }) => what).join());
-	for (const { viewer, what, events } of pages) {
-		const drafts = viewer.caps?.includes('edit_others_posts');
-		const sees = ({ site, status }) => status === 'publish' || (drafts && site === viewer.on);
-		const want = [...posts.filter(sees).map(({ site, status }) => `${status} of ${site}`), 'the end'].join();
-		// The relay has just started, so a page may also get events from before it connected.
-		const got = events.map(({ event }) => event.post_title).filter((title) => titles.includes(title)).join();
-		check(`network: ${what} sees ${drafts ? 'drafts of that site only' : 'no draft'}`, got === want, got);
-	}
+/** The REST routes: a token needs a nonce, and the relay gets claims for the site that the client's path names. */
+async function testRoutes(site) {
+	const editor = await site.user('editor');
+	const route = '/wp-json/wpre-relay/v1';
+	const token = (headers) => editor.post(`${route}/token`, {}, headers);
+	check('routes: no token without a nonce', (await token({})).status === 401);
+	const renewed = await token({ 'X-WP-Nonce': editor.restNonce });
+	const hidden = renewed.ok && !/eyJ/.test(renewed.text) && renewed.headers.get('Cache-Control') === 'no-store';
+	check('routes: the token is only in the cookie', hidden, renewed.text);
+	const roles = async (headers, visitor = editor) => {
+		const answer = await visitor.get(`${route}/auth`, headers);
+		return answer.ok ? `${JSON.parse(answer.text).site_id} ${JSON.parse(answer.text).roles}` : String(answer.status);
+	};
+	const other = await site.user('editor2');
+	check('routes: claims for the site', (await roles({ Origin: site.url })) === '1 editor');
+	check('routes: claims for the site of the path', (await roles({ 'X-Forwarded-Uri': '/ws/site-2/events' }, other)) ===
+		'2 editor');
+	check('routes: no claims for visitors', (await roles({}, site.visitor())) === '401');
+	check('routes: no claims for foreign pages', (await roles({ Origin: 'https://evil.example' })) === '403');
 }
 
 /** The WordPress filter wpre_relay_claims changes the claims. If it fails, the page has no token. */
@@ -113,28 +68,14 @@ async function testClaimsFilter(site, browser) {
 	const claims = async (body) => {
 		writeFileSync(plugin, `<?php add_filter( 'wpre_relay_claims', function ( $claims, $user ) { ${body} }, 10, 2 );`);
 		const page = await FrontPage.open(browser, site, visitor);
-		await until(() => page.sockets.length > 0);
+		const claims = await page.claims();
 		await page.close();
-		return claimsIn(page.sockets[0]);
+		return claims;
 	};
 	const granted = await claims('$claims["forward"] = user_can( $user->ID, "edit_posts" ); return $claims;');
 	check('claims: a filter adds one', granted?.forward === true && granted.sub !== undefined, JSON.stringify(granted));
 	check('claims: a filter that returns nothing gives no token', (await claims('return null;')) === undefined);
 	rmSync(plugin);
-}
-
-/** When the token has expired, the plugin's page connects again and continues as the public. */
-async function testExpiry({ site, browser, writer }) {
-	const page = await FrontPage.open(browser, site, await site.user('editor'));
-	await until(() => page.opened === 1);
-	await writer.save('before expiry', 'draft');
-	check('expiry: an editor sees a draft', (await missing([page], 'before expiry')).length === 0);
-	check('expiry: the page connects again', await until(() => page.opened === 2), page.errors.join());
-	await writer.save('after expiry', 'draft');
-	await writer.publish('published after expiry');
-	check('expiry: it receives published posts', (await missing([page], 'published after expiry')).length === 0);
-	check('expiry: it receives no draft', page.events.every(({ event }) => event.post_title !== 'after expiry'));
-	await page.close();
 }
 
 /** The command check recognizes the network, and accepts only a filter that separates the sites. */

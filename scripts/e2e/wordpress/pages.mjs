@@ -1,5 +1,6 @@
 // Real pages in Chromium: the site's front page as visitors see it, and WordPress's editors.
 import { until } from '../harness.mjs';
+import { claimsOf } from './access_page.mjs';
 
 /** A front page and everything that its script has received. */
 export class FrontPage {
@@ -14,7 +15,8 @@ export class FrontPage {
 	/** Opens the page in its own browser context, with the cookies of visitor if it is given. */
 	static async open(browser, site, visitor) {
 		const front = new FrontPage();
-		const context = await browser.newContext({ viewport: { width: 320, height: 240 } }); // small: painting takes time
+		const viewport = { width: 320, height: 240 }; // small: painting takes time
+		const context = await browser.newContext({ viewport, ignoreHTTPSErrors: true });
 		if (visitor) await context.addCookies(visitor.browserCookies());
 		front.page = await context.newPage();
 		front.#listen();
@@ -28,6 +30,13 @@ export class FrontPage {
 
 	/** Returns the entries of the page's list, the newest first. */
 	entries() { return this.page.locator('#realtime-event-log > li').allTextContents(); }
+
+	/** Returns the claims in the token's cookie; undefined if there is none. */
+	async claims() {
+		const cookies = await this.page.context().cookies();
+		const cookie = cookies.find(({ name }) => name === 'wpre_relay_token');
+		return cookie && claimsOf(cookie.value);
+	}
 
 	close() { return this.page.context().close(); }
 

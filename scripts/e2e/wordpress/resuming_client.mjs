@@ -9,8 +9,9 @@ export class ResumingClient {
 	gaps = [];
 	connections = 0;
 
-	constructor(url) {
+	constructor(url, headers = {}) {
 		this.url = url;
+		this.headers = headers;
 		this.position = 'now';
 		this.#connect();
 	}
@@ -31,7 +32,7 @@ export class ResumingClient {
 	}
 
 	#connect() {
-		this.socket = new WebSocket(`${this.url}/?since=${this.position}`, 'wpre.v1');
+		this.socket = new WebSocket(`${this.url}/?since=${this.position}`, 'wpre.v1', { headers: this.headers });
 		this.socket.on('open', () => this.connections++);
 		this.socket.on('message', (data) => {
 			const { id, event, gap } = JSON.parse(data);

@@ -7,6 +7,7 @@
  * - due TITLE: creates a scheduled post that WP-Cron must publish now
  * - network HOST: prepares the database for a network of sites; then wp-config.php must define MULTISITE
  * - sites URL: adds the site URL/two and users to the network, whose passwords are their names
+ * - role URL USER ROLE: gives a user another role on the site
  *
  * The posts are created in the database, so that no plugin is notified.
  *
@@ -20,7 +21,8 @@ if ( 'install' === $command ) {
 	define( 'WP_INSTALLING', true );
 }
 // WordPress needs these.
-$_SERVER['HTTP_HOST']   = 'sites' === $command ? preg_replace( '~^\w+://~', '', $arguments[0] ) : 'localhost';
+$_SERVER['HTTP_HOST']   = in_array( $command, array( 'sites', 'role' ), true )
+	? preg_replace( '~^\w+://~', '', $arguments[0] ) : 'localhost';
 $_SERVER['REQUEST_URI'] = '/';
 $_SERVER['REMOTE_ADDR'] = '127.0.0.1';
 require "$root/wp-load.php";
@@ -135,8 +137,11 @@ switch ( $command ) {
 		switch_to_blog( $two );
 		wpre_e2e_set_options( "$arguments[0]/two" );
 		restore_current_blog();
-		foreach ( array( 'subscriber', 'author', 'editor' ) as $role ) {
+		foreach ( array( 'subscriber', 'author', 'editor', 'administrator' ) as $role ) {
 			wpre_e2e_create_user( $role, 1, $role );
+		}
+		foreach ( array( 'expiring', 'leaving', 'demoted' ) as $name ) {
+			wpre_e2e_create_user( $name, 1, 'editor' );
 		}
 		wpre_e2e_create_user( 'editor2', $two, 'editor' );
 		wpre_e2e_create_user( 'super' );
@@ -144,5 +149,9 @@ switch ( $command ) {
 		$plugins = preg_grep( '~^wp-realtime-events/~', get_option( 'active_plugins' ) );
 		update_site_option( 'active_sitewide_plugins', array_fill_keys( $plugins, time() ) );
 		clean_blog_cache( get_site( $two ) );
+		break;
+
+	case 'role':
+		get_user_by( 'login', $arguments[1] )->set_role( $arguments[2] );
 		break;
 }

@@ -23,7 +23,26 @@ start_database() {
 	within 30 mariadb --no-defaults --socket="$work/database/socket" -e 'CREATE DATABASE wordpress'
 }
 
-# start_web_server PORT starts nginx and php-fpm. Like many servers, nginx lists directories.
+# free_relay_ports COUNT prints free TCP ports that the system gives to no outgoing connection.
+free_relay_ports() {
+	node --input-type=module -e "
+		import { freePort } from '$PWD/scripts/e2e/harness.mjs';
+		const ports = new Set();
+		while (ports.size < $1) ports.add(await freePort());
+		console.log([...ports].join(' '));"
+}
+
+# make_certificate creates $work/tls.pem and $work/tls.key for the loopback interface, from the local authority
+# $work/ca.pem.
+make_certificate() {
+	local new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2)
+	"${new[@]}" -subj "/CN=Test CA" -keyout "$work/ca.key" -out "$work/ca.pem" 2>"$work/logs/openssl"
+	"${new[@]}" -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=CA:FALSE \
+		-CA "$work/ca.pem" -CAkey "$work/ca.key" -keyout "$work/tls.key" -out "$work/tls.pem" 2>>"$work/logs/openssl"
+}
+
+# start_web_server PORT TLS_PORT RELAY_PORT starts nginx and php-fpm. Like many servers, nginx lists directories. It
+# passes /ws to the relay, and unlike the lines in the documents it logs these requests: tests look for tokens there.
 start_web_server() {
 	cat >"$work/php-fpm.conf" <<-END
 		[global]
@@ -54,12 +73,23 @@ start_web_server() {
 			large_client_header_buffers 4 64k; # a bulk edit of 500 posts has all their ids in its URL
 			server {
 				listen 127.0.0.1:$1;
+				listen 127.0.0.1:$2 ssl;
+				ssl_certificate $work/tls.pem;
+				ssl_certificate_key $work/tls.key;
 				root $work/site;
 				index index.php;
 				autoindex on;
 				# For a network of sites, as WordPress's documentation describes it.
 				rewrite ^/two(/wp-(admin|content|includes)/.*)\$ \$1 last;
 				rewrite ^/two(/wp-[a-z-]+\.php)\$ \$1 last;
+				location /ws {
+					proxy_pass http://127.0.0.1:$3;
+					proxy_http_version 1.1;
+					proxy_set_header Upgrade \$http_upgrade;
+					proxy_set_header Connection "upgrade";
+					proxy_set_header Host \$http_host;
+					proxy_set_header X-Forwarded-Proto \$scheme;
+				}
 				location / { try_files \$uri \$uri/ /index.php\$is_args\$args; }
 				location ~ \.php\$ {
 					include /etc/nginx/fastcgi.conf;

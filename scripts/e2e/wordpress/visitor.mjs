@@ -1,6 +1,6 @@
 // A visitor of the site without a browser.
 
-/** Each method that sends a request returns {ok, status, text}. */
+/** Each method that sends a request returns {ok, status, headers, text}. */
 export class Visitor {
 	cookies = new Map();
 
@@ -16,10 +16,13 @@ export class Visitor {
 		this.bulkNonce = /name="_wpnonce" value="(\w+)"/.exec(list)?.[1];
 	}
 
-	/** Returns the cookies in Chromium's form. */
-	browserCookies() { return [...this.cookies].map(([name, value]) => ({ name, value, url: this.site.url })); }
+	/** Returns WordPress's own cookies, with which a browser is logged in, in Chromium's form. */
+	browserCookies() {
+		const own = [...this.cookies].filter(([name]) => name.startsWith('wordpress_'));
+		return own.map(([name, value]) => ({ name, value, url: this.site.url }));
+	}
 
-	get(path) { return this.#request(path, {}); }
+	get(path, headers = {}) { return this.#request(path, { headers }); }
 
 	/** Posts a form, or a text of another type. */
 	post(path, form, headers = {}) {
@@ -79,6 +82,6 @@ export class Visitor {
 		}
 		const text = await response.text();
 		this.site.inspect(path, text);
-		return { ok: response.status < 400, status: response.status, text };
+		return { ok: response.status < 400, status: response.status, headers: response.headers, text };
 	}
 }
