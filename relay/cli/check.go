@@ -13,12 +13,15 @@ import (
 	"wpre-relay/relay/fileop"
 	"wpre-relay/relay/security/clientaddr"
 	"wpre-relay/relay/security/origin"
+	"wpre-relay/relay/up"
 )
 
 // Check has its own flags and the flags of the relay that it checks. Each flag enables more checks.
 type Check struct {
 	CheckSettings `group:"checks"`
 	JSON          bool `group:"checks" name:"json" help:"Print one JSON array instead of text."`
+	Fix           bool `group:"checks"`
+	Yes           bool `group:"checks" help:"With --fix, apply each step without asking."`
 	Serve
 }
 
@@ -33,12 +36,18 @@ var checkHelp = helpTexts{
 	"--site": "URL of the site, for example https://www.example.com: checks whether it exposes the event file, " +
 		"and where its pages connect.",
 	"--url": "Public URL of the relay, for example wss://www.example.com/ws: checks whether clients get through.",
+	"--fix": "First do the steps of 'wpre-relay up' that are missing, one at a time: check shows each, asks, and undoes " +
+		"it if it fails.",
 	"--idle": "Time to check whether that connection stays open; the relay pings every 25s (default: ${default}; " +
 		"0: do not check).",
 }
 
 func (c *Check) validate() error {
 	switch {
+	case c.Fix && c.JSON:
+		return errors.New("--fix asks questions; it cannot be combined with --json")
+	case c.Yes && !c.Fix:
+		return errors.New("--yes needs --fix")
 	case c.Site != nil && (c.Site.Host == "" || c.Site.Scheme != "http" && c.Site.Scheme != "https"):
 		return errors.New("--site must be of the form https://www.example.com")
 	case c.URL != nil && (c.URL.Host == "" || c.URL.Scheme != "ws" && c.URL.Scheme != "wss"):
@@ -49,7 +58,7 @@ func (c *Check) validate() error {
 		return fmt.Errorf("--url: %q is not a valid host name", c.URL.Hostname())
 	case c.Idle < 0:
 		return errors.New("--idle must not be negative")
-	case c.Watch == "" && c.Site == nil && c.URL == nil:
+	case c.Watch == "" && c.Site == nil && c.URL == nil && !c.Fix:
 		return errors.New("--watch, --site and --url are missing: set at least one; each enables more checks")
 	}
 	return nil
@@ -66,6 +75,11 @@ func isHostName(address *url.URL) bool {
 
 // run prints the findings. The error is check.ErrFailed, possibly joined with another, if a check failed.
 func (c *Check) run(ctx context.Context, env Env) error {
+	if c.Fix {
+		if err := c.fix(ctx, env); err != nil {
+			return err
+		}
+	}
 	findings, err := c.findings(ctx, env)
 	if err != nil {
 		return err
@@ -115,6 +129,27 @@ func (c *Check) findings(ctx context.Context, env Env) ([]check.Finding, error) 
 		},
 	}
 	return check.Run(ctx, opts), nil
+}
+
+// fix does the missing steps of up, one at a time. Unless --listen is set, the relay listens where only the web server
+// reaches it.
+func (c *Check) fix(ctx context.Context, env Env) error {
+	settings := UpSettings{Watch: c.Watch, Site: c.Site, Path: "/ws", Listen: c.Listen}
+	if c.URL != nil {
+		settings.Path = c.URL.Path
+	}
+	if settings.Listen == ":8080" {
+		settings.Listen = "127.0.0.1:8080"
+	}
+	if err := settings.validate(); err != nil {
+		return err
+	}
+	opts, err := settings.options(env, false, c.Yes)
+	if err != nil {
+		return err
+	}
+	opts.OneByOne = true
+	return up.Run(ctx, opts)
 }
 
 // locate sets the event file, or that the lookup hangs.

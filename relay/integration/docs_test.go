@@ -32,6 +32,7 @@ var skippedCommands = map[string]string{
 	"wpre-relay tail \"ws://localhost": "TestFilterAppliesToLiveResumeAndHistory",
 	"curl -H \"Authorization":          "TestPublishWithoutEventFile",
 	"wpre-relay up":                    "TestUpProvesEventAndDownRestoresTree",
+	"wpre-relay check --fix":           "TestCheckFixAppliesOneStepAtATime",
 	"wpre-relay down":                  "TestUpProvesEventAndDownRestoresTree",
 	"ssh -L":                           "needs a second machine",
 	"runuser -u www-data":              "needs root; scripts/e2e.sh lets PHP read such a file",

@@ -99,3 +99,29 @@ func TestUpWithOtherServers(t *testing.T) {
 		})
 	}
 }
+
+// TestCheckFixAppliesOneStepAtATime answers no after two steps, and then lets the third one fail: the first two stay.
+// Without a fault, the other steps follow.
+func TestCheckFixAppliesOneStepAtATime(t *testing.T) {
+	t.Parallel()
+	s := newNginxSandbox(t)
+	before := s.tree()
+	text, status := s.run("bash", "-c", "printf 'y\\ny\\nn\\n' | wpre-relay check --fix")
+	if status != 1 || !strings.Contains(text, "OK    service") || strings.Contains(text, "OK    companion") {
+		t.Errorf("exit status %d:\n%s", status, text)
+	}
+	after := s.tree()
+	s.sh("mkdir -m 555 /var/www/html/wp-content/mu-plugins && chown www-data: /var/www/html/wp-content/mu-plugins")
+	if text, status = s.relay("check", "--fix", "--yes"); status != 1 || !strings.Contains(text, "companion failed") {
+		t.Errorf("exit status %d:\n%s", status, text)
+	}
+	s.sh("rmdir /var/www/html/wp-content/mu-plugins")
+	s.expectTree(after)
+	if text, _ = s.relay("check", "--fix", "--yes", "--idle", "0"); !strings.Contains(text, "OK    proof") {
+		t.Errorf("no proof:\n%s", text)
+	}
+	if text, status = s.relay("down", "--yes"); status != 0 {
+		t.Errorf("down: exit status %d:\n%s", status, text)
+	}
+	s.expectTree(before)
+}
