@@ -15,7 +15,6 @@ import { freePort, pause, until } from '../e2e/harness.mjs';
 const root = new URL('../..', import.meta.url).pathname;
 const SETTLED = 3000; // ms until the page has compared the clocks often enough
 
-// The views. The picture in the README has the size of a small laptop's window.
 const LARGE = { width: 1040, height: 800 };
 const VIEWS = {
 	empty: { viewport: LARGE, posts: [] },
@@ -24,8 +23,8 @@ const VIEWS = {
 	mobile: { viewport: { width: 360, height: 740 } },
 };
 const POSTS = [
-	['Open house on Saturday', 'publish'], ['New opening hours', 'publish'], ['Draft of the summer menu', 'draft'],
-	['We are hiring two bakers', 'publish'], ['New menu for autumn', 'publish'],
+	['Open house on Saturday', 'publish'], ['Draft of the summer menu', 'draft'], ['We are hiring two bakers', 'publish'],
+	['New menu for autumn', 'publish'],
 ];
 
 /** Saves a post with the form and waits until the relay has decided about it. */
@@ -38,14 +37,14 @@ async function save(page, title, status) {
 }
 
 /** Saves a picture of the page in a view. */
-async function shoot(browser, address, { posts = POSTS, ...options }, path, fullPage) {
+async function shoot(browser, address, { posts = POSTS, ...options }, path) {
 	const context = await browser.newContext({ colorScheme: 'light', ...options });
 	const page = await context.newPage();
 	await page.goto(address);
 	await pause(SETTLED);
 	for (const [title, status] of posts) await save(page, title, status);
 	await page.mouse.move(0, 0);
-	await page.screenshot({ path, fullPage });
+	await page.screenshot({ path, fullPage: true });
 	await context.close();
 }
 
@@ -60,8 +59,8 @@ try {
 	const [line] = await once(createInterface({ input: demo.stdout }), 'line');
 	const url = line.replace('wpre-relay demo: ', '');
 	const [, , dir] = process.argv;
-	if (!dir) await shoot(browser, url, VIEWS.light, new URL('demo.png', import.meta.url).pathname, false);
-	else for (const name in VIEWS) await shoot(browser, url, VIEWS[name], join(dir, `${name}.png`), true);
+	if (!dir) await shoot(browser, url, VIEWS.light, new URL('demo.png', import.meta.url).pathname);
+	else for (const name in VIEWS) await shoot(browser, url, VIEWS[name], join(dir, `${name}.png`));
 } finally {
 	demo.kill('SIGINT');
 	await browser.close();

@@ -28,7 +28,7 @@ const best = () => samples.reduce((a, b) => (!a || b.error < a.error ? b : a), u
 function addSample(now, sent, received) {
 	samples.push({ offset: now - (sent + received) / 2, error: (received - sent) / 2 + RESOLUTION });
 	samples = samples.slice(-SAMPLES);
-	element('clock').textContent = `the result is exact to ± ${format(best().error)} ms in this page`;
+	element('clock').textContent = `the result in this page is exact to${inexact(best().error)} ms`;
 }
 
 // Connection to the demo.
@@ -130,6 +130,7 @@ const DECISIONS = {
 /** Returns a time with three significant digits, but at most three decimals. */
 const format = (ms) => ms.toFixed(ms < 1 ? 3 : ms < 10 ? 2 : 1);
 const time = (ms) => (ms ? format(ms) : '–');
+const inexact = (ms) => ` ± ${ms.toFixed(ms < 1 ? 2 : 1)}`;
 
 /** Returns the receipt of the last page, or undefined. */
 const lastReceipt = ({ receipts }) => receipts.reduce((a, b) => (!a || b.after_ms > a.after_ms ? b : a), undefined);
@@ -190,7 +191,7 @@ function step(id, ms, detail, state, error) {
 	const item = element(id);
 	item.className = state || (ms ? 'done' : '');
 	const unit = document.createElement('small');
-	unit.textContent = ms ? ` ms${error ? ` ± ${format(error)}` : ''}` : '';
+	unit.textContent = ms ? ` ms${error ? inexact(error) : ''}` : '';
 	item.querySelector('.time').replaceChildren(time(ms), unit);
 	item.querySelector('.detail').textContent = detail;
 }
@@ -198,12 +199,14 @@ function step(id, ms, detail, state, error) {
 function row(trace) {
 	const tr = document.createElement('tr');
 	const last = lastReceipt(trace);
-	const browsers = last ? `${format(last.after_ms)} ± ${format(last.error_ms)}` : '–';
 	const decided = trace.decided_ms ? `${trace.decision} ${time(trace.decided_ms)}` : trace.decision || '–';
 	for (const text of [`${trace.post}: ${trace.title}`, time(trace.written_ms), time(trace.read_ms),
-		decided, time(trace.journal_ms), browsers]) {
+		decided, time(trace.journal_ms), time(last?.after_ms)]) {
 		tr.insertCell().textContent = text;
 	}
+	const error = document.createElement('small');
+	error.textContent = last ? inexact(last.error_ms) : '';
+	tr.lastChild.append(error);
 	tr.cells[3].className = trace.decision;
 	return tr;
 }

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { check, freePort, until } from '../harness.mjs';
+import { violations } from './axe.mjs';
 
 const STEPS = ['written', 'read', 'decided', 'journal', 'browsers'];
 
@@ -24,6 +25,11 @@ export async function testDemo(browser, binary) {
 	await testDraft(page);
 	const fits = await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
 	check('demo: a narrow window needs no horizontal scrolling', fits);
+	for (const colorScheme of ['light', 'dark']) {
+		await page.emulateMedia({ colorScheme });
+		const found = await violations(page);
+		check(`demo: axe finds nothing, ${colorScheme}`, found.length === 0, found.join('; '));
+	}
 	check('demo: no script error', errors.length === 0, errors.join('; '));
 	await page.context().close();
 	demo.kill('SIGINT');

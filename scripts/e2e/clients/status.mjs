@@ -1,14 +1,12 @@
 // Tests the status page in Chromium: status.mjs BINARY DIR. With SCREENSHOTS=DIR it saves screenshots there.
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { writeFileSync } from 'node:fs';
 import WebSocket from 'ws';
 import { launch } from '../chromium.mjs';
 import { Relay, Writer, check, finish, freePort, until } from '../harness.mjs';
+import { violations } from './axe.mjs';
 
 const [, , binary, dir] = process.argv;
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const TOKEN = 'a token of this test';
 
 const admin = `127.0.0.1:${await freePort()}`;
@@ -37,15 +35,13 @@ const linksAre = (want) => until(async () => (await links()) === want);
 const titled = async (title, state) => (await page.title()).startsWith(title)
 	&& await page.locator('#icon').getAttribute('href') === `icon-${state}.svg`;
 
-/** Checks the page in its present state by axe. One run takes about a second. */
+/** Checks the page in its present state by axe. */
 async function testAccessibility(state, colorScheme) {
 	await page.emulateMedia({ colorScheme });
 	if (process.env.SCREENSHOTS) {
 		await page.screenshot({ path: `${process.env.SCREENSHOTS}/${state}-${colorScheme}.png`, fullPage: true });
 	}
-	await page.evaluate(`window.axe || (() => { ${AXE} })()`);
-	const { violations } = await page.evaluate((values) => axe.run({ runOnly: { type: 'tag', values } }), RULES);
-	const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(' ')}`);
+	const found = await violations(page);
 	check(`axe finds nothing, ${state}, ${colorScheme}`, found.length === 0, found.join('; '));
 	await page.emulateMedia({ colorScheme: 'light' });
 }
