@@ -193,10 +193,10 @@ func TestImportsFollowDataFlow(t *testing.T) {
 	}
 }
 
-// TestWatcherAndRelayAreIndependent allows the simulation, which connects them in its tests only, as main does.
+// TestWatcherAndRelayAreIndependent allows the simulation, which connects them in its tests only, and test helpers.
 func TestWatcherAndRelayAreIndependent(t *testing.T) {
 	for _, i := range goImports(t) {
-		if i.from == "relay/simulation" && i.test {
+		if i.test && (i.from == "relay/simulation" || slices.Contains(testHelpers, i.to)) {
 			continue
 		}
 		fromRelay, toRelay := strings.HasPrefix(i.from, "relay"), strings.HasPrefix(i.to, "relay")

@@ -33,7 +33,7 @@ type CLI struct {
 	Down        Down        `cmd:"" help:"Undo everything that up has changed."`
 	Config      Show        `cmd:"" help:"Print the effective settings and the source of each."`
 	Completion  Completion  `cmd:"" help:"Print a completion script for a shell."`
-	Token       Token       `cmd:"" help:"Create a token, to test a relay that requires one, or the secret for tokens."`
+	Token       Token       `cmd:"" help:"Create a token for a relay that requires one, or its secret."`
 	Healthcheck Healthcheck `cmd:"" help:"Check that a local relay serves: exit status 0 or 1."`
 	ShowHelp    Help        `cmd:"" name:"help" help:"Print this help, or the help of a command with all its flags."`
 	ShowVersion Version     `cmd:"" name:"version" help:"Print the version."`
