@@ -59,7 +59,7 @@ const (
 	// checkLimit bounds one run.
 	checkLimit = time.Minute
 
-	// clientsInterval is the least time between two lists of the clients. One takes about 1 ms for 10,000 clients.
+	// clientsInterval is the least time between two lists of the clients. For 10,000 clients, one takes 1 ms of the shards.
 	clientsInterval = 2 * time.Second
 
 	// clientsLimit bounds the production of one.
@@ -126,7 +126,7 @@ func statusMux(health Health, monitor *Monitor, opts Options) *http.ServeMux {
 	mux.HandleFunc("GET /api/decisions/{number}", monitor.servePayload(opts.Publishing))
 	mux.Handle("GET /api/clients", newOnDemand(clientsInterval, clientsLimit, health.clientList))
 	mux.Handle("GET /api/check", newOnDemand(checkInterval, checkLimit, opts.Check))
-	mux.Handle("GET /api/live", eventStream{health, monitor, budget.New(maxStreams)})
+	mux.Handle("GET /api/live", eventStream{health, monitor, budget.New(maxStreams), new(sharedReport)})
 	files, err := fs.Sub(page, "page")
 	if err != nil {
 		panic(err) // the embedded directory has that name

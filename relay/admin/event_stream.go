@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"wpre-relay/relay/budget"
@@ -39,6 +40,7 @@ type eventStream struct {
 	health  Health
 	monitor *Monitor
 	streams *budget.Budget // of maxStreams
+	shared  *sharedReport
 }
 
 func (s eventStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -71,14 +73,33 @@ func (s eventStream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-s.health.Stopping:
-			s.report(send)
+			send("report", s.monitor.report(s.health))
 			return
 		}
 	}
 }
 
 func (s eventStream) report(send func(string, any) bool) bool {
-	return send("report", s.monitor.report(s.health))
+	return send("report", s.shared.get(func() Report { return s.monitor.report(s.health) }))
+}
+
+// sharedReport is the newest report of all pages, so that 64 pages cost about as much as two.
+type sharedReport struct {
+	mu   sync.Mutex
+	at   time.Time       // guarded by mu
+	data json.RawMessage // guarded by mu
+}
+
+// get returns the newest report as JSON, or a new one if that is older than half of reportInterval.
+func (s *sharedReport) get(report func() Report) json.RawMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.at) < reportInterval/2 {
+		return s.data
+	}
+	s.data, _ = json.Marshal(report()) // a Report can always be encoded
+	s.at = time.Now()
+	return s.data
 }
 
 // sendChanges sends consecutive changes, of which the last one has this number. It returns false if the page cannot be

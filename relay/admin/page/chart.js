@@ -5,7 +5,7 @@ import { clock, minute } from './format.js';
 const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 160;
 const MARGIN = { top: 8, right: 8, bottom: 22, left: 58 };
-const STEPS = [60, 300, 900, 1800, 3600, 7200, 14400]; // seconds between ticks of the time axis
+const STEPS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 14400]; // seconds between ticks of the time axis
 
 const charts = [];
 let cursor = null; // time in ms that the cross hair shows; null for none
@@ -81,7 +81,7 @@ export class Chart {
 
 	timeAxis() {
 		const span = (this.end - this.start) / 1000;
-		const most = Math.max(2, Math.floor(this.plotWidth / 70));
+		const most = Math.max(2, Math.floor(this.plotWidth / 55));
 		const step = 1000 * (STEPS.find((seconds) => span / seconds <= most) ?? STEPS.at(-1));
 		const offset = new Date(this.start).getTimezoneOffset() * 60_000;
 		const nodes = [];

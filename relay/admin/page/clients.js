@@ -13,7 +13,7 @@ async function refresh() {
 	const now = Date.parse(list.time);
 	const rows = list.result.map((client) => row([
 		{ class: 'long', text: client.site || 'unknown' },
-		client.network || 'unknown',
+		{ class: 'wide', text: client.network || 'unknown' },
 		TRANSPORTS[client.transport],
 		{ class: 'number', text: duration(Math.max(0, (now - Date.parse(client.since)) / 1000)) },
 		client.lag ? { class: 'number bad', text: `${number(client.lag)} events` } : { class: 'number', text: 'live' },

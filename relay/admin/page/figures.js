@@ -34,5 +34,5 @@ function showRates(events, messages) {
 	if (seconds < 1) return;
 	setText('event-rate', `${rate((events - recent[0].events) / seconds)}/s`);
 	const sent = rate((messages - recent[0].messages) / seconds);
-	setText('message-rate', `${sent}/s to clients, in ${Math.round(seconds)} s`);
+	setText('message-rate', `${sent}/s to clients`);
 }

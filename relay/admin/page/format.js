@@ -2,7 +2,7 @@
 
 export const number = (n) => n.toLocaleString('en');
 
-export const milliseconds = (n) => n < 10 ? `${n.toFixed(2)} ms` : `${number(Math.round(n))} ms`;
+export const milliseconds = (n) => `${n < 10 ? Number(n.toFixed(2)) : number(Math.round(n))} ms`;
 
 /** Returns a rate with at most three digits. */
 export const rate = (n) => n < 10 ? String(Number(n.toFixed(n < 0.1 ? 2 : 1))) : number(Math.round(n));

@@ -26,7 +26,7 @@ export function startTrend() {
 		[new Chart($('clients-chart'), { title: 'Clients', format: number, whole: true }), (s) => s.clients],
 		[new Chart($('events-chart'), { title: 'New events', format: perSecond }), difference('sent')],
 		[new Chart($('messages-chart'), { title: 'Events to clients', format: perSecond }), difference('messages')],
-		[new Chart($('latency-chart'), { title: 'Delivery latency, p50 of the newest 1000', format: milliseconds }),
+		[new Chart($('latency-chart'), { title: 'Latency, p50', format: milliseconds }),
 			(s) => s.delivery.count ? s.delivery.p50_ms : null],
 	];
 	for (const input of document.querySelectorAll('input[name="range"]')) input.addEventListener('change', refresh);
