@@ -59,7 +59,7 @@ const (
 	// checkLimit bounds one run.
 	checkLimit = time.Minute
 
-	// clientsInterval is the least time between two lists of the clients. For 10,000 clients, one takes 1 ms of the shards.
+	// clientsInterval is the least time between two lists of the clients. For 10,000 clients, one takes shards 1 ms.
 	clientsInterval = 2 * time.Second
 
 	// clientsLimit bounds the production of one.
