@@ -61,7 +61,7 @@ func (w *upgradeResponse) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.hijacked = true
 	early := bufio.NewReaderSize(bytes.NewReader(bytes.Clone(w.rest)), len(w.rest))
 	early.Peek(len(w.rest))
-	return w.conn, bufio.NewReadWriter(early, bufio.NewWriterSize(w.conn, 0)), nil
+	return w.conn, bufio.NewReadWriter(early, bufio.NewWriterSize(w.conn, 1)), nil // 0 would be 4 KiB
 }
 
 // finish sends a response that is not an upgrade.
