@@ -20,8 +20,8 @@ const requestTimeout = 10 * time.Second
 // Options for Serve. The zero value works.
 type Options struct {
 	// DeliveryDue returns a channel if an event is due for connected clients, or is being sent to them, and nil
-	// otherwise. Handshakes wait until the channel is closed, at most a millisecond, and then have as long for
-	// themselves. It is called often. Default: never.
+	// otherwise. Handshakes wait until the channel is closed, at most a millisecond, and then do not wait for
+	// four. It is called often. Default: never.
 	DeliveryDue func() (sent <-chan struct{})
 
 	// Drop reports whether to close a new connection of this address without an answer. The address may be a proxy's;
