@@ -92,12 +92,15 @@ func decodeObject(doc []byte, base int) (Event, error) {
 	if !utf8.Valid(doc) {
 		return Event{}, &Error{Reason: "the text is not valid UTF-8", Offset: base + firstInvalid(doc)}
 	}
-	var compact bytes.Buffer
-	compact.Grow(len(doc))
-	if err := json.Compact(&compact, doc); err != nil {
-		return Event{}, syntaxError(doc, base)
+	document, ok := compact(doc)
+	if !ok { // it is not valid, or deep
+		var buf bytes.Buffer
+		if err := json.Compact(&buf, doc); err != nil {
+			return Event{}, syntaxError(doc, base)
+		}
+		document = buf.Bytes()
 	}
-	ev := Event{Document: compact.Bytes(), Seconds: math.NaN()}
+	ev := Event{Document: document, Seconds: math.NaN()}
 	timestamp, typ := members(ev.Document)
 	switch {
 	case timestamp == nil:
@@ -146,6 +149,9 @@ func seconds(value []byte) float64 {
 	text := string(value)
 	if s, ok := unquote(value); ok {
 		text = strings.TrimSpace(s)
+	}
+	if n, err := strconv.ParseInt(text, 10, 54); err == nil { // exact as a float64
+		return float64(n)
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(n, 0) {

@@ -69,8 +69,11 @@ func scanString(b []byte, i int) int {
 
 // scanPlain returns the index of the first byte after i that starts or ends a string, an object, an array or a member.
 func scanPlain(b []byte, i int) int {
-	if n := bytes.IndexAny(b[i+1:], `"{}[],`); n >= 0 {
-		return i + 1 + n
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case '"', '{', '}', '[', ']', ',':
+			return i
+		}
 	}
 	return len(b)
 }
