@@ -38,6 +38,10 @@ type Options struct {
 	// delivery of an event takes long. It must not block. Default: false.
 	Direct func() bool
 
+	// Deliver is called after a direct append, except in a burst, before waiting readers of the log are woken. It
+	// delivers the event to clients on the caller's goroutine. It must not block. Default: no call.
+	Deliver func()
+
 	// Logger gets one record per decision: at warn level for invalid contents, otherwise at debug level. No record
 	// contains any content. Default: slog.Default().
 	Logger *slog.Logger
@@ -58,6 +62,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Direct == nil {
 		o.Direct = func() bool { return false }
+	}
+	if o.Deliver == nil {
+		o.Deliver = func() {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -80,6 +87,7 @@ type Relay struct {
 	held     held       // guarded by mu, except for its channel
 	ingested bool       // Ingest was called before; guarded by mu
 
+	appended  time.Time // when an event was last appended directly; guarded by mu
 	slowUntil time.Time // until then, no event is appended directly; guarded by mu
 }
 

@@ -56,6 +56,7 @@ func (c *components) openCapture(file string) (*capture, error) {
 		OnRead:       c.opts.Trace.OnRead,
 		OnAppend:     c.opts.Trace.OnAppend,
 		Direct:       c.deliversFast,
+		Deliver:      c.deliver,
 		Logger:       c.logger,
 	})
 	opened := &capture{log: log, relay: rel, before: log.Head().Seq}
@@ -105,6 +106,13 @@ const fewClients = 32
 func (c *components) deliversFast() bool {
 	srv := c.public.handler.Server()
 	return srv != nil && srv.Clients() <= fewClients
+}
+
+// deliver delivers new events to the clients, if there is a server.
+func (c *components) deliver() {
+	if srv := c.public.handler.Server(); srv != nil {
+		srv.Deliver()
+	}
 }
 
 // hangCheckInterval is the time between two checks whether the watcher hangs at the start.

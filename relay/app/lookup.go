@@ -27,7 +27,7 @@ type located struct {
 func (c *components) lookUp(watch string) (located, error) {
 	result := make(chan located, 1)
 	go func() {
-		defer fileop.Begin("look up", watch)()
+		defer fileop.Begin("look up", watch).End()
 		found := located{watch: watch}
 		found.file, found.doubt, found.err = c.opts.Locate(watch)
 		result <- found

@@ -72,7 +72,7 @@ func TestStartIsBoundedIfAFileHangs(t *testing.T) {
 		release := make(chan struct{})
 		begin := time.Now()
 		err := g.bounded(t.Context(), time.Second, make(chan struct{}), func() error {
-			defer fileop.Begin("open", "/mnt/state")()
+			defer fileop.Begin("open", "/mnt/state").End()
 			<-release
 			return nil
 		})

@@ -94,9 +94,9 @@ func (j *journal) read(recs []*Record, seq uint64, cutoff time.Time) ([]*Record,
 		first := s.index[i].seq
 		block, last := s.block(i)
 		j.segmentsMu.Unlock()
-		end := fileop.Begin("read journal in", j.dir)
+		operation := fileop.Begin("read journal in", j.dir)
 		inBlock, err := j.cache.read(block)
-		end()
+		operation.End()
 		if errors.Is(err, os.ErrClosed) && !j.has(s) {
 			continue // the segment was deleted since find returned it
 		}

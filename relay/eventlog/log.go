@@ -84,7 +84,7 @@ type Log struct {
 // If the newest records may be missing, because the system went down, the file system was mounted again, or records
 // could not be written, the next Open skips all reserved numbers. A journal without a checkpoint gets a new epoch.
 func Open(dir string, opts Options) (*Log, error) {
-	defer fileop.Begin("open journal in", dir)()
+	defer fileop.Begin("open journal in", dir).End()
 	opts = opts.withDefaults()
 	journal, next, err := openJournal(dir, opts)
 	if err != nil {
@@ -126,7 +126,14 @@ func (l *Log) loadRing() error {
 // Append writes the events to the journal, adds them to the log in order, wakes waiting readers and returns the new
 // records. It never blocks on a client, but it may block on the disk. If the journal cannot be written, Append adds
 // the events anyway and JournalError returns the reason.
-func (l *Log) Append(events ...schema.Event) []*Record {
+func (l *Log) Append(events ...schema.Event) []*Record { return l.append(func() {}, events...) }
+
+// AppendAndDeliver is Append for one event. It calls deliver when the record can be read, before it wakes waiting
+// readers. deliver must not append.
+func (l *Log) AppendAndDeliver(ev schema.Event, deliver func()) { l.append(deliver, ev) }
+
+// append implements Append and AppendAndDeliver.
+func (l *Log) append(deliver func(), events ...schema.Event) []*Record {
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
 	now := time.Now().UTC().Truncate(time.Microsecond)
@@ -135,10 +142,12 @@ func (l *Log) Append(events ...schema.Event) []*Record {
 		recs[i] = NewRecord(schema.Position{Epoch: l.epoch, Seq: l.next}, now, ev)
 		l.next++
 	}
-	end := fileop.Begin("append to journal in", l.journal.dir)
+	operation := fileop.Begin("append to journal in", l.journal.dir)
 	l.journal.append(recs)
-	end()
-	l.publish(recs)
+	operation.End()
+	l.add(recs)
+	deliver()
+	l.wake()
 	return recs
 }
 
@@ -158,7 +167,7 @@ func (l *Log) Capacity() int { return l.opts.MemoryRecords }
 // VerifyJournal is like JournalError, but also examines the files on disk now. It therefore detects a state directory
 // that was deleted a moment ago, before KeepSynced does. It may block on the disk.
 func (l *Log) VerifyJournal() error {
-	defer fileop.Begin("check files in", l.journal.dir)()
+	defer fileop.Begin("check files in", l.journal.dir).End()
 	return l.journal.verify()
 }
 
@@ -174,14 +183,14 @@ func (l *Log) KeepSynced(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-check.C:
-			end := fileop.Begin("check files in", l.journal.dir)
+			operation := fileop.Begin("check files in", l.journal.dir)
 			l.checkState()
-			end()
+			operation.End()
 		case <-sync.C:
-			end := fileop.Begin("sync journal in", l.journal.dir)
+			operation := fileop.Begin("sync journal in", l.journal.dir)
 			l.repair()
 			l.journal.sync()
-			end()
+			operation.End()
 		}
 	}
 }
@@ -201,7 +210,7 @@ func (l *Log) repair() {
 // Close syncs the journal to disk and releases its lock. It deletes a provisional log that was not confirmed. The
 // records in memory stay readable. Append must not be called after Close.
 func (l *Log) Close() error {
-	defer fileop.Begin("close journal in", l.journal.dir)()
+	defer fileop.Begin("close journal in", l.journal.dir).End()
 	l.checkState()
 	l.repair()
 	l.appendMu.Lock()

@@ -21,7 +21,7 @@ type Reader struct {
 	mu    sync.Mutex
 	ring  ring          // guarded by mu
 	head  uint64        // Seq of the newest record, or the number before the first; guarded by mu
-	grown chan struct{} // closed and replaced by publish; guarded by mu
+	grown chan struct{} // closed and replaced by wake; guarded by mu
 }
 
 // newReader returns a reader without records. Next is the position of the first record that publish will add; its tag
@@ -37,14 +37,26 @@ func newReader(journal *journal, next schema.Position, opts Options) *Reader {
 	}
 }
 
-// publish makes recs, which follow the head, visible to readers. Recs must not be empty.
+// publish makes recs visible to readers, and wakes those that wait. Recs must not be empty.
 func (r *Reader) publish(recs []*Record) {
+	r.add(recs)
+	r.wake()
+}
+
+// add makes recs, which follow the head, visible to readers. The caller then calls wake.
+func (r *Reader) add(recs []*Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, rec := range recs {
 		r.ring.push(rec)
 		r.head = rec.Position.Seq
 	}
+}
+
+// wake wakes waiting readers.
+func (r *Reader) wake() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	close(r.grown)
 	r.grown = make(chan struct{})
 }

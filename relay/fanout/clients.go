@@ -63,6 +63,14 @@ func (c *Clients) Sent() uint64 {
 	return n
 }
 
+// Deliver writes new records to the live clients on the caller's goroutine, as far as their sockets take them now.
+// Run does the same a moment later, on other goroutines, which first have to be woken.
+func (c *Clients) Deliver() {
+	for _, s := range c.shards {
+		s.deliverNow()
+	}
+}
+
 // DeliveryDue returns nil if live clients have got all events. Otherwise a delivery is due or in progress, and it
 // returns a channel that is closed after a delivery.
 func (c *Clients) DeliveryDue() <-chan struct{} { return c.latency.behind(c.log.Head().Seq) }

@@ -62,7 +62,7 @@ func TestClientsThatConnectDuringABurstMissNothing(t *testing.T) {
 	go func() {
 		defer close(appended)
 		for n := 1; n <= events; n++ {
-			s.log.Append(event(t, n, 0))
+			s.append(t, n, n, 0)
 			runtime.Gosched()
 		}
 	}()
@@ -127,6 +127,26 @@ func TestStalledClientsShareMemory(t *testing.T) {
 	runtime.ReadMemStats(&stats)
 	if stats.HeapAlloc > 64<<20 {
 		t.Errorf("%d MB in use", stats.HeapAlloc>>20)
+	}
+}
+
+// TestDeliverSendsBeforeItReturns repeats a delivery by the caller until the shards were idle at its begin.
+func TestDeliverSendsBeforeItReturns(t *testing.T) {
+	s := serve(t, eventlog.Options{}, fanout.Options{})
+	conn, n, sent := s.connect(t), 0, false
+	deliver := func() {
+		before := s.clients.Sent()
+		s.clients.Deliver()
+		sent = s.clients.Sent() > before
+	}
+	wasSent := func() bool {
+		n++
+		s.log.AppendAndDeliver(event(t, n, 0), deliver)
+		expectEvents(t, conn, n, n, 0)
+		return sent
+	}
+	if !testwait.Until(wasSent) {
+		t.Errorf("none of %d deliveries has sent the event", n)
 	}
 }
 

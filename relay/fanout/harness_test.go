@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -129,11 +130,15 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// append appends the events n to m.
+// append appends the events n to m. It delivers some of them itself.
 func (s *server) append(t testing.TB, n, m, padding int) {
 	t.Helper()
 	for ; n <= m; n++ {
-		s.log.Append(event(t, n, padding))
+		if rand.IntN(2) == 0 {
+			s.log.Append(event(t, n, padding))
+		} else {
+			s.log.AppendAndDeliver(event(t, n, padding), s.clients.Deliver)
+		}
 	}
 }
 

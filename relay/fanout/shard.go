@@ -25,7 +25,11 @@ type shard struct {
 	peers   []peerMessage // guarded by mu
 	stopped bool          // nothing can be posted any more; guarded by mu
 
-	// The goroutine of run owns these.
+	// owner is held by the goroutine that serves the clients: that of run, or a caller of deliverNow. A function that is
+	// posted runs under it.
+	owner sync.Mutex
+
+	// The holder of owner owns these.
 	pos      uint64 // number of the newest record that live clients have
 	stopping bool   // clients that join are cut off
 	members  []*client
@@ -63,22 +67,48 @@ func (s *shard) run(ctx context.Context) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	for {
-		s.runPosted()
-		var grown <-chan struct{}
-		if len(s.members) > 0 { // without clients, new records need not wake the shard
-			grown = s.deliver()
-		}
+		grown, drain := s.serve()
 		select {
 		case <-grown:
 		case <-s.wake:
 		case <-second.C:
-			s.everySecond()
-		case <-s.drain.tick():
-			s.drainSome()
+			s.owned(s.everySecond)
+		case <-drain:
+			s.owned(s.drainSome)
 		case <-ctx.Done():
-			s.stop()
+			s.owned(s.stop)
 			return
 		}
+	}
+}
+
+// serve runs the posted functions and delivers the new records. There is more to do once one of the channels receives.
+func (s *shard) serve() (grown <-chan struct{}, drain <-chan time.Time) {
+	s.owner.Lock()
+	defer s.owner.Unlock()
+	s.runPosted()
+	if len(s.members) > 0 { // without clients, new records need not wake the shard
+		grown = s.deliver()
+	}
+	return grown, s.drain.tick()
+}
+
+// owned calls f as the owner.
+func (s *shard) owned(f func()) {
+	s.owner.Lock()
+	defer s.owner.Unlock()
+	f()
+}
+
+// deliverNow delivers the new records on the caller's goroutine, unless another one serves the clients now, and will
+// deliver them.
+func (s *shard) deliverNow() {
+	if !s.owner.TryLock() {
+		return
+	}
+	defer s.owner.Unlock()
+	if len(s.members) > 0 && !s.stopping {
+		s.deliver()
 	}
 }
 

@@ -41,26 +41,35 @@ func (o Operation) String() string {
 // operations are the operations in progress.
 var operations struct {
 	mu         sync.Mutex
-	next       uint64               // guarded by mu
-	inProgress map[uint64]Operation // by number, in the order of Begin; guarded by mu
+	last       Token        // guarded by mu
+	inProgress []inProgress // in the order of Begin; guarded by mu
 }
 
-// Begin records that an operation begins. The caller calls end when it has returned.
-func Begin(name, path string) (end func()) {
+// inProgress is an operation in progress.
+type inProgress struct {
+	Token
+	Operation
+}
+
+// Token identifies an operation in progress.
+type Token uint64
+
+// Begin records that an operation begins. The caller calls End when it has returned.
+func Begin(name, path string) Token {
 	operation := Operation{name, path, time.Now()}
 	operations.mu.Lock()
 	defer operations.mu.Unlock()
-	if operations.inProgress == nil {
-		operations.inProgress = make(map[uint64]Operation)
-	}
-	number := operations.next
-	operations.next++
-	operations.inProgress[number] = operation
-	return func() {
-		operations.mu.Lock()
-		defer operations.mu.Unlock()
-		delete(operations.inProgress, number)
-	}
+	operations.last++
+	operations.inProgress = append(operations.inProgress, inProgress{operations.last, operation})
+	return operations.last
+}
+
+// End records that the operation has returned.
+func (t Token) End() {
+	operations.mu.Lock()
+	defer operations.mu.Unlock()
+	ended := func(o inProgress) bool { return o.Token == t }
+	operations.inProgress = slices.DeleteFunc(operations.inProgress, ended)
 }
 
 // Hanging returns the operations that have been in progress for longer than Limit, the oldest first.
@@ -69,7 +78,7 @@ func Hanging() (hanging []Operation) {
 	defer operations.mu.Unlock()
 	for _, operation := range operations.inProgress {
 		if time.Since(operation.Begun) > Limit {
-			hanging = append(hanging, operation)
+			hanging = append(hanging, operation.Operation)
 		}
 	}
 	slices.SortFunc(hanging, func(a, b Operation) int {
@@ -86,7 +95,7 @@ func Do[T any](name, path string, limit time.Duration, operation func() (T, erro
 	var failure error
 	go func() {
 		defer close(done)
-		defer Begin(name, path)()
+		defer Begin(name, path).End()
 		value, failure = operation()
 	}()
 	timer := time.NewTimer(limit)

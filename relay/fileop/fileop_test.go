@@ -33,14 +33,14 @@ func logLines(t *testing.T, change func()) []string {
 
 func TestReportNamesHangingOperationsOnceWithinTwoSeconds(t *testing.T) {
 	lines := logLines(t, func() {
-		end := fileop.Begin("read", "/mnt/a")
-		fileop.Begin("stat", "/mnt/quick")()
+		operation := fileop.Begin("read", "/mnt/a")
+		fileop.Begin("stat", "/mnt/quick").End()
 		time.Sleep(2*time.Second - time.Millisecond)
 		if hanging := fileop.Hanging(); len(hanging) != 1 || hanging[0].Path != "/mnt/a" {
 			t.Errorf("hanging: %v", hanging)
 		}
 		time.Sleep(time.Minute)
-		end()
+		operation.End()
 		time.Sleep(time.Second)
 		if hanging := fileop.Hanging(); len(hanging) != 0 {
 			t.Errorf("hanging after the end: %v", hanging)

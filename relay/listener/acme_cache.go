@@ -77,7 +77,7 @@ func await[T any](ctx context.Context, name, path string, operation func() (T, e
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		defer fileop.Begin(name, path)()
+		defer fileop.Begin(name, path).End()
 		result, err := operation()
 		done <- outcome{result, err}
 	}()

@@ -29,7 +29,7 @@ type sessionEntry struct {
 // loadSessions returns the sessions in a file, if they are of the log's epoch, and empties the file first: its content
 // is outdated as soon as a client reconnects.
 func loadSessions(fsys durable.FS, file, epoch string, logger *slog.Logger) *sessions {
-	defer fileop.Begin("read", file)()
+	defer fileop.Begin("read", file).End()
 	s := newSessions(fsys, file)
 	var content sessionsFile
 	text, err := durable.ReadFile(fsys, file)
@@ -61,7 +61,7 @@ func loadSessions(fsys durable.FS, file, epoch string, logger *slog.Logger) *ses
 
 // save writes the sessions to the file.
 func (s *sessions) save(epoch string) error {
-	defer fileop.Begin("write", s.file)()
+	defer fileop.Begin("write", s.file).End()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	content := sessionsFile{epoch, make(map[string][]sessionEntry)}

@@ -21,6 +21,9 @@ type Status struct {
 // Clients returns the number of clients.
 func (s *Server) Clients() int { return s.clients.Len() }
 
+// Deliver writes new events to the clients on the caller's goroutine (see fanout.Clients.Deliver).
+func (s *Server) Deliver() { s.clients.Deliver() }
+
 // Status returns the current state.
 func (s *Server) Status() Status {
 	return Status{

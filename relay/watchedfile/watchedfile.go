@@ -109,9 +109,9 @@ func (v *Value[T]) startRead(force bool) {
 
 // readAgain reads the files, which had been known before.
 func (v *Value[T]) readAgain(known []file, force bool) {
-	end := fileop.Begin("read", strings.Join(v.paths, " "))
+	operation := fileop.Begin("read", strings.Join(v.paths, " "))
 	files := v.read(known)
-	end()
+	operation.End()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.checked = time.Now()
