@@ -43,11 +43,12 @@ func (l *loop) recheck(ctx context.Context) error {
 		l.overwrites.reset()
 		l.watch.unwatchFile()
 	}
-	if v, _ := versionOf(l.w.file); v == l.seen {
+	v, _ := versionOf(l.w.file)
+	if v == l.seen && !l.truncated {
 		_, err := l.readOutbox(ctx)
 		return err
 	}
-	l.suspect = true // the notification may still be on its way; the next recheck decides
+	l.suspect = v != l.seen // the notification may still be on its way; the next recheck decides
 	return l.readEvent(ctx, false)
 }
 
