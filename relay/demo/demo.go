@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
+	"net"
 	"time"
 
 	"github.com/coder/websocket"
@@ -52,13 +52,14 @@ func SavePosts(ctx context.Context, site *Site, conn *websocket.Conn, every time
 	return ignoreAfterEnd(ctx, conn.Close(websocket.StatusNormalClosure, ""))
 }
 
-// dial connects to url. While the connection is refused, it tries again until ctx ends.
+// dial connects to url. While nothing listens there, it tries again until ctx ends. Windows has an error of its own for
+// a refused connection, so each failure of the connection counts as one.
 func dial(ctx context.Context, url string) (*websocket.Conn, error) {
 	retry := time.NewTicker(10 * time.Millisecond)
 	defer retry.Stop()
 	for {
 		conn, _, err := websocket.Dial(ctx, url, nil)
-		if !errors.Is(err, syscall.ECONNREFUSED) {
+		if failure, ok := errors.AsType[*net.OpError](err); !ok || failure.Op != "dial" {
 			return conn, err
 		}
 		select {

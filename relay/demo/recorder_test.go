@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 
@@ -13,11 +14,11 @@ import (
 // newTestSite returns a site that is removed after the test.
 func newTestSite(t *testing.T) *Site {
 	t.Helper()
-	t.Setenv("TMPDIR", t.TempDir())
 	site, err := NewSite(NewRecorder())
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { os.RemoveAll(site.Root) })
 	return site
 }
 
