@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Builds a release in dist/: archives for Linux, macOS and Windows, Debian packages, a list of components (SBOM,
-# CycloneDX) and checksums. The same commit gives the same bytes in every directory, with the same version of Go.
+# Builds a release in dist/: archives for Linux, macOS and Windows, Debian packages, OCI images for amd64 and arm64 in
+# one archive, the section of the changelog, a list of components (SBOM, CycloneDX) and checksums. The same commit gives
+# the same bytes in every directory, with the same version of Go.
 #   scripts/release.sh [VERSION]     # default: the version of the last tag, else 0.0.0 with the commit
-# It needs go, git, node, zip and dpkg-deb. DIST names another output directory. TARGETS limits the systems to build
-# for. XZ_LEVEL is the compression of the Debian packages (default: 6).
+# It needs go, git, node, zip and dpkg-deb, and buildah for the images; without buildah it reports that they are
+# missing. DIST names another output directory. TARGETS limits the systems to build for. XZ_LEVEL is the compression of
+# the Debian packages (default: 6).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/release/debian.sh
+. scripts/release/images.sh
 
 version=${1:-$(git describe --tags --match 'v*' 2>/dev/null || echo "v0.0.0-g$(git rev-parse --short HEAD)")}
 version=${version#v}
@@ -22,50 +26,40 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rm -rf "$dist"
 mkdir -p "$dist"
+targets=(${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64})
+
+# progress TEXT shows the current step: in one line on a terminal, otherwise as a line for each step.
+steps=0
+progress() {
+	steps=$((steps + 1))
+	local text="[$steps/$((${#targets[@]} + 3))] $*"
+	if [[ -t 2 ]]; then
+		printf '\r\033[K%s' "$text" >&2
+	else
+		echo "$text" >&2
+	fi
+}
 
 compile() { # compile OS ARCH FILE
 	GOOS=$1 GOARCH=$2 go build -ldflags "-s -w -X main.version=$version" -o "$3" .
 }
 
-package() { # package ARCH BINARY: builds the Debian package for ARCH.
-	local root=$work/deb-$1 doc
-	doc=$root/usr/share/doc/wpre-relay
-	install -D "$2" "$root/usr/bin/wpre-relay"
-	install -D -m 644 "$work/wpre-relay.service" "$root/usr/lib/systemd/system/wpre-relay.service"
-	install -D -m 644 scripts/deploy/wpre-relay.socket "$root/usr/lib/systemd/system/wpre-relay.socket"
-	install -D -m 644 "$work/completion.bash" "$root/usr/share/bash-completion/completions/wpre-relay"
-	install -D -m 644 "$work/completion.zsh" "$root/usr/share/zsh/vendor-completions/_wpre-relay"
-	install -D -m 644 "$work/completion.fish" "$root/usr/share/fish/vendor_completions.d/wpre-relay.fish"
-	install -d "$doc" "$root/DEBIAN"
-	cp -R README.md scripts/docs scripts/deploy "$doc/"
-	cp "$work/wpre-relay.service" "$doc/deploy/"
-	install -m 644 LICENSE "$doc/copyright"
-	gzip -9n <CHANGELOG.md >"$doc/changelog.gz"
-	cat >"$root/DEBIAN/control" <<-CONTROL
-		Package: wpre-relay
-		Version: ${version/-/~}
-		Architecture: $1
-		Section: net
-		Priority: optional
-		Maintainer: The wpre-relay authors <wpre-relay@localhost>
-		Installed-Size: $(du -ks --apparent-size "$root/usr" | cut -f 1)
-		Description: Real-time relay for the WordPress plugin "WP Realtime Events"
-		 It watches the event file that the plugin writes and sends each new event to
-		 every browser over WebSocket, in order and exactly once.
-	CONTROL
-	dpkg-deb --root-owner-group -Zxz "-z${XZ_LEVEL:-6}" --build "$root" "$dist/wpre-relay_${version}_$1.deb" >/dev/null
+# documents DIR copies the documents, with the paths that they have in the repository, so that their links work.
+documents() {
+	mkdir -p "$1/scripts" "$1/relay/client"
+	cp README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE compose.yaml "$1/"
+	cp -R scripts/docs scripts/deploy "$1/scripts/"
+	cp relay/client/client.js "$1/relay/client/"
 }
 
-# The program for this machine prints the completion scripts; they are the same on every system.
+# The program for this machine prints the completion scripts and the help; they are the same on every system.
+progress "completion scripts and manual pages"
 compile "$(go env GOHOSTOS)" "$(go env GOHOSTARCH)" "$work/wpre-relay"
 for shell in bash zsh fish; do "$work/wpre-relay" completion "$shell" >"$work/completion.$shell"; done
-# In the package, the program is in /usr/bin and the unit is installed already.
-sed 's|/usr/local/bin/|/usr/bin/|
-	s|^# Service unit.*|# Service unit for a relay on the WordPress host. Set its path: systemctl edit wpre-relay.|
-	/^# \/etc\/systemd/s|.*|# Then run: systemctl enable --now wpre-relay|' \
-	scripts/deploy/wpre-relay.service >"$work/wpre-relay.service"
+scripts/release/man.sh "$work/wpre-relay" "$work/man"
 
-for target in ${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64}; do
+for target in "${targets[@]}"; do
+	progress "$target"
 	os=${target%/*} arch=${target#*/}
 	name=wpre-relay-$version-$os-$arch
 	dir=$work/$name
@@ -73,7 +67,7 @@ for target in ${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windo
 	binary=wpre-relay
 	[[ $os != windows ]] || binary=wpre-relay.exe
 	compile "$os" "$arch" "$dir/$binary"
-	cp -R README.md LICENSE CHANGELOG.md scripts/docs scripts/deploy "$dir/"
+	documents "$dir"
 	find "$dir" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 	if [[ $os = windows ]]; then
 		(cd "$work" && find "$name" -type f | sort | zip -q -X -@ "$dist/$name.zip")
@@ -81,9 +75,22 @@ for target in ${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windo
 		tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --format=ustar -cf - "$name" |
 			gzip -n >"$dist/$name.tar.gz"
 	fi
-	[[ $os != linux ]] || package "$arch" "$dir/$binary"
+	[[ $os != linux ]] || debian_package "$arch" "$dir/$binary"
 done
 
+progress "OCI images"
+if command -v buildah >/dev/null; then
+	oci_images
+else
+	echo "release.sh: no OCI images, because buildah is missing" >&2
+fi
+
+progress "list of components, changelog and checksums"
+awk -v version="$version" '
+	/^## \[/ { shown = index($0, "[" version "]") || (!found && index($0, "[Unreleased]")); found = found || shown }
+	/^## \[/ && index($0, "[" version "]") { text = "" }
+	shown { text = text $0 "\n" }
+	END { printf "%s", text }' CHANGELOG.md >"$dist/CHANGELOG-$version.md"
 GOOS=linux go tool -modfile="$PWD/scripts/release/tools.mod" cyclonedx-gomod mod -json -licenses=false -noserial \
 	-type application -output "$dist/wpre-relay-$version.cdx.json" . 2>/dev/null
 # The tool writes the current time and no version; both must depend on the commit alone.
@@ -93,4 +100,5 @@ node -e '
 	bom.metadata.component.version = process.argv[2];
 	fs.writeFileSync(file, JSON.stringify(bom, null, 2) + "\n");' "$dist/wpre-relay-$version.cdx.json" "$version"
 (cd "$dist" && sha256sum -- * >SHA256SUMS)
+[[ ! -t 2 ]] || echo >&2
 ls -l "$dist"

@@ -52,7 +52,7 @@ step "Debian packages"
 # One transaction for the programs of all steps: updating the package lists alone takes about 10 seconds.
 install_missing nginx apache2 apachectl ip caddy systemd-analyze lsof zip redis-server nats-server rabbitmq-server php phpcs \
 	php-fpm php-mysql wordpress twentytwentythree mariadbd mariadb chromium firefox-esr pebble slowhttptest promtool \
-	curl openssl strace
+	curl openssl strace lintian buildah
 
 step "gofmt"
 unformatted=$(gofmt -l .)

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Tests the release: builds it twice, in two directories, compares the files, and then runs and inspects them.
+# Tests the release: builds it twice, in two directories, compares the files, and then runs and inspects them. As root, it
+# installs, upgrades, removes and purges the Debian package in a copy of this system.
 #   scripts/release/test.sh
 # TARGETS limits the systems to build for; it must include Linux on this machine's architecture.
-# It needs go, git, node, zip and dpkg-deb. As root on Debian it installs zip. It skips the test if a program is
+# It needs go, git, node, zip, dpkg-deb, lintian and buildah. As root on Debian it installs them. It skips the test if a program is
 # missing; with CI=true it fails.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/ci/lib.sh
-require "release" zip dpkg-deb git node
+require "release" zip dpkg-deb git node lintian buildah
 
 # No "grep -q" behind a pipe: it exits at the first match, and the program before it then dies of SIGPIPE.
 work=$(mktemp -d)
@@ -17,10 +18,10 @@ pass() { echo "PASS $*"; }
 # Level 6 takes four times as long and saves 12 %.
 export XZ_LEVEL=1
 
-DIST=$work/a scripts/release.sh 1.2.3 >/dev/null
+DIST=$work/a scripts/release.sh 1.2.3-rc.1 >/dev/null 2>&1
 if [[ -z $(git status --porcelain) ]]; then
 	git clone -q . "$work/clone"
-	(cd "$work/clone" && DIST=$work/b scripts/release.sh 1.2.3 >/dev/null)
+	(cd "$work/clone" && DIST=$work/b scripts/release.sh 1.2.3-rc.1 >/dev/null 2>&1)
 	diff "$work/a/SHA256SUMS" "$work/b/SHA256SUMS"
 	pass "the same commit gives the same bytes in another directory"
 else
@@ -29,29 +30,45 @@ fi
 (cd "$work/a" && sha256sum --quiet -c SHA256SUMS && [[ $(wc -l <SHA256SUMS) = $(($(ls | wc -l) - 1)) ]])
 pass "the checksums of all files match"
 
-arch=$(go env GOARCH)
-tar -C "$work" -xzf "$work/a/wpre-relay-1.2.3-linux-$arch.tar.gz"
-archive=$work/wpre-relay-1.2.3-linux-$arch
-"$archive/wpre-relay" --version | grep '^wpre-relay 1\.2\.3 ' >/dev/null
-for file in docs/proxies.md deploy/wpre-relay.service LICENSE CHANGELOG.md; do [[ -f $archive/$file ]]; done
-pass "the program in the archive prints its version, and the documents are beside it"
+arch=$(go env GOARCH) version=1.2.3-rc.1
+tar -C "$work" -xzf "$work/a/wpre-relay-$version-linux-$arch.tar.gz"
+archive=$work/wpre-relay-$version-linux-$arch
+"$archive/wpre-relay" --version | grep '^wpre-relay 1\.2\.3-rc\.1 ' >/dev/null
+for file in scripts/docs/proxies.md scripts/deploy/wpre-relay.service LICENSE; do [[ -f $archive/$file ]]; done
+scripts/release/links.sh "$archive"
+pass "the program in the archive prints its version, and all links between the documents lead to files"
 
-dpkg-deb -x "$work/a/wpre-relay_1.2.3_$arch.deb" "$work/root"
-dpkg-deb -I "$work/a/wpre-relay_1.2.3_$arch.deb" | grep 'Version: 1\.2\.3' >/dev/null
-"$work/root/usr/bin/wpre-relay" --version | grep '^wpre-relay 1\.2\.3 ' >/dev/null
-unit=$work/root/usr/lib/systemd/system/wpre-relay.service
-grep -q '^ExecStart=/usr/bin/wpre-relay$' "$unit"
-grep -q '^# Then run: systemctl enable --now wpre-relay$' "$unit"
+package=$work/a/wpre-relay_1.2.3~rc.1-1_$arch.deb
+dpkg-deb -x "$package" "$work/root"
+[[ $(dpkg-deb -f "$package" Version) = 1.2.3~rc.1-1 ]]
+"$work/root/usr/bin/wpre-relay" --version | grep '^wpre-relay 1\.2\.3-rc\.1 ' >/dev/null
+grep -q '^ExecStart=/usr/bin/wpre-relay --config /etc/wpre-relay/config.yaml$' "$work/root/lib/systemd/system/wpre-relay.service"
+grep -q '^StateDirectory=wpre-relay@%i$' "$work/root/lib/systemd/system/wpre-relay@.service"
 bash -n "$work/root/usr/share/bash-completion/completions/wpre-relay"
-cmp LICENSE "$work/root/usr/share/doc/wpre-relay/copyright"
+scripts/release/links.sh "$work/root/usr/share/doc/wpre-relay"
 gzip -dc "$work/root/usr/share/doc/wpre-relay/changelog.gz" | cmp - CHANGELOG.md
-pass "the Debian package has the program, its unit, shell completion and the documents"
+for command in $("$archive/wpre-relay" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+	gzip -dc "$work/root/usr/share/man/man1/wpre-relay-$command.1.gz" | grep '^\.SH SYNOPSIS' >/dev/null
+done
+pass "the Debian package has the program, its units, shell completion, a manual page for each command and the documents"
+lintian --allow-root --fail-on error,warning "$package"
+pass "lintian finds no error and no warning"
+if ((EUID == 0)); then
+	TMPDIR=$work unshare --mount scripts/release/lifecycle.sh "$package" 2>"$work/dpkg.log" || ! cat "$work/dpkg.log"
+fi
+[[ $(source scripts/release/debian.sh && for v in 1.2.3 1.2.3-5-gabc1234 0.0.0-gabc1234; do debian_version "$v"; done | xargs) = \
+	"1.2.3-1 1.2.3+5.gabc1234-1 0.0.0~gabc1234-1" ]]
+pass "versions of Debian packages are in order"
+
+tar -xf "$work/a/wpre-relay-$version-oci.tar" -C "$(mktemp -d -p "$work")" --wildcards 'blobs/*' index.json oci-layout
+grep -q '^## \[Unreleased\]' "$work/a/CHANGELOG-$version.md"
+pass "there is an archive of OCI images, and the section of the changelog"
 
 for target in ${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64}; do
-	name=wpre-relay-1.2.3-${target/\//-}
+	name=wpre-relay-$version-${target/\//-}
 	case $target in
 	windows/*) [[ -s $work/a/$name.zip ]] ;;
-	linux/*) [[ -s $work/a/$name.tar.gz && -s $work/a/wpre-relay_1.2.3_${target#*/}.deb ]] ;;
+	linux/*) [[ -s $work/a/$name.tar.gz && -s $work/a/wpre-relay_1.2.3~rc.1-1_${target#*/}.deb ]] ;;
 	*) [[ -s $work/a/$name.tar.gz ]] ;;
 	esac
 done
@@ -61,4 +78,4 @@ node -e '
 	const names = bom.components.map((c) => c.name);
 	const complete = names.includes("github.com/coder/websocket") && names.length >= 10;
 	if (bom.bomFormat !== "CycloneDX" || !complete) process.exit(1);
-	console.log(`PASS the list of components names ${names.length} modules`);' "$work/a/wpre-relay-1.2.3.cdx.json"
+	console.log(`PASS the list of components names ${names.length} modules`);' "$work/a/wpre-relay-$version.cdx.json"
