@@ -18,5 +18,6 @@ oci_images() {
 	done
 	buildah "${storage[@]}" manifest push -q --all "$list" "oci:$work/oci:$version" >/dev/null
 	find "$work/oci" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-	tar -C "$work/oci" --sort=name --owner=0 --group=0 --numeric-owner --format=ustar -cf "$dist/wpre-relay-$version-oci.tar" .
+	tar -C "$work/oci" --sort=name --owner=0 --group=0 --numeric-owner --format=ustar -cf "$dist/wpre-relay-$version-oci.tar" \
+		blobs index.json oci-layout
 }

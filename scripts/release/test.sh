@@ -60,7 +60,11 @@ fi
 	"1.2.3-1 1.2.3+5.gabc1234-1 0.0.0~gabc1234-1" ]]
 pass "versions of Debian packages are in order"
 
-tar -xf "$work/a/wpre-relay-$version-oci.tar" -C "$(mktemp -d -p "$work")" --wildcards 'blobs/*' index.json oci-layout
+mkdir "$work/oci"
+tar -xf "$work/a/wpre-relay-$version-oci.tar" -C "$work/oci"
+[[ -s $work/oci/index.json && -s $work/oci/oci-layout ]]
+for blob in "$work"/oci/blobs/sha256/*; do [[ $(sha256sum <"$blob") = "${blob##*/}  -" ]]; done
+grep -l "\"architecture\": *\"$arch\"" "$work"/oci/blobs/sha256/* >/dev/null
 grep -q '^## \[Unreleased\]' "$work/a/CHANGELOG-$version.md"
 pass "there is an archive of OCI images, and the section of the changelog"
 
