@@ -28,7 +28,7 @@ const (
 
 // loop is the state of one Run. The holder of mu owns it.
 type loop struct {
-	// mu is held while a notification or a timer is handled: by Run's goroutine, or by that of a caller.
+	// mu is held while a notification or a timer is handled: by Run's goroutine, or by the one of a caller.
 	mu     sync.Mutex
 	notify func(*watch, fsnotify.Event, error) // handles a notification of a caller
 	failed chan error                          // the first error of notify

@@ -58,7 +58,7 @@ func (h Health) clientsLink(report Report) Link {
 		if report.Delivery.Count > 0 {
 			link.Text += fmt.Sprintf(", p50 %.2f ms", report.Delivery.P50)
 		}
-	case rejected > 0 && sum(report.Server.Closed) == 0: // nobody has ever connected
+	case rejected > 0 && sum(report.Server.Closed) == 0: // no client has connected since the start
 		link.State = LinkBroken
 		link.Text = fmt.Sprintf("no client; %s rejected, most for the reason %s: %s",
 			plural(rejected, "connection was", "connections were"), reason, allMeanings.Rejected[reason].Text)

@@ -58,7 +58,7 @@ func (o *onDemand) get(ctx context.Context) ([]byte, error) {
 	}
 	produced, err := o.produce(ctx)
 	if err == nil {
-		err = ctx.Err() // the result may lack what was not done any more
+		err = ctx.Err() // the result may be incomplete
 	}
 	if err != nil {
 		return nil, err

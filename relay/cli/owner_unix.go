@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// becomeOwner gives up root's rights for those of the owner of path, or of its parent if path does not exist. It does
+// becomeOwner changes the process from root to the owner of path, or of its parent if path does not exist. It does
 // nothing for other users, and if root is the owner.
 func becomeOwner(path string) error {
 	info, err := os.Stat(path)

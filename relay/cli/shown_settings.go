@@ -7,7 +7,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// hiddenValue stands for a value that the status page does not show.
+// hiddenValue replaces a value on the status page that may be secret.
 const hiddenValue = "xxxxx"
 
 // Settings returns the settings of the command serve and their sources, for the status page. They contain less than the

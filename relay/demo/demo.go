@@ -52,8 +52,8 @@ func SavePosts(ctx context.Context, site *Site, conn *websocket.Conn, every time
 	return ignoreAfterEnd(ctx, conn.Close(websocket.StatusNormalClosure, ""))
 }
 
-// dial connects to url. While nothing listens there, it tries again until ctx ends. Windows has an error of its own for
-// a refused connection, so each failure of the connection counts as one.
+// dial connects to url. While nothing listens there, it tries again until ctx ends. Windows reports a refused
+// connection by another error, so that any failed connection is tried again.
 func dial(ctx context.Context, url string) (*websocket.Conn, error) {
 	retry := time.NewTicker(10 * time.Millisecond)
 	defer retry.Stop()

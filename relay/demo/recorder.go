@@ -133,7 +133,7 @@ func (r *Recorder) find(matches func(*Trace) bool) *Trace {
 	return nil
 }
 
-// change wakes those who wait for a change of t. The caller holds mu.
+// change wakes the goroutines that wait for a change of t. The caller holds mu.
 func (r *Recorder) change(t *Trace) {
 	r.version++
 	t.version = r.version

@@ -53,7 +53,7 @@ func TestTraceHasTheStepsInOrder(t *testing.T) {
 		}
 		stopped, stop := context.WithCancel(t.Context())
 		stop()
-		rel.Run(stopped) // appends what is queued
+		rel.Run(stopped) // appends the queued events
 		if saved.Decision != relay.Relayed || saved.Written <= 0 || saved.Read <= 0 || saved.Decided < saved.Read ||
 			saved.Journal < saved.Decided {
 			t.Errorf("direct %v: %+v", direct, saved)

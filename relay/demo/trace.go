@@ -7,8 +7,8 @@ import (
 	"wpre-relay/schema"
 )
 
-// Trace is what has happened to a saved post. Its times are in milliseconds since the write of the event file began;
-// those that are 0 have not been reached. Written to Journal are of one monotonic clock, that of this process.
+// Trace has the steps of a saved post. Its times are in milliseconds since the write of the event file began; 0 means
+// that the step has not been reached. All times up to Journal come from the monotonic clock of this process.
 type Trace struct {
 	Post   int       `json:"post"`
 	Title  string    `json:"title"`

@@ -128,7 +128,7 @@ func (p *power) expireFailing(disk *durabletest.Disk, past *history, check func(
 		for i := range n - 1 {
 			past.published[i].lost = true
 		}
-		for range 3 { // the first rotates, the second deletes, the third repeats what has failed
+		for range 3 { // the first rotates, the second deletes, the third repeats a failed call
 			log.Tick()
 			check(past, log.JournalError() == nil)
 		}

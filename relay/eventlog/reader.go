@@ -37,7 +37,7 @@ func newReader(journal *journal, next schema.Position, opts Options) *Reader {
 	}
 }
 
-// publish makes recs visible to readers, and wakes those that wait. Recs must not be empty.
+// publish makes recs visible to readers, and wakes the waiting ones. Recs must not be empty.
 func (r *Reader) publish(recs []*Record) {
 	r.add(recs)
 	r.wake()

@@ -22,7 +22,7 @@ const (
 type ClientInfo struct {
 	Transport Transport
 	Since     time.Time    // when it connected, with a precision of a second
-	Lag       uint64       // records of the log that the client has not been sent; 0 if it is live
+	Lag       uint64       // number of records that were not sent to the client yet; 0 if it is live
 	Network   netip.Prefix // ClientConfig.Network
 	Site      string       // ClientConfig.Site
 }

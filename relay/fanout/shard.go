@@ -25,8 +25,8 @@ type shard struct {
 	peers   []peerMessage // guarded by mu
 	stopped bool          // nothing can be posted any more; guarded by mu
 
-	// owner is held by the goroutine that serves the clients: that of run, or a caller of deliverNow. A function that is
-	// posted runs under it.
+	// owner is held by the goroutine that serves the clients: the one of run, or a caller of deliverNow. Posted functions
+	// run under it.
 	owner sync.Mutex
 
 	// The holder of owner owns these.

@@ -14,8 +14,8 @@ import (
 	"wpre-relay/relay/testwait"
 )
 
-// pasteServers are configurations of web servers. PASTE stands for the lines that check or a document shows, OPTIONS
-// for the lines of Caddy's global options, and ROOT for the site. Each has a log of all requests, and rules for scripts
+// pasteServers are configurations of web servers. The lines of check or of a document replace PASTE, the lines of
+// Caddy's global options OPTIONS, and the site's folder ROOT. Each has a log of all requests, and rules for scripts
 // and for all paths, as sites have them.
 var pasteServers = map[string]webServer{
 	"nginx": nginx(`listen ADDRESS; root ROOT; location ~* \.(js|css)$ { expires 1d; }

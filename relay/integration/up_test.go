@@ -153,7 +153,7 @@ func TestUpStopsBeforeChangingAnything(t *testing.T) {
 	}
 }
 
-// TestOneUpAtATime runs up while another one waits for nginx, kills the other one, and has down undo its changes.
+// TestOneUpAtATime runs up while another one waits for nginx, kills the other one, and undoes its changes by down.
 func TestOneUpAtATime(t *testing.T) {
 	t.Parallel()
 	s := newNginxSandbox(t)

@@ -15,7 +15,7 @@ import (
 type Client struct {
 	Transport fanout.Transport `json:"transport"`
 	Since     time.Time        `json:"since"` // with a precision of a second
-	Lag       uint64           `json:"lag"`   // events that it has not been sent yet
+	Lag       uint64           `json:"lag"`   // number of events that were not sent to it yet
 	Network   string           `json:"network"`
 	Site      string           `json:"site"` // host of the page; "" if it is unknown
 }

@@ -27,7 +27,7 @@ func (h *StartupHandler) SetServer(server *Server) { h.server.Store(server) }
 func (h *StartupHandler) Server() *Server { return h.server.Load() }
 
 // DeliveryDue returns nil unless an event is due for connected clients, or is being sent to them. It then returns a
-// channel that is closed when an event has been sent.
+// channel that is closed once an event is sent.
 func (h *StartupHandler) DeliveryDue() <-chan struct{} {
 	server := h.server.Load()
 	if server == nil {

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// kind says what a change does.
+// kind is the kind of a change.
 type kind string
 
 const (
@@ -150,7 +150,7 @@ func (c change) diff(text string) string {
 	return b.String()
 }
 
-// maxDiffLines is the length of a new file that a diff shows. Longer files are those of this program, such as the
+// maxDiffLines is the length of a new file that a diff shows. Longer files belong to this program, such as the
 // companion, which a command prints.
 const maxDiffLines = 40
 

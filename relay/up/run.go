@@ -121,7 +121,7 @@ func (in *installer) applyOneByOne(ctx context.Context, steps []step) error {
 	return in.prove(ctx)
 }
 
-// keep marks all steps as those of a run that has succeeded.
+// keep marks all steps as parts of a successful run.
 func (in *installer) keep(ctx context.Context) error {
 	in.record.Proven = len(in.record.Steps)
 	return in.record.save(ctx)
@@ -171,7 +171,7 @@ func (in *installer) undoUnfinished(ctx context.Context) error {
 }
 
 func (in *installer) undoFrom(ctx context.Context, index int) error {
-	php, _ := exec.LookPath("php") // without it, undoing below WordPress fails and says so
+	php, _ := exec.LookPath("php") // without it, undoing below WordPress fails with an error
 	disks := newDisks(php)
 	return in.record.undoFrom(ctx, index, func(s step) (err error) {
 		end := in.progress.step("undo " + s.Name)

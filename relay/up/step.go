@@ -92,7 +92,7 @@ func (s step) activate(ctx context.Context) error {
 	return s.verify(ctx)
 }
 
-// undo undoes the step as far as it was applied. It continues after an error.
+// undo undoes the part of the step that was applied. It continues after an error.
 func (s step) undo(ctx context.Context, disks disks) error {
 	var errs []error
 	stop, reload := s.Stop, s.Reload

@@ -129,7 +129,7 @@ func caddyBlocks(text string) (blocks []caddyBlock, err error) {
 	return blocks, nil
 }
 
-// isCaddySite reports whether the words before a block are addresses: not those of global options or of a snippet.
+// isCaddySite reports whether the words before a block are addresses, and not global options or a snippet.
 func isCaddySite(words []string) bool { return len(words) > 0 && !strings.HasPrefix(words[0], "(") }
 
 // caddyHosts returns the hosts of addresses; none if one is for all hosts, such as ":80".

@@ -113,7 +113,7 @@ type nginxParser struct {
 	files map[string]string // contents by path
 }
 
-// file returns the directives of a file, with those of the files that it includes.
+// file returns the directives of a file and of the files that it includes.
 func (p nginxParser) file(name string, depth int) ([]directive, error) {
 	if depth > maxIncludes {
 		return nil, fmt.Errorf("%s: files are included more than %d levels deep", name, maxIncludes)

@@ -61,7 +61,7 @@ func (s *nginxScanner) skipSpace() {
 	}
 }
 
-// word returns the next word without its quotes. A backslash and the character after it stay as they are, except in
+// word returns the next word without its quotes. A backslash and the character after it do not change, except in
 // quotes before the quote itself.
 func (s *nginxScanner) word() (string, error) {
 	if quote := s.text[s.offset]; quote == '"' || quote == '\'' {
