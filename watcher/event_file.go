@@ -13,18 +13,13 @@ import (
 
 // readEvent reads the event file and hands over its content if that is new. It hands over the new lines of the outbox
 // first. An incomplete content waits for the rest. If debounced is set and the file has not changed while its content
-// waited, that content is handed over. If the file is empty after the notification of a write, that was its truncation,
-// and readEvent does nothing more: the write itself is about to be announced. Else recheck lets the file wait.
+// waited, that content is handed over.
 func (l *loop) readEvent(ctx context.Context, debounced bool) error {
 	defer func() { l.readAt = time.Now() }()
 	defer l.w.end(l.w.begin("read", l.w.file))
 	content, seen, readErr := l.reader.read(l.w.file, l.content, l.overwrites.concurrent)
 	l.seen = seen
 	l.reportRead(readErr)
-	if l.truncated = l.announced && readErr == nil && len(content) == 0; l.truncated {
-		l.version = fileVersion{} // the next content was written later, even if its bytes are the previous ones
-		return nil
-	}
 	if l.withoutOutbox() {
 		if err := l.handleContent(ctx, content, seen, readErr, debounced); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"path/filepath"
@@ -26,14 +27,8 @@ const (
 	maxUnannounced = 2
 )
 
-// loop is the state of one Run. The holder of mu owns it.
+// loop is the state of one Run. Only Run's goroutine touches it.
 type loop struct {
-	// mu is held while a notification or a timer is handled: by Run's goroutine, or by the one of a caller.
-	mu     sync.Mutex
-	notify func(*watch, fsnotify.Event, error) // handles a notification of a caller
-	failed chan error                          // the first error of notify
-	closed bool
-
 	w          *Watcher
 	handle     Handler
 	logger     *slog.Logger
@@ -57,8 +52,6 @@ type loop struct {
 	debounce   *time.Timer // runs while an incomplete content waits
 	debouncing bool        // debounce is running
 	incomplete fileVersion // the version that debounce runs for
-	announced  bool        // a Write notification is being handled
-	truncated  bool        // the last read found the file empty after such a notification
 	retry      *time.Timer // runs while a damaged line of the outbox waits
 	ticker     *time.Ticker
 	closing    sync.WaitGroup // watches that were replaced
@@ -81,7 +74,6 @@ func newLoop(w *Watcher, handle Handler) *loop {
 		debounce: time.NewTimer(time.Hour),
 		retry:    time.NewTimer(time.Hour),
 		ticker:   time.NewTicker(recheckInterval),
-		failed:   make(chan error, 1),
 	}
 	l.debounce.Stop()
 	l.retry.Stop()
@@ -89,24 +81,22 @@ func newLoop(w *Watcher, handle Handler) *loop {
 }
 
 func (l *loop) close() {
-	defer l.closing.Wait()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed = true
 	l.debounce.Stop()
 	l.retry.Stop()
 	l.ticker.Stop()
 	l.reader.close()
 	l.watch.close()
 	l.retired.close()
+	l.closing.Wait()
 }
 
 // run starts the watch, hands over the existing contents, and then handles notifications and timers until ctx ends.
 func (l *loop) run(ctx context.Context) error {
-	l.notify = func(w *watch, ev fsnotify.Event, err error) { l.handleCall(ctx, w, ev, err) }
-	if err := l.start(ctx); err != nil {
+	l.arm(nil)
+	if err := l.readInitial(ctx); err != nil {
 		return err
 	}
+	l.heartbeat()
 	close(l.w.ready)
 	for ctx.Err() == nil {
 		if err := l.runOnce(ctx); err != nil {
@@ -116,55 +106,29 @@ func (l *loop) run(ctx context.Context) error {
 	return nil
 }
 
-// start starts the watch and hands over the existing contents.
-func (l *loop) start(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.arm(nil)
-	err := l.readInitial(ctx)
-	l.heartbeat()
-	return err
-}
-
 // runOnce waits for a notification or a timer and handles it.
 func (l *loop) runOnce(ctx context.Context) error {
-	l.mu.Lock()
-	events, retired, failures := l.watch.events(), l.retired.events(), l.watch.errors()
-	l.mu.Unlock()
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-l.failed:
-		return err
-	case ev := <-events:
-		return l.locked(func() error { return l.handleNotification(ctx, ev) })
-	case ev := <-retired:
-		return l.locked(func() error { return l.handleRetired(ctx, ev) })
-	case err := <-failures:
-		return l.locked(func() error { return l.handleWatchError(ctx, err) })
+	case ev := <-l.watch.events():
+		return l.handleNotification(ctx, ev)
+	case ev := <-l.retired.events():
+		return l.handleRetired(ctx, ev)
+	case err := <-l.watch.errors():
+		return l.handleWatchError(ctx, err)
 	case <-l.debounce.C:
-		return l.locked(func() error {
-			l.debouncing = false
-			return l.readEvent(ctx, true)
-		})
+		l.debouncing = false
+		return l.readEvent(ctx, true)
 	case <-l.retry.C:
-		return l.locked(func() error { return l.readEvent(ctx, false) })
+		return l.readEvent(ctx, false)
 	case <-l.ticker.C:
-		return l.locked(func() error {
-			l.heartbeat()
-			if time.Since(l.retiredAt) >= recheckInterval {
-				l.endRetired()
-			}
-			return l.handleTick(ctx)
-		})
+		l.heartbeat()
+		if time.Since(l.retiredAt) >= recheckInterval {
+			l.endRetired()
+		}
+		return l.handleTick(ctx)
 	}
-}
-
-// locked calls f as the owner of the loop.
-func (l *loop) locked(f func() error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return f()
 }
 
 // heartbeat records that the loop is not blocked.
@@ -215,8 +179,61 @@ func (l *loop) handleNotification(ctx context.Context, ev fsnotify.Event) error 
 			l.watch.watchFile() // the name may belong to another file now
 		}
 	}
-	l.announced = ev.Op == fsnotify.Write
 	err := l.readEvent(ctx, false)
-	l.announced = false
+	if ev.Has(fsnotify.Chmod) {
+		l.reader.close() // the end of a write
+	}
 	return err
+}
+
+// arm replaces the watch. If present is the current watch, arm keeps it unless a better mode is available now.
+func (l *loop) arm(present *watch) {
+	defer l.w.end(l.w.begin("watch", l.w.file))
+	l.reader.close()
+	next := armWatch(l.w.file, l.w.opts, l.watch, present)
+	if next == present {
+		return
+	}
+	switch {
+	case l.watch == nil:
+		next.log(l.logger, "watching")
+	case next.mode != l.watch.mode || next.reason != l.watch.reason:
+		next.log(l.logger, "watch mode changed")
+	}
+	if l.watch != nil {
+		l.w.updateStatus(func(s *Status) { s.Rearmed++ })
+	}
+	replaced := l.watch
+	l.endRetired()
+	l.watch = next
+	l.watch.found, _ = versionOf(l.w.file)
+	l.switchFolder()
+	l.endBurst(replaced)
+	l.remote = remoteFilesystem(filepath.Dir(l.w.file)) != ""
+	l.retire(replaced)
+	l.refreshOutbox()
+	l.w.updateStatus(func(s *Status) { s.Mode, s.Reason = next.mode, next.reason })
+	l.ticker.Reset(cmp.Or(next.interval, recheckInterval)) // the interval is 0 unless the watch polls
+}
+
+// endBurst reports the overwrites of the burst of the watch that was replaced, if there is one. The contents that it
+// announced were read by now, or are gone with their folder.
+func (l *loop) endBurst(replaced *watch) {
+	if replaced == nil {
+		return
+	}
+	unwatched := uint64(0)
+	if replaced.replacedBy(l.watch) {
+		if l.version == l.watch.found {
+			l.overwrites.unaccount() // the old watch did not announce it
+		}
+		folder, _ := versionOf(filepath.Dir(l.w.file))
+		unwatched = writtenUnwatched(folder, l.watch.found, l.readAt)
+	}
+	l.reportOverwrites()
+	l.overwrites.reset()
+	if unwatched > 0 {
+		l.w.opts.OnOverwrites(unwatched)
+		l.logger.Debug("change decided", "decision", "overwritten", "writes", unwatched)
+	}
 }

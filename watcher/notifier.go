@@ -15,13 +15,13 @@ type Notifier interface {
 // maxErrors is the maximum number of errors that wait for the loop. It reads everything again after each one.
 const maxErrors = 16
 
-// fsNotifier is the Notifier of systems other than Linux.
+// fsNotifier is the system's Notifier.
 type fsNotifier struct {
 	*fsnotify.Watcher
 	errors chan error
 }
 
-func newFSNotifier() (Notifier, error) {
+func systemNotifier() (Notifier, error) {
 	// It has no buffer: with a hand-over for each notification, two goroutines take turns on one processor, and the loop
 	// reads more of the contents in a burst.
 	notifier, err := fsnotify.NewWatcher()

@@ -12,15 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// waitLimit bounds the waits of tests, far above what a busy machine needs.
-const waitLimit = 30 * time.Second
-
 // TestNotifierDoesNotWaitForItsErrors renames a watched file and deletes it before fsnotify sees either. fsnotify then
 // sends an error and holds its lock meanwhile.
 func TestNotifierDoesNotWaitForItsErrors(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
-	n, err := newFSNotifier()
+	n, err := systemNotifier()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,14 +43,13 @@ func TestNotifierDoesNotWaitForItsErrors(t *testing.T) {
 		n.Close()
 		close(done)
 	}()
-	limit := time.After(waitLimit)
 	select {
 	case err := <-done:
 		if !errors.Is(err, unix.EINVAL) {
 			t.Errorf("the error is %v, want EINVAL", err)
 		}
 		<-done
-	case <-limit:
+	case <-time.After(time.Minute):
 		t.Error("Add waits for the error to be received")
 	}
 }

@@ -43,12 +43,11 @@ func (l *loop) recheck(ctx context.Context) error {
 		l.overwrites.reset()
 		l.watch.unwatchFile()
 	}
-	v, _ := versionOf(l.w.file)
-	if v == l.seen && !l.truncated {
+	if v, _ := versionOf(l.w.file); v == l.seen {
 		_, err := l.readOutbox(ctx)
 		return err
 	}
-	l.suspect = v != l.seen // the notification may still be on its way; the next recheck decides
+	l.suspect = true // the notification may still be on its way; the next recheck decides
 	return l.readEvent(ctx, false)
 }
 

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package watcher
-
-func systemNotifier() (Notifier, error) { return newFSNotifier() }
