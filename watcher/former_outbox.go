@@ -42,16 +42,12 @@ func (l *loop) switchFolder() {
 	}
 	old := l.folder
 	l.folder = folder
+	next, returned := l.takeFormer(folder)
 	if real, err := filepath.EvalSymlinks(old); err != nil || real != old || !isDir(old) {
-		return // it is gone, or was never a folder
-	}
-	next := outbox{limit: l.outbox.limit, validLine: l.outbox.validLine, previous: l.outbox.files}
-	for i, f := range l.former {
-		if filepath.Dir(f.file) == folder {
-			next = f.outbox
-			l.former = append(l.former[:i:i], l.former[i+1:]...)
-			break
+		if returned {
+			l.outbox = next
 		}
+		return // it is gone, or was never a folder
 	}
 	l.former = append(l.former, &formerOutbox{
 		outbox: l.outbox,
@@ -62,6 +58,17 @@ func (l *loop) switchFolder() {
 	l.outbox = next
 	l.logger.Info("event folder switched, following the outbox of the previous one too", "folder", folder,
 		"previous", old, "at_least", formerFollowed.String())
+}
+
+// takeFormer removes the former outbox in folder and returns it, or a new outbox if there is none.
+func (l *loop) takeFormer(folder string) (next outbox, found bool) {
+	for i, f := range l.former {
+		if filepath.Dir(f.file) == folder {
+			l.former = append(l.former[:i:i], l.former[i+1:]...)
+			return f.outbox, true
+		}
+	}
+	return outbox{limit: l.outbox.limit, validLine: l.outbox.validLine, previous: l.outbox.files}, false
 }
 
 // realFolder returns the real path of the event file's folder, which the first save after a deployment creates. It

@@ -73,7 +73,7 @@ func expectNoFault(t *testing.T, address, path string) {
 // expectPaths expects that path and everything below it belongs to the relay, and that all else belongs to the site.
 func expectPaths(t *testing.T, site, path string) {
 	t.Helper()
-	const clientCode = "EventSource"
+	const clientCode = "new WebSocket("
 	for _, tc := range []struct {
 		path   string
 		status int
