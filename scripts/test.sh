@@ -86,8 +86,9 @@ export RELAY_BINARY=$work/wpre-relay
 # them.
 export GORACE=${GORACE:-atexit_sleep_ms=10}
 
+# Most tests of package integration wait for processes most of the time, so more of them run than there are processors.
 step "go test -race"
-go test -race -count=1 ./...
+go test -race -count=1 -parallel 4 -timeout 30m ./...
 
 step "smoke test of the benchmarks"
 scripts/bench.sh --smoke
