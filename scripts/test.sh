@@ -90,6 +90,10 @@ export GORACE=${GORACE:-atexit_sleep_ms=10}
 step "go test -race"
 go test -race -count=1 -parallel 4 -timeout 30m ./...
 
+step "power failures in full number"
+# The race detector allows only a tenth of the disks.
+go test -count=1 -run '^TestPowerFailure$' ./relay/eventlog
+
 step "smoke test of the benchmarks"
 scripts/bench.sh --smoke
 

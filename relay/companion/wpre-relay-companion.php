@@ -756,6 +756,22 @@ function wpre_relay_delete_cookie() {
 add_action( 'clear_auth_cookie', 'wpre_relay_delete_cookie' );
 
 /**
+ * Deletes the cookie if a page that renews it belongs to a visitor now: the answer to a renewal may have arrived after
+ * the log-out, and have set it again.
+ *
+ * @param WP_Error|bool|null $result Whether WordPress has accepted the nonce of a REST request.
+ * @return WP_Error|bool|null The same.
+ */
+function wpre_relay_delete_late_cookie( $result ) {
+	$route = isset( $GLOBALS['wp']->query_vars['rest_route'] ) ? $GLOBALS['wp']->query_vars['rest_route'] : '';
+	if ( '/wpre-relay/v1/token' === $route && ! wp_validate_auth_cookie( '', 'logged_in' ) ) {
+		wpre_relay_delete_cookie();
+	}
+	return $result;
+}
+add_filter( 'rest_authentication_errors', 'wpre_relay_delete_late_cookie', PHP_INT_MAX );
+
+/**
  * Registers the REST routes.
  */
 function wpre_relay_register_routes() {
