@@ -96,7 +96,7 @@ func TestOverflowIsCountedAndTheNewestContentRead(t *testing.T) {
 	p.write(1, 1)
 	p.resume <- struct{}{}
 	p.expect(1)
-	// A slow machine may find the change before it gets to the overflow, and watches the file anew.
+	// A slow machine may find the change before it reads the overflow, and then sets up the watch again.
 	counted := func(s watcher.Status) bool { return s.Overflows > 0 || s.Rearmed > 0 }
 	if err := p.until("an overflow", counted); err != nil {
 		t.Error(err)

@@ -26,7 +26,7 @@ func tcpPair(t *testing.T, listener net.Listener) (ours, theirs net.Conn) {
 	return ours, theirs
 }
 
-// newTCPPair returns both ends of a connection over a listener of its own.
+// newTCPPair returns both ends of a new TCP connection.
 func newTCPPair(t *testing.T) (ours, theirs net.Conn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

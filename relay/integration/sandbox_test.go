@@ -16,8 +16,9 @@ import (
 	"wpre-relay/relay/testwait"
 )
 
-// sandbox is a server of its own for tests that change one: it has namespaces for mounts, processes and the network, so
-// that changes of /etc, /var and /usr/local stay in it, and ports 80 and 443 are free. Its systemctl is runSystemctl.
+// sandbox separates tests that change a server from this machine: it has namespaces for mounts, processes and the
+// network, so that changes of /etc, /var and /usr/local stay in it, and ports 80 and 443 are free. Its systemctl is
+// runSystemctl.
 type sandbox struct {
 	t    *testing.T
 	init int    // its first process

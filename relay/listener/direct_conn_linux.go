@@ -44,7 +44,7 @@ func (c *directConn) Read(p []byte) (int, error) {
 	return n, c.wrap("read", err)
 }
 
-// readNow reads what has arrived. It returns the file to read from if it must wait.
+// readNow reads the bytes that have arrived. If there are none, it returns the file to wait for and to read from.
 func (c *directConn) readNow(p []byte) (n int, file *os.File, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

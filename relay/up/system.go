@@ -28,7 +28,7 @@ type disk interface {
 
 // system is the disk of root. It refuses paths on which another user could put a link: each directory on the way must
 // belong to root, and only root may write in it. A directory in which everybody can create files, such as /tmp, is
-// accepted if nobody else can rename the entry on the way.
+// accepted if no other user can rename the entry on the way.
 type system struct{}
 
 // maxLinks bounds the links in a path, as the kernel does (ELOOP).

@@ -57,7 +57,7 @@ var (
 func (h VirtualHost) Site(text string) (Site, error) {
 	lines := strings.SplitAfter(text, "\n")
 	if h.Line < 1 || h.Line > len(lines) || !apacheOpen.MatchString(strings.TrimRight(lines[h.Line-1], "\r\n")) {
-		return Site{}, fmt.Errorf("%s:%d: no <VirtualHost> in a line of its own", h.File, h.Line)
+		return Site{}, fmt.Errorf("%s:%d: <VirtualHost> does not begin a line here", h.File, h.Line)
 	}
 	before := strings.Join(lines[:h.Line-1], "")
 	opening := strings.TrimRight(lines[h.Line-1], "\r\n \t")

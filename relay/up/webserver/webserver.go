@@ -18,7 +18,7 @@ type Site struct {
 	Paths  []Path   // URL paths with rules of their own
 }
 
-// Path is a URL path to which a site gives rules of its own.
+// Path is a URL path for which a site has rules.
 type Path struct {
 	Path string
 	File string

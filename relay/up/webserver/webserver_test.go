@@ -84,7 +84,7 @@ func TestNginxCutAnywhereFindsOnlyCompleteBlocks(t *testing.T) {
 }
 
 // TestApacheFindsVirtualHosts reads the output of a real apachectl -S, for a file with three virtual hosts, the last
-// in a block of its own.
+// in a separate block.
 func TestApacheFindsVirtualHosts(t *testing.T) {
 	text := read(t, "apache-site.conf")
 	hosts := webserver.VirtualHosts(read(t, "apache.txt"))

@@ -108,7 +108,7 @@ function cellsOf(posts, on, titles) {
 	return [...own, cell(others(true)), cell(others(false))].join(' | ');
 }
 
-/** Checks the cookie of a page: who can read it, where it goes, and the claims in its token. */
+/** Checks the cookie of a page: its flags, its path, and the claims in its token. */
 async function checkCookie({ viewer, what, context }) {
 	const cookies = (await context.cookies()).filter(({ name }) => name === 'wpre_relay_token');
 	if (!viewer.name) {
@@ -117,12 +117,12 @@ async function checkCookie({ viewer, what, context }) {
 	}
 	const [{ path, httpOnly, secure, sameSite, expires, value } = {}] = cookies;
 	const kept = cookies.length === 1 && path === `/ws/site-${viewer.on}` && httpOnly && secure && sameSite === 'Lax';
-	check(`cookie: that of ${what} goes to the relay only`, kept, JSON.stringify(cookies));
+	check(`cookie of ${what}: it goes to the relay only`, kept, JSON.stringify(cookies));
 	const { iss, aud, roles, caps, site_id, iat, exp } = value ? claimsOf(value) : {};
-	check(`cookie: that of ${what} lives for 15 minutes`, exp - iat === 900 && Math.abs(expires - exp) < 5, expires - iat);
+	check(`cookie of ${what}: it lives for 15 minutes`, exp - iat === 900 && Math.abs(expires - exp) < 5, expires - iat);
 	const want = { aud: 'wpre-relay', roles: viewer.roles, caps: viewer.caps, site_id: viewer.on };
 	const same = JSON.stringify({ aud, roles, caps, site_id }) === JSON.stringify(want) && iss.startsWith('https://');
-	check(`cookie: that of ${what} has the claims of that site`, same, JSON.stringify({ iss, aud, roles, caps, site_id }));
+	check(`cookie of ${what}: it has the claims of that site`, same, JSON.stringify({ iss, aud, roles, caps, site_id }));
 }
 
 /** Saves drafts while the token of an editor's page expires several times. Each arrives once, by each transport. */

@@ -18,7 +18,7 @@ const RECORDER = `
 		}
 	};`;
 
-/** Returns a function that opens a page in Chromium, in a context of its own with these cookies. */
+/** Returns a function that opens a page in Chromium, in a new context with these cookies. */
 export const inChromium = (browser) => async (url, cookies) => {
 	const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 320, height: 240 } });
 	await context.addCookies(cookies.map((cookie) => ({ ...cookie, url })));
