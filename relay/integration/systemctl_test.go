@@ -98,7 +98,8 @@ func startSandboxRelay() error {
 	if cmd.Env, err = sandboxSettings(credentials); err != nil {
 		return err
 	}
-	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+socket, "STATE_DIRECTORY=/var/lib/wpre-relay")
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+socket, "STATE_DIRECTORY=/var/lib/wpre-relay",
+		"GORACE="+os.Getenv("GORACE"))
 	os.MkdirAll("/var/lib/wpre-relay", 0o700)
 	os.Chown("/var/lib/wpre-relay", nobody, nobody)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
