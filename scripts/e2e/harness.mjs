@@ -102,12 +102,12 @@ export class Relay {
 
 	get http() { return `http://127.0.0.1:${this.port}`; }
 
-	/** Returns all events in the relay's history. */
-	async allEvents() {
+	/** Returns all events in the relay's history that a request with these headers may see. */
+	async allEvents(headers) {
 		const events = [];
-		let since = `${(await this.history('limit=1')).next.split('-')[0]}-0`;
+		let since = `${(await this.history('limit=1', headers)).next.split('-')[0]}-0`;
 		for (let more = true; more; ) {
-			const page = await this.history(`limit=1000&since=${since}`);
+			const page = await this.history(`limit=1000&since=${since}`, headers);
 			if (page.gap) throw new Error(`the history has a gap: ${JSON.stringify(page.gap)}`);
 			events.push(...page.events);
 			({ next: since, more } = page);
@@ -115,8 +115,8 @@ export class Relay {
 		return events;
 	}
 
-	async history(query) {
-		const response = await fetch(`${this.http}/history?${query}`);
+	async history(query, headers) {
+		const response = await fetch(`${this.http}/history?${query}`, { headers });
 		if (!response.ok) throw new Error(`/history?${query}: ${response.status} ${await response.text()}`);
 		return response.json();
 	}

@@ -34,19 +34,25 @@ export async function testTokens({ binary, dir, open, close, posts, receives }) 
 	const drafts = new Writer(relay.file);
 	drafts.status = 'draft';
 	drafts.start(Math.random, 100, 200);
-	for (const page of pages) {
-		const { transport } = await page.evaluate('states.at(-1)');
+	const transports = await Promise.all(pages.map((page) => page.evaluate('states.at(-1).transport')));
+	for (const [i, page] of pages.entries()) {
 		const expiries = () =>
 			page.evaluate("states.filter(({ state, code }) => state === 'waiting' && code === 1008).length");
 		const reconnected = await until(async () =>
 			(await expiries()) >= EXPIRIES && (await page.evaluate('states.at(-1).state')) === 'open', 120_000);
-		check(`${transport}: connects again after its token has expired ${EXPIRIES} times`, reconnected, await expiries());
-		await receives(page, drafts.count);
-		const got = await posts(page);
-		const once = got.length > 0 && got.every((post, i) => i === 0 || post === got[i - 1] + 1);
-		check(`${transport}: each draft once, before and after each expiry`, once, got.join());
+		const what = `${transports[i]}: connects again after its token has expired ${EXPIRIES} times`;
+		check(what, reconnected, await expiries());
 	}
 	drafts.stop();
+	for (const page of pages) await receives(page, drafts.count);
+	// A slow relay may miss a draft that the next one overwrites, so the pages are compared with the relay's history.
+	const headers = { Authorization: `Bearer ${await mint()}` };
+	const history = (await relay.allEvents(headers)).map(({ event }) => event.post_id).join();
+	for (const [i, page] of pages.entries()) {
+		const got = (await posts(page)).join();
+		const what = `${transports[i]}: each draft once, before and after each expiry`;
+		check(what, got !== '' && got === history, `${got} of ${history}`);
+	}
 	for (const page of pages) await close(page);
 	check('the log of the relay has no token', tokens.every((token) => !relay.child.errors.includes(token)));
 	await relay.stop('SIGTERM');
