@@ -71,6 +71,10 @@ func (c *client) waitOnce() error {
 func (c *client) catchUpSome() (progress, error) {
 	limiter := c.catchUpLimiter()
 	slot := limiter.acquire()
+	if c.ended.Load() { // perhaps while it waited, when many clients lost their connections at once
+		limiter.release(slot)
+		return finished, errStopped
+	}
 	if !c.conn.pollable() {
 		limiter.release(slot)
 		limiter = nil
