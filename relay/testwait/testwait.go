@@ -13,8 +13,8 @@ import (
 )
 
 // Limit bounds each wait. A wait ends when its condition is true, so the limit costs time only in a test that fails.
-// It is far above what any condition needs, because a busy machine with two cores delays processes by seconds.
-const Limit = 30 * time.Second
+// It is far above what any condition needs, because a busy machine with two cores delays processes by tens of seconds.
+const Limit = 2 * time.Minute
 
 // interval is the time between two looks at a condition.
 const interval = time.Millisecond

@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 export { pause };
 
-const TIMEOUT = 30_000; // ms, for something that must happen
+const TIMEOUT = 120_000; // ms, for something that must happen
 
 let passed = 0;
 let failed = 0;

@@ -19,7 +19,7 @@ const CASES = [
 const CLIENTS = 3;
 const TOLERANCE = 0.01; // allowed difference of captured plus overwritten from written, as a share of written
 const MIN_CAPTURED = 0.9; // share of a slow writer's events that the relay captures, even if the machine pauses briefly
-const TIMEOUT = 10_000; // ms, for something that must happen
+const TIMEOUT = 120_000; // ms, for something that must happen
 const SETTLED_AFTER = 150; // ms without a change of the counters
 const FIELDS = {
 	post_saved: ['timestamp', 'type', 'post_id', 'post_title', 'status', 'is_update'],
