@@ -13,9 +13,10 @@ RUN --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOARM=${TARGETVARIANT#v} \
     go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /rootfs/wpre-relay .
 # A new volume gets the mode of this directory, so that uid 33, 82 and 65532 can write their state.
-RUN mkdir -p /rootfs/etc/ssl/certs /rootfs/var/lib/wpre-relay /rootfs/usr/share/doc/wpre-relay && \
+RUN --mount=type=cache,target=/root/.cache/go-build \
+    mkdir -p /rootfs/etc/ssl/certs /rootfs/var/lib/wpre-relay /rootfs/usr/share/doc/wpre-relay && \
     cp /etc/ssl/certs/ca-certificates.crt /rootfs/etc/ssl/certs/ && \
-    cp LICENSE /rootfs/usr/share/doc/wpre-relay/ && \
+    go run ./scripts/release/licenses /rootfs/usr/share/doc/wpre-relay "$TARGETOS/$TARGETARCH" && \
     chmod 1777 /rootfs/var/lib/wpre-relay
 
 FROM scratch

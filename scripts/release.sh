@@ -44,13 +44,17 @@ compile() { # compile OS ARCH FILE
 	GOOS=$1 GOARCH=$2 go build -ldflags "-s -w -X main.version=$version" -o "$3" .
 }
 
-# documents DIR copies the documents, with the paths that they have in the repository, so that their links work.
+# documents DIR copies the documents, with the paths that they have in the repository, so that their links work, and the
+# licenses.
 documents() {
 	mkdir -p "$1/scripts" "$1/relay/client"
-	cp README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE compose.yaml "$1/"
+	cp README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE compose.yaml "$work"/licenses/* "$1/"
 	cp -R scripts/docs scripts/deploy "$1/scripts/"
 	cp relay/client/client.js "$1/relay/client/"
 }
+
+mkdir "$work/licenses"
+go run ./scripts/release/licenses "$work/licenses" "${targets[@]}"
 
 # The program for this machine prints the completion scripts and the help; they are the same on every system.
 progress "completion scripts and manual pages"

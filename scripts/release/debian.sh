@@ -65,17 +65,13 @@ debian_package() {
 	dpkg-deb --root-owner-group -Zxz "-z${XZ_LEVEL:-6}" --build "$root" "$dist/wpre-relay_${deb}_$arch.deb" >/dev/null
 }
 
-# debian_documents DIR VERSION gives the changelog and the license the names that Debian wants, also in links.
+# debian_documents DIR VERSION gives the changelog the names that Debian wants, also in links. It removes the licenses
+# that Debian has and those that the file copyright contains.
 debian_documents() {
 	gzip -9n <"$1/CHANGELOG.md" >"$1/changelog.gz"
 	printf 'wpre-relay (%s) unstable; urgency=medium\n\n  * See changelog.gz.\n\n -- %s  %s\n' "$2" \
 		"The wpre-relay authors <wpre-relay@example.com>" "$(date -R -u -d "@$SOURCE_DATE_EPOCH")" |
 		gzip -9n >"$1/changelog.Debian.gz"
-	{
-		cat scripts/release/debian/copyright
-		printf 'Files: *\nCopyright: %s\nLicense: Expat\n' "$(sed -n 's/^Copyright (c) //p' LICENSE)"
-		sed '1,/^Copyright/d; 1,/^$/{/^$/d}; s/^$/./; s/^/ /' LICENSE | sed '1{/^ \.$/d}'
-	} >"$1/copyright"
-	rm "$1/CHANGELOG.md" "$1/LICENSE"
+	rm "$1"/CHANGELOG.md "$1"/LICENSE*
 	find "$1" -name '*.md' -exec sed -i 's|CHANGELOG\.md)|changelog.gz)|; s|(LICENSE)|(copyright)|' {} +
 }

@@ -10,7 +10,7 @@ oci_images() {
 		arch=${target#*/} context=$work/image-$arch
 		install -D "$work/wpre-relay-$version-linux-$arch/wpre-relay" "$context/rootfs/wpre-relay"
 		install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$context/rootfs/etc/ssl/certs/ca-certificates.crt"
-		install -D -m 644 LICENSE "$context/rootfs/usr/share/doc/wpre-relay/LICENSE"
+		install -D -m 644 -t "$context/rootfs/usr/share/doc/wpre-relay" "$work"/licenses/*
 		install -d -m 1777 "$context/rootfs/var/lib/wpre-relay"
 		sed -n '/^FROM scratch/,$p' Dockerfile | sed 's|^COPY --from=build /rootfs|COPY rootfs|; /^HEALTHCHECK/d' |
 			buildah "${storage[@]}" build -q --isolation chroot --format oci --platform "$target" \

@@ -52,20 +52,37 @@ ln -s private/wpre-relay /var/lib/wpre-relay
 touch /var/lib/private/wpre-relay/journal /var/lib/private/wpre-relay@shop/journal
 ln -s /lib/systemd/system/wpre-relay.service /etc/systemd/system/multi-user.target.wants/
 sed -i 's|/var/www/html|/srv/site|' /etc/wpre-relay/config.yaml
+# What "wpre-relay up" writes: the key, a part of the unit, and a record of both and of a file of the web server.
+mkdir -p /var/backups/wpre-relay /etc/systemd/system/wpre-relay.service.d
+touch /etc/wpre-relay/jwt.key /etc/systemd/system/wpre-relay.service.d/up.conf /etc/default/wpre-relay{,-shop} /srv/nginx.conf
+cat >/var/backups/wpre-relay/record.json <<-END
+	{"Proven": 1, "Steps": [{"Name": "service", "Started": true, "Stop": [["systemctl", "stop", "wpre-relay"]], "Changes": [
+		{"Kind": "file", "Path": "/etc/wpre-relay/jwt.key"}, {"Kind": "file", "Path": "/srv/nginx.conf"},
+		{"Kind": "file", "Path": "/etc/systemd/system/wpre-relay.service.d/up.conf"}]}]}
+END
 dpkg --force-confold -i new.deb >/dev/null
 called daemon-reload "try-restart wpre-relay.service wpre-relay@*.service"
 grep -q '^watch: /srv/site' /etc/wpre-relay/config.yaml
 pass "an upgrade restarts the relays that run, and keeps changed settings"
 
-dpkg -r wpre-relay >/dev/null 2>&1
+dpkg -r wpre-relay 2>&1 >/dev/null | grep '"wpre-relay down"' >/dev/null
 called "stop wpre-relay.socket wpre-relay.service wpre-relay@*.service" daemon-reload
 [[ $(state) = rc* && ! -e /usr/bin/wpre-relay && -e /etc/wpre-relay/config.yaml ]]
-[[ -e /var/lib/wpre-relay/journal && -e /var/lib/private/wpre-relay@shop/journal ]]
-pass "a removal stops the relays, and keeps settings and state"
+[[ -e /var/lib/wpre-relay/journal && -e /var/lib/private/wpre-relay@shop/journal && -e /etc/wpre-relay/jwt.key ]]
+pass "a removal stops the relays, keeps settings, key and state, and names wpre-relay down"
 
 dpkg -P wpre-relay >/dev/null
 [[ $(state) != rc* ]]
+[[ -e /var/backups/wpre-relay/record.json && -e /srv/nginx.conf ]]
 left=$(find /etc /lib/systemd /usr/bin /usr/share/{doc,man,lintian} /var/lib/wpre-relay* /var/lib/private -name '*wpre-relay*' \
 	2>/dev/null || true)
 [[ -z $left ]] || { echo "FAIL: left: $left" >&2 && exit 1; }
-pass "a purge leaves no file"
+pass "a purge leaves no file except the record of wpre-relay up"
+
+dpkg -i old.deb >/dev/null
+: >"$calls"
+wpre-relay down --yes >/dev/null
+called "stop wpre-relay"
+[[ ! -e /srv/nginx.conf && ! -e /var/backups/wpre-relay/record.json ]]
+dpkg -P wpre-relay 2>&1 | { ! grep 'wpre-relay down'; }
+pass "wpre-relay down of a later installation undoes what up has changed"

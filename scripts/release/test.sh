@@ -38,6 +38,13 @@ for file in scripts/docs/proxies.md scripts/deploy/wpre-relay.service LICENSE; d
 scripts/release/links.sh "$archive"
 pass "the program in the archive prints its version, and all links between the documents lead to files"
 
+[[ -s $archive/LICENSE-Apache-2.0 ]]
+go version -m "$archive/wpre-relay" | awk '$1 == "dep" { print $2 "/*", $3 }' | sort >"$work/modules"
+awk '/^Files:/ { files = $2 } /^Comment: Go module/ { print files, $NF }' "$archive/copyright" | sort >"$work/licensed"
+[[ -s $work/modules ]]
+comm -23 "$work/modules" "$work/licensed" | { ! grep .; }
+pass "the file copyright names each of the $(wc -l <"$work/modules") modules that are linked into the program"
+
 package=$work/a/wpre-relay_1.2.3~rc.1-1_$arch.deb
 dpkg-deb -x "$package" "$work/root"
 [[ $(dpkg-deb -f "$package" Version) = 1.2.3~rc.1-1 ]]
@@ -47,6 +54,7 @@ grep -q '^StateDirectory=wpre-relay@%i$' "$work/root/lib/systemd/system/wpre-rel
 bash -n "$work/root/usr/share/bash-completion/completions/wpre-relay"
 scripts/release/links.sh "$work/root/usr/share/doc/wpre-relay"
 gzip -dc "$work/root/usr/share/doc/wpre-relay/changelog.gz" | cmp - CHANGELOG.md
+cmp "$archive/copyright" "$work/root/usr/share/doc/wpre-relay/copyright"
 for command in $("$archive/wpre-relay" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
 	gzip -dc "$work/root/usr/share/man/man1/wpre-relay-$command.1.gz" | grep '^\.SH SYNOPSIS' >/dev/null
 done
@@ -65,6 +73,13 @@ tar -xf "$work/a/wpre-relay-$version-oci.tar" -C "$work/oci"
 [[ -s $work/oci/index.json && -s $work/oci/oci-layout ]]
 for blob in "$work"/oci/blobs/sha256/*; do [[ $(sha256sum <"$blob") = "${blob##*/}  -" ]]; done
 grep -l "\"architecture\": *\"$arch\"" "$work"/oci/blobs/sha256/* >/dev/null
+images=0
+for blob in "$work"/oci/blobs/sha256/*; do
+	tar -xzOf "$blob" usr/share/doc/wpre-relay/copyright >"$work/copyright" 2>/dev/null || continue
+	cmp "$archive/copyright" "$work/copyright"
+	images=$((images + 1))
+done
+((images > 0))
 grep -q '^## \[Unreleased\]' "$work/a/CHANGELOG-$version.md"
 pass "there is an archive of OCI images, and the section of the changelog"
 
