@@ -31,7 +31,7 @@ func TestListenersSurviveAcceptErrors(t *testing.T) {
 		s := newSite(t)
 		cmd := relayCommand(t, "--watch", s.root, "--state-dir", s.state)
 		r := start(t, underStrace(t, cmd, "error="+errno+":when=3+3"))
-		for range 10 {
+		logged := testwait.Until(func() bool {
 			for _, url := range []string{"http://" + r.address + "/history", "http://" + r.admin + "/readyz"} {
 				response, err := client.Get(url)
 				if err != nil {
@@ -42,9 +42,10 @@ func TestListenersSurviveAcceptErrors(t *testing.T) {
 					t.Errorf("%s: %s: %s", errno, url, response.Status)
 				}
 			}
-		}
-		if log := r.log.String(); !strings.Contains(log, "accept failed, retrying") {
-			t.Errorf("%s: no failure in the log:\n%s", errno, log)
+			return strings.Contains(r.log.String(), "accept failed, retrying")
+		})
+		if !logged {
+			t.Errorf("%s: no failure in the log:\n%s", errno, r.log.String())
 		}
 		if status := r.stop(syscall.SIGTERM); status != 0 {
 			t.Errorf("%s: exit status %d", errno, status)

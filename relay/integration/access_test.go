@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,27 +15,6 @@ import (
 	"wpre-relay/relay/fanout/fanouttest"
 	"wpre-relay/relay/testwait"
 )
-
-// secret is a secret of 32 bytes: the key of tokens, or the publish token.
-const secret = "0123456789abcdef0123456789abcdef"
-
-// writeSecret writes the secret into a file and returns its path.
-func writeSecret(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "secret")
-	writeFile(t, path, secret+"\n")
-	return path
-}
-
-// mintToken returns a token that the command token mints.
-func mintToken(t testing.TB, args ...string) string {
-	t.Helper()
-	text, status := run(t, command(t, append([]string{"token"}, args...)...))
-	if status != 0 {
-		t.Fatal(text)
-	}
-	return strings.TrimSpace(text)
-}
 
 // viewer is a client with an identity, and the statuses of the posts that it may see.
 type viewer struct {
@@ -174,30 +152,6 @@ func TestCookieDoesNotAdmitForeignPages(t *testing.T) {
 		if admitted := status == http.StatusOK; admitted != (want == http.StatusSwitchingProtocols) {
 			t.Errorf("/history from %s: %d", origin, status)
 		}
-	}
-}
-
-func TestConnectionEndsWhenTokenExpires(t *testing.T) {
-	t.Parallel()
-	key := writeSecret(t)
-	r := newSite(t).start("--jwt-key", key)
-	_, response, err := websocket.Dial(t.Context(), "ws://"+r.address, nil)
-	if err == nil || response.StatusCode != http.StatusUnauthorized {
-		t.Errorf("without a token: %v", err)
-	}
-	// The relay accepts a token for 10 s after its expiry, because clocks differ.
-	short := mintToken(t, "--jwt-key", key, "--expires", "1ms")
-	options := &websocket.DialOptions{Subprotocols: []string{"bearer", short}}
-	conn, _, err := websocket.Dial(t.Context(), "ws://"+r.address, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.CloseNow()
-	if conn.Subprotocol() != "bearer" {
-		t.Errorf("subprotocol %q", conn.Subprotocol())
-	}
-	if _, _, err := conn.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
-		t.Errorf("closed with %v, want 1008", err)
 	}
 }
 

@@ -32,8 +32,8 @@ var proxyCases = []struct {
 	{name: "no-tls", url: "wss://RELAY", status: 1},
 }
 
-// TestCheckReportsFaultsOfProxy is not parallel: the output contains the seconds after which nginx cut a connection.
 func TestCheckReportsFaultsOfProxy(t *testing.T) {
+	t.Parallel()
 	r := newSite(t).start()
 	environment := startNginx(t, r.address)
 	for _, tc := range proxyCases {

@@ -8,13 +8,20 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"wpre-relay/relay/testwait"
 )
 
-// publish sends a document to POST /publish and returns the response.
+// publish sends a document to POST /publish and returns the response. The relay rejects events while a sync of its
+// journal takes longer than 1 s, which it may on a busy disk; publish then repeats the request.
 func (r *relay) publish(authorization, document string) (status int, body string) {
 	r.t.Helper()
 	header := http.Header{"Authorization": {authorization}}
-	return do(r.t, http.MethodPost, "http://"+r.admin+"/publish", header, document)
+	testwait.Until(func() bool {
+		status, body = do(r.t, http.MethodPost, "http://"+r.admin+"/publish", header, document)
+		return status != http.StatusServiceUnavailable || !strings.Contains(body, "the state directory's file system hangs")
+	})
+	return status, body
 }
 
 // publishCases are requests to a relay with --publish-token and --max-event-size 1KiB, in this order.

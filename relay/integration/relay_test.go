@@ -218,12 +218,18 @@ func (r *relay) descriptors() int {
 }
 
 // waitForDescriptors waits until the relay has closed the descriptors of its clients. It may keep
-// as many as before, one event poll per shard, opened with its first client, and the harness's idle connections.
+// as many as before, one event poll per shard, opened with its first client, and the harness's idle connections. It
+// waits as long as clients still leave: after a flood, thousands of connections wait in the kernel's backlog.
 func (r *relay) waitForDescriptors(before int) {
 	r.t.Helper()
 	const idle = 2
 	most := before + runtime.NumCPU() + idle
-	if !testwait.Until(func() bool { return r.descriptors() <= most }) {
-		r.t.Fatalf("%d descriptors are open, want at most %d", r.descriptors(), most)
+	for left := ""; !testwait.Until(func() bool { return r.descriptors() <= most }); {
+		server := r.status().Server
+		now := fmt.Sprint(server.Closed, server.Rejected)
+		if now == left {
+			r.t.Fatalf("%d descriptors are open, want at most %d", r.descriptors(), most)
+		}
+		left = now
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"wpre-relay/relay/testwait"
 )
 
@@ -20,6 +22,18 @@ func (s *site) stateDir() string {
 		s.t.Fatalf("state directories %q, %v; want one", dirs, err)
 	}
 	return dirs[0]
+}
+
+// blockStateDir puts a file in the place of the state directory, and the directory at the returned path. It does both
+// in one step, because the relay re-creates a directory that is missing.
+func blockStateDir(t *testing.T, dir string) (moved string) {
+	t.Helper()
+	moved = dir + ".old"
+	writeFile(t, moved, "in the way")
+	if err := unix.Renameat2(unix.AT_FDCWD, moved, unix.AT_FDCWD, dir, unix.RENAME_EXCHANGE); err != nil {
+		t.Fatal(err)
+	}
+	return moved
 }
 
 // TestStateDeletedUnderTheRelayIsRecreated deletes files of a running relay. It reports that, and after a kill the next
@@ -60,10 +74,7 @@ func TestPublishIsRejectedWithoutState(t *testing.T) {
 	r := s.start("--publish-token", secret)
 	conn := r.dial()
 	dir := s.stateDir()
-	if err := os.Rename(dir, dir+".old"); err != nil {
-		t.Fatal(err)
-	}
-	writeFile(t, dir, "in the way")
+	moved := blockStateDir(t, dir)
 	for n := range 12 {
 		status, body := r.publish("Bearer "+secret, document(n))
 		if status != 503 || !strings.Contains(body, "state files lost") {
@@ -83,7 +94,7 @@ func TestPublishIsRejectedWithoutState(t *testing.T) {
 	if !testwait.Until(repeated) {
 		t.Error("an event that is repeated after the state is back is no duplicate")
 	}
-	os.RemoveAll(dir + ".old")
+	os.RemoveAll(moved)
 	r.stop(syscall.SIGKILL)
 	if events := s.journal(); len(events) != 12 {
 		t.Errorf("the journal holds events %v, want 12", events)
@@ -96,10 +107,8 @@ func TestNotReadyWhileStateCannotBeRecreated(t *testing.T) {
 	s.write(1)
 	r := s.start()
 	dir := s.stateDir()
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	writeFile(t, dir, "in the way")
+	moved := blockStateDir(t, dir)
+	defer os.RemoveAll(moved)
 	r.waitForBody("/metrics", "wpre_relay_state_ok 0\n")
 	if status, body := r.get("/readyz"); status != 503 || !strings.Contains(body, "state files lost") {
 		t.Errorf("/readyz %d %q, want 503 and the reason", status, body)

@@ -13,8 +13,9 @@ import (
 	"wpre-relay/relay/testwait"
 )
 
-// startTimeout bounds the time until a server listens. RabbitMQ takes several seconds on an idle machine.
-const startTimeout = 2 * time.Minute
+// startTimeout bounds the time until a server listens. RabbitMQ takes several seconds on an idle machine, and more than
+// two minutes on one that runs other programs first.
+const startTimeout = 5 * time.Minute
 
 // Server is a broker that a test can kill and restart.
 type Server struct {
@@ -74,7 +75,8 @@ func (s *Server) Start() {
 		default:
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("%s does not listen after %v: %v", s.path, startTimeout, err)
+			s.Kill()
+			s.t.Fatalf("%s does not listen after %v: %v\n%s", s.path, startTimeout, err, s.output.String())
 		}
 	}
 }
