@@ -12,6 +12,7 @@ import (
 
 	"wpre-relay/relay/eventlog"
 	"wpre-relay/relay/server"
+	"wpre-relay/relay/testwait"
 	"wpre-relay/schema"
 )
 
@@ -66,6 +67,17 @@ func TestSessionCookieAttributes(t *testing.T) {
 	}
 }
 
+// lose ends a connection that has got all messages so far, without a close frame. It makes sure that the server knows
+// that they arrived: a client that pings answers the server's earlier pings first.
+func lose(t testing.TB, conn *websocket.Conn) {
+	t.Helper()
+	conn.CloseRead(t.Context())
+	if err := conn.Ping(testwait.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	conn.CloseNow()
+}
+
 // TestEachTabOfABrowserResumesOnce loses the connection of one of two tabs, and closes a third tab.
 func TestEachTabOfABrowserResumesOnce(t *testing.T) {
 	log := openLog(t, eventlog.Options{})
@@ -80,7 +92,7 @@ func TestEachTabOfABrowserResumesOnce(t *testing.T) {
 	}
 	closed.Close(websocket.StatusGoingAway, "") // as browsers do when the page is closed
 	waitForClients(t, srv, 2)
-	second.CloseNow()
+	lose(t, second)
 	waitForClients(t, srv, 1)
 	log.Append(event(t, document(2)))
 	expect(t, first, document(2))
@@ -120,7 +132,7 @@ func TestFailedHandshakeDoesNotChangeTheSession(t *testing.T) {
 	jar := cookie.Name + "=" + cookie.Value
 	log.Append(event(t, document(11)))
 	expect(t, conn, document(9), document(10), document(11)) // 9 and 10 are the catch-up events
-	conn.CloseNow()
+	lose(t, conn)
 	waitForClients(t, srv, 0)
 	log.Append(event(t, document(12)), event(t, document(13)))
 	failHandshake(t, address, jar)
