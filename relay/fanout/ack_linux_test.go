@@ -12,8 +12,8 @@ import (
 	"wpre-relay/relay/testwait"
 )
 
-// TestLostConnectionDeliveredWhatTheKernelAcknowledged ends connections of a client that answers no ping. It repeats the
-// first one, because what the kernel acknowledged counts for 2 s only, and a busy machine may take longer.
+// TestLostConnectionDeliveredWhatTheKernelAcknowledged ends connections of a client that answers no ping. It repeats
+// the first one, because what the kernel acknowledged counts for 2 s only, and a busy machine may take longer.
 func TestLostConnectionDeliveredWhatTheKernelAcknowledged(t *testing.T) {
 	s := serve(t, eventlog.Options{}, fanout.Options{})
 	s.configure = func(cfg *fanout.ClientConfig) { cfg.Format = fanout.Acked }
