@@ -103,6 +103,19 @@ func (b *batch) begun(n int) int {
 	return len(b.frames)
 }
 
+// whole returns the number up to which a client that has the batch's first n bytes has whole frames. It had everything
+// up to number from before.
+func (b *batch) whole(n int, from uint64) (upTo uint64) {
+	upTo = from
+	for i := range b.frames {
+		if b.frames[i].end > n {
+			break
+		}
+		upTo = b.frames[i].upTo
+	}
+	return upTo
+}
+
 // unsent returns the part of frame i that is not in the batch's first n bytes, or nil if there is none. It shares the
 // record with the log, and a frame that set was given with all clients.
 func (b *batch) unsent(i, n int) *unsent {

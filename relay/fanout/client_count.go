@@ -1,6 +1,9 @@
 package fanout
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // clientCount is the number of connected clients. The zero value is ready to use, by several goroutines.
 type clientCount struct {
@@ -30,6 +33,18 @@ func (c *clientCount) of(formats ...Format) (n int) {
 		n += c.byFormat[f]
 	}
 	return n
+}
+
+// awaitZero waits until no client is connected, at most for the given time. It reports whether none is.
+func (c *clientCount) awaitZero(limit time.Duration) bool {
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+	select {
+	case <-c.zero():
+		return true
+	case <-timeout.C:
+		return false
+	}
 }
 
 // zero returns a channel that is closed as soon as no client is connected.

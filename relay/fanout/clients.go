@@ -89,23 +89,22 @@ func (c *Clients) connect(h *hijacker, cfg ClientConfig, initial []byte) {
 	}
 }
 
-// Drain closes all clients for a reason and returns when they have left. It spreads the closes evenly over at most
-// the given time; a few clients take less, since two closes need not be more than a millisecond apart. Clients get
-// events until they are closed. A client that does not answer its close frame is cut off, at the latest 2 seconds
-// after the given time. The caller must stop accepting clients before.
+// Drain closes all clients for a reason and returns when they have left, so that each OnDisconnect has returned. It
+// spreads the closes evenly over at most the given time; a few clients take less, since two closes need not be more
+// than a millisecond apart. Clients get events until they are closed. A client that does not answer its close frame is
+// cut off, at the latest 2 seconds after the given time. Drain waits for these clients at most cutOffLimit. The caller
+// must stop accepting clients before.
 func (c *Clients) Drain(reason CloseReason, over time.Duration) {
 	for _, s := range c.shards {
 		s.post(func() { s.startDrain(reason, over) })
 	}
-	timeout := time.NewTimer(over + drainGrace)
-	defer timeout.Stop()
-	select {
-	case <-c.count.zero():
-	case <-timeout.C:
-		for _, s := range c.shards {
-			s.post(s.cutOff)
-		}
+	if c.count.awaitZero(over + drainGrace) {
+		return
 	}
+	for _, s := range c.shards {
+		s.post(s.cutOff)
+	}
+	c.count.awaitZero(cutOffLimit)
 }
 
 // sendPeers sends text to all live clients of plain WebSocket except one.

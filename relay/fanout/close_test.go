@@ -188,19 +188,29 @@ func TestDrainClosesClientThatJoinsMeanwhile(t *testing.T) {
 	})
 }
 
+// TestDrainCutsOffClientsThatDoNotAnswer has clients that read nothing. All have left when Drain returns, so that the
+// caller can save where they were.
 func TestDrainCutsOffClientsThatDoNotAnswer(t *testing.T) {
-	inBubble(t, fanout.Options{}, func(t *testing.T, b *bubble) {
+	inBubble(t, fanout.Options{Shards: 2}, func(t *testing.T, b *bubble) {
 		b.run()
-		conn := b.connect(t, fanout.ClientConfig{}) // reads nothing
+		conns := make([]net.Conn, 50)
+		for i := range conns {
+			conns[i] = b.connect(t, fanout.ClientConfig{})
+		}
 		start := time.Now()
 		b.clients.Drain(fanout.CloseStop, time.Second)
-		if got := <-b.disconnects; got != disconnected(fanout.EndedByRelay, fanout.CloseStop, 0) {
-			t.Errorf("got %+v", got)
+		if left, reported := b.clients.Len(), len(b.disconnects); left != 0 || reported != len(conns) {
+			t.Errorf("%d clients are left, %d of %d are reported", left, reported, len(conns))
 		}
 		if got := time.Since(start); got != 3*time.Second {
 			t.Errorf("it took %v, want 3 s", got)
 		}
-		conn.Close()
+		for _, conn := range conns {
+			if got := <-b.disconnects; got != disconnected(fanout.EndedByRelay, fanout.CloseStop, 0) {
+				t.Errorf("got %+v", got)
+			}
+			conn.Close()
+		}
 		b.stop()
 	})
 }

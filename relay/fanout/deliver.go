@@ -96,11 +96,14 @@ func (s *shard) sendTo(c *client, i int, from uint64, now time.Time) (sent int) 
 		last := &s.batch.frames[begun-1]
 		upTo, sent = last.upTo, last.events
 	}
-	if c.acks != nil {
-		c.acks.sent(upTo, now)
-	}
-	if !ok {
+	switch {
+	case !ok: // a frame that is begun counts once catchUp has sent the rest
+		if c.acks != nil {
+			c.acks.sent(s.batch.whole(n, from), now)
+		}
 		s.lag(c, upTo)
+	case c.acks != nil:
+		c.acks.sent(upTo, now)
 	}
 	return sent
 }

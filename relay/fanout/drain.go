@@ -9,6 +9,11 @@ const (
 	// drainGrace is how long the last clients may take to answer their close frames. It is less than closeTimeout, so
 	// that a relay stops within 5 s after --drain.
 	drainGrace = 2 * time.Second
+
+	// cutOffLimit bounds the wait for clients that are cut off. Their connections are closed without waiting for the
+	// network, so it is reached only if the machine is overloaded. Saving the sessions then still has some time left
+	// before the relay must end.
+	cutOffLimit = 250 * time.Millisecond
 )
 
 // drain is the progress of closing all clients of a shard. The zero value is no drain.

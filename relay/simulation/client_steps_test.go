@@ -70,7 +70,7 @@ func (s *simulation) flood() {
 		return
 	}
 	s.step("client %d floods", c.id)
-	c.unhealthy = true
+	c.unhealthy, c.flooded = true, true
 	for range s.random.IntN(200) {
 		switch s.random.IntN(8) {
 		case 0:

@@ -34,6 +34,7 @@ type client struct {
 	open      bool        // the handshake has succeeded
 	stalled   bool        // it does not read
 	unhealthy bool        // the relay may end the connection
+	flooded   bool        // it has sent more than it may, so that the relay may not read it any more
 	jumps     int         // how often a number may be higher than expected: the client began without a position
 	newest    int         // it has asked for this many events; 0: it has not
 	first     uint64      // number of its first event; 0: none
@@ -53,7 +54,8 @@ func (c *client) connect() {
 	if conn == nil {
 		return
 	}
-	c.conn, c.input, c.open, c.stalled, c.unhealthy = conn, nil, false, false, false
+	c.conn, c.input = conn, nil
+	c.open, c.stalled, c.unhealthy, c.flooded = false, false, false, false
 	conn.send("GET " + target + " HTTP/1.1\r\nHost: relay\r\n" + header + "\r\n")
 }
 
@@ -139,6 +141,9 @@ func (c *client) read(limit int) bool {
 	if !open && c.conn != nil {
 		if !c.unhealthy && c.open && !c.s.mayClose() {
 			c.s.problem("client %d was disconnected without a reason", c.id)
+		}
+		if c.s.stopping {
+			c.saveSession()
 		}
 		c.conn.hangUp()
 		c.conn = nil

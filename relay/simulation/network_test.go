@@ -56,8 +56,11 @@ func (c *connection) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// send sends bytes of the client. The relay's end may be closed.
-func (c *connection) send(text string) { c.in.write([]byte(text), newDeadline()) }
+// send sends bytes of the client. It reports false if the relay's end is closed.
+func (c *connection) send(text string) bool {
+	_, err := c.in.write([]byte(text), newDeadline())
+	return err == nil
+}
 
 // hangUp closes the client's end. The bytes that it has sent arrive.
 func (c *connection) hangUp() {

@@ -12,6 +12,7 @@ type pipe struct {
 	limit   int           // maximum number of bytes; 0: unlimited
 	bytes   []byte        // guarded by mu
 	err     error         // for writers, and for readers after the bytes; nil while the pipe is open; guarded by mu
+	ended   time.Time     // when err was set; guarded by mu
 	changed chan struct{} // closed and replaced at each change; guarded by mu
 }
 
@@ -94,12 +95,22 @@ func (p *pipe) close(err error, drop bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err == nil {
-		p.err = err
+		p.err, p.ended = err, time.Now()
 	}
 	if drop {
 		p.bytes = nil
 	}
 	p.signal()
+}
+
+// end returns when the pipe was closed, or the present time if it is open.
+func (p *pipe) end() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		return time.Now()
+	}
+	return p.ended
 }
 
 // deadline is a deadline of reads or writes, as in net.Pipe.

@@ -18,6 +18,16 @@ type session struct {
 	cookie string
 	lost   bool      // the relay should know where the connection was lost
 	at     time.Time // when it was lost
+	acked  int       // what the client expected at its newest pong that the relay has read; -1 if unknown
+	unsure int       // the relay may count so many records more as delivered: the client has read them since
+}
+
+// acknowledge records that the client has answered a ping. The relay does not read a client that has violated its
+// limits, nor one that it has cut off.
+func (c *client) acknowledge(sent bool) {
+	if sent && !c.flooded && !c.s.unordered() {
+		c.session.acked = c.expects
+	}
 }
 
 // beginSession takes the cookie of a response.
@@ -28,17 +38,22 @@ func (c *client) beginSession(head string) {
 	}
 }
 
-// saveSession records that the connection is lost while the relay has the client's pongs.
+// saveSession records that the connection is lost, since the relay has closed it, or now.
 func (c *client) saveSession() {
-	c.session.lost, c.session.at = c.kind == plain && c.open && c.expects >= 0 && !c.s.unordered(), time.Now()
+	known := c.kind == plain && c.open && c.session.acked >= 0
+	c.session.lost, c.session.at = known && !c.s.unordered(), c.conn.out.end()
 }
 
 // resumeSession returns the header of the cookie. If the relay knows where the last connection was lost, the next event
-// is the one after it.
+// is the one after the newest pong. Events that the client has read since may come again: the relay learns from pongs
+// alone what has arrived.
 func (c *client) resumeSession() (header string) {
-	behind := len(c.s.model.of(c.s.model.epoch).records) - c.expects
+	acked := c.session.acked
+	behind := len(c.s.model.of(c.s.model.epoch).records) - acked
 	if age := time.Since(c.session.at); !c.session.lost || age < 0 || age > resumeLimit || behind > resumeRecords {
-		c.expects, c.jumps = -1, c.s.process.catchUps()
+		c.expects, c.session.acked, c.session.unsure, c.jumps = -1, -1, 0, c.s.process.catchUps()
+	} else {
+		c.expects, c.session.unsure = acked, c.session.unsure+c.expects-acked
 	}
 	if c.session.cookie == "" {
 		return ""

@@ -8,10 +8,10 @@ import (
 
 // receive checks an item against the client's position and against what the relay has promised.
 func (c *client) receive(i item) {
-	if answer := i.answer(); answer != "" {
-		c.conn.send(answer)
-	}
+	sent := c.conn.send(i.answer())
 	switch {
+	case i.ping != nil:
+		c.acknowledge(sent)
 	case i.closed:
 		c.unhealthy = true
 		if c.s.stopping {
@@ -102,9 +102,11 @@ func (c *client) receivePlain(document string) {
 		return // the model may not know the event
 	}
 	all := c.s.model.of(c.s.model.epoch).records
-	if c.expects >= 0 && c.expects < len(all) && all[c.expects].document == document {
-		c.expects++
-		return
+	for i := c.expects; c.expects >= 0 && i <= c.expects+c.session.unsure && i < len(all); i++ {
+		if all[i].document == document {
+			c.expects, c.session.unsure = i+1, 0
+			return
+		}
 	}
 	if c.expects >= 0 && c.jumps == 0 {
 		c.s.problem("plain client %d gets %.60s as record %d of %d", c.id, document, c.expects, len(all))
