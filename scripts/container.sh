@@ -38,7 +38,7 @@ if ((EUID != 0)); then
 	echo "container.sh: run it as root" >&2
 	exit 2
 fi
-require "container image" buildah podman runc conmon podman-compose iptables php go node npm
+require "container image" buildah podman runc conmon podman-compose iptables ip curl php go node npm
 
 work=$(mktemp -d /tmp/wpre-container.XXXXXX)
 cgroup=${work##*/}
@@ -51,7 +51,7 @@ cleanup() {
 		kill "$pid" 2>/dev/null
 	done
 	podman rm --all --force --time 0 >/dev/null 2>&1
-	podman network rm --force wpre_default >/dev/null 2>&1
+	podman network rm --force wpre_default wpre_relay >/dev/null 2>&1
 	buildah rm --all >/dev/null 2>&1
 	# Mounts and cgroups: the deepest first.
 	awk -v dir="$work/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount

@@ -21,7 +21,7 @@ build_base_images() {
 	buildah build -q --isolation chroot -t "localhost/$golang" -f - "$work/golang" >/dev/null <<-'EOF'
 		FROM scratch
 		COPY . /
-		ENV PATH=/usr/local/go/bin:/usr/bin:/bin GOPATH=/go GOTOOLCHAIN=local
+		ENV PATH=/usr/local/go/bin:/usr/bin:/bin GOPATH=/go GOCACHE=/go/cache GOTOOLCHAIN=local
 	EOF
 
 	php=$(readlink -f "$(command -v php)")
@@ -40,13 +40,14 @@ build_base_images() {
 	EOF
 }
 
-# build_image builds the relay's image from the Dockerfile. It mounts Go and the modules instead of copying them into
-# the stand-in base image.
+# build_image builds the relay's image from the Dockerfile. It mounts Go, the modules and this machine's build cache
+# instead of copying them into the stand-in base image.
 build_image() {
 	step "build the Dockerfile"
 	go mod download
 	buildah build --isolation chroot --format docker --pull=never --build-arg VERSION=0.0.0-test \
-		-t localhost/wpre-relay -v "$(go env GOROOT):/usr/local/go:ro" -v "$(go env GOMODCACHE):/go/pkg/mod" . >"$work/build.log" 2>&1 || {
+		-t localhost/wpre-relay -v "$(go env GOROOT):/usr/local/go:ro" -v "$(go env GOMODCACHE):/go/pkg/mod" \
+		-v "$(go env GOCACHE):/go/cache" . >"$work/build.log" 2>&1 || {
 		cat "$work/build.log"
 		return 1
 	}

@@ -1,15 +1,15 @@
 <?php
-// Writes events as the plugin does: plugin.php ROOT FIRST COUNT GAP_MS [companion]. ROOT is WordPress's root directory.
-// With the word companion it writes through the companion's outbox. It prints each event as a client must receive it.
+// Writes events as the plugin does: plugin.php ROOT FIRST COUNT GAP_MS [COMPANION]. ROOT is WordPress's root directory.
+// With the path of the companion it writes through the outbox. It prints each event as a client must receive it.
 [, $root, $first, $count, $gap] = $argv;
-$companion = ($argv[5] ?? '') === 'companion';
-if ($companion) {
+$companion = $argv[5] ?? '';
+if ($companion !== '') {
     // The parts of WordPress that the outbox needs.
     define('ABSPATH', $root);
     function add_action() {}
     function add_filter() {}
     function wp_salt() { return 'salt'; }
-    require '/wpre-relay-companion.php';
+    require $companion;
 }
 $dir = "$root/wp-content/realtime-events";
 $path = "$dir/latest_event.json";
@@ -27,7 +27,7 @@ for ($id = (int) $first; $id < $first + $count; $id++) {
         'is_update' => true,
     ];
     $contents = json_encode($event, JSON_PRETTY_PRINT);
-    if ($companion) {
+    if ($companion !== '') {
         $outbox = new WPRE_Relay_Outbox($dir, 0644);
         if (!$outbox->add($contents) || !$outbox->replace($path, $contents)) {
             exit("plugin.php: the outbox rejects an event\n");

@@ -1,12 +1,11 @@
 # Functions for container.sh: the relay's container beside PHP containers, started by podman and by compose.yaml. They
-# use
-# $work, $here, $php, $port, $cgroup, $address, check and step. $as is the user that the relay runs as.
+# use $work, $here, $php, $port, $admin, $cgroup, $address, check and step. $as is the user that the relay runs as.
 
 hardened=(--read-only --read-only-tmpfs=false --cap-drop=all --security-opt=no-new-privileges)
 
 run() { podman run --cgroup-parent "/$cgroup" "$@"; }
 
-# save FIRST COUNT GAP_MS [companion] writes events with PHP and prints each event as a client must receive it.
+# save FIRST COUNT GAP_MS [COMPANION] writes events with PHP and prints each event as a client must receive it.
 save() { run --rm -v "site-$as:/var/www/html" localhost/php /plugin.php /var/www/html "$@"; }
 
 start_relay() {
@@ -23,9 +22,9 @@ stop_relay() {
 	podman rm relay >/dev/null
 }
 
-# connect NAME starts a client in the background. It writes its messages to NAME and its state to NAME.log.
+# connect NAME [QUERY] starts a client in the background. It writes its messages to NAME and its state to NAME.log.
 connect() {
-	node "$here/client.mjs" "ws://127.0.0.1:$port" >"$work/$1" 2>"$work/$1.log" &
+	node "$here/client.mjs" "ws://127.0.0.1:$port/${2:-}" >"$work/$1" 2>"$work/$1.log" &
 	clients+=($!)
 	check "uid $as: a client connects" within 10 grep -q '^open' "$work/$1.log"
 }
@@ -79,7 +78,7 @@ scenario() {
 # outbox_scenario tests the outbox on the read-only volume, with events written while the relay is up and while it is
 # down.
 outbox_scenario() {
-	save 24 1 0 companion >/dev/null
+	save 24 1 0 /wpre-relay-companion.php >/dev/null
 	start_relay
 	connect "outbox-$as"
 	write_outbox "$as"
@@ -101,7 +100,7 @@ write_outbox() {
 	local pids=() first
 	kept=$(outbox "$1" | wc -l)
 	for first in 1000 2000 3000 4000; do
-		save "$first" 50 0 companion >/dev/null &
+		save "$first" 50 0 /wpre-relay-companion.php >/dev/null &
 		pids+=($!)
 	done
 	wait "${pids[@]}"
@@ -121,50 +120,91 @@ outbox_received() {
 
 # compose ARGUMENT... runs podman-compose with a compose.yaml whose ports are free on this machine.
 compose() {
-	podman-compose -f "$work/compose.yaml" -p wpre --podman-run-args "--cgroup-parent /$cgroup" "$@" \
-		>>"$work/compose.log" 2>&1
+	WPRE_RELAY_IMAGE=localhost/wpre-relay podman-compose -f "$work/compose.yaml" -p wpre \
+		--podman-run-args "--cgroup-parent /$cgroup" "$@" >>"$work/podman-compose.log" 2>&1
+}
+
+# stack_up starts all services of compose.yaml.
+stack_up() {
+	compose up -d --no-build || cat "$work/podman-compose.log"
+	check "compose.yaml: the health check passes" within 10 podman healthcheck run wpre_relay_1
 }
 
 # in_wordpress UID ARGUMENT... runs PHP in WordPress's container.
 in_wordpress() { podman exec --user "$1:$1" wpre_wordpress_1 "$php" -n "${@:2}"; }
 
-# stand_in_images tags an idle PHP image with each name in compose.yaml, and the image under test with the name of the
-# image that compose.yaml builds.
+# stand_in_images tags an idle PHP image with each name in compose.yaml except the relay's, which is the image under
+# test.
 stand_in_images() {
 	local image
-	for image in $(grep -o 'image: .*' compose.yaml | cut -d ' ' -f 2); do
+	for image in $(grep -o 'image: [a-z].*' compose.yaml | cut -d ' ' -f 2); do
 		printf 'FROM localhost/php\nENTRYPOINT []\nCMD ["%s", "-n", "-r", "while (true) sleep(3600);"]\n' "$php" |
 			buildah build -q --isolation chroot -t "docker.io/library/$image" -f - "$work/php" >/dev/null
 	done
-	buildah tag localhost/wpre-relay localhost/wpre_relay
+}
+
+# companion_installed succeeds if the companion is in WordPress's volume, with the owner and mode that WordPress needs.
+companion_installed() {
+	[[ $(stat -c '%u %a' "$work/store/volumes/wpre_wordpress/_data${companion#/var/www/html}") = "33 644" ]]
+}
+
+# networks SERVICE prints the networks of the service's container.
+networks() { podman inspect -f '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "wpre_$1_1"; }
+
+# only_here PORT succeeds if a server answers on this machine's loopback address and on no other of its addresses.
+only_here() {
+	local address
+	curl -sf -o /dev/null "http://127.0.0.1:$1/" || return 1
+	for address in $(ip -4 -o address show scope global | awk '{ sub("/.*", "", $4); print $4 }'); do
+		! curl -s --max-time 5 -o /dev/null "http://$address:$1/" || return 1
+	done
 }
 
 # compose_scenario starts compose.yaml with stand-ins for WordPress and its database, and writes events in WordPress's
-# container.
+# container, in the end with the companion that compose.yaml has installed. The relay's image has the health check of
+# compose.yaml already; podman-compose 1.0 would run it in a shell, which the image lacks.
 compose_scenario() {
+	local companion=/var/www/html/wp-content/mu-plugins/wpre-relay-companion.php
 	as=65532
 	step "compose.yaml"
-	sed "s/127.0.0.1:8080:/127.0.0.1:$port:/; s/127.0.0.1:8888:/127.0.0.1::/" compose.yaml >"$work/compose.yaml"
+	sed "s/127.0.0.1:8080:/127.0.0.1:$port:/; s/127.0.0.1:8081:/127.0.0.1:$admin:/; s/127.0.0.1:8888:/127.0.0.1::/
+		/healthcheck: # the images/,+4d" compose.yaml >"$work/compose.yaml"
 	stand_in_images
-	compose up -d --no-build || cat "$work/compose.log"
-	check "compose.yaml: the health check passes" within 10 podman healthcheck run wpre_relay_1
+	stack_up
 	check "compose.yaml: uid $as, no capability, a read-only root and a read-only site" confined wpre_relay_1
+	check "compose.yaml: only this machine reaches the status page" only_here "$admin"
+	check "compose.yaml: WordPress is not in the relay's network" \
+		test "$(networks relay), $(networks wordpress)" = "wpre_relay , wpre_default "
 	connect compose
 	# WordPress's image creates wp-content at its first start, which may be after the start of the relay.
 	in_wordpress 0 -r '$dir = "/var/www/html/wp-content"; is_dir($dir) || mkdir($dir); chown($dir, 33);'
+	check "compose.yaml: the companion is installed as WordPress's user" within 10 companion_installed
 	in_wordpress 33 /plugin.php /var/www/html 1 10 50 >"$work/saved"
-	in_wordpress 33 /plugin.php /var/www/html 11 100 0 companion >>"$work/saved"
+	in_wordpress 33 /plugin.php /var/www/html 11 100 0 "$companion" >>"$work/saved"
 	within 10 cmp "$work/saved" "$work/compose" || true
 	check "compose.yaml: 10 events of the plugin and 100 of the companion arrive, each once and in order" \
 		diff "$work/saved" "$work/compose"
 	compose stop -t 20 relay
 	check "compose.yaml: the stop reaches the client as a close code" closed compose
-	in_wordpress 33 /plugin.php /var/www/html 111 100 0 companion >"$work/saved"
+	in_wordpress 33 /plugin.php /var/www/html 111 100 0 "$companion" >"$work/missed"
 	compose start relay
 	check "compose.yaml: the health check passes again" within 10 podman healthcheck run wpre_relay_1
 	connect compose
-	within 10 cmp "$work/saved" "$work/compose" || true
+	within 10 cmp "$work/missed" "$work/compose" || true
 	check "compose.yaml: 100 events written while the relay is down arrive, each once and in order" \
-		diff "$work/saved" "$work/compose"
+		diff "$work/missed" "$work/compose"
+	stack_restart
 	compose down -v -t 1 || true
+}
+
+# stack_restart replaces all containers. A client that asks for the history gets all events in $work/saved and
+# $work/missed, and then a new one.
+stack_restart() {
+	compose down -t 20
+	stack_up
+	connect restarted "?last=1000"
+	cat "$work/missed" >>"$work/saved"
+	in_wordpress 33 /plugin.php /var/www/html 211 1 0 "$companion" >>"$work/saved"
+	within 10 cmp "$work/saved" "$work/restarted" || true
+	check "compose.yaml: a new start of all services keeps the history" diff "$work/saved" "$work/restarted"
 }
