@@ -91,8 +91,8 @@ func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// restore re-creates the lost files. The records in memory replace a journal that was truncated. The caller holds
-// appendMu.
+// restore re-creates the lost files, and writes the records that could not be written meanwhile. The records in memory
+// replace a journal that was truncated. The caller holds appendMu.
 func (j *journal) restore(recent []*Record) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -109,6 +109,9 @@ func (j *journal) restore(recent []*Record) {
 	j.unstable = j.unstable || len(j.lostFiles()) > 0
 	j.state = StateStatus{Restored: j.state.Restored + 1, RestoredAt: time.Now(), Files: strings.Join(lost, ", ")}
 	j.logger.Warn("state files were deleted or changed by another program, re-created", "files", j.state.Files)
+	if j.writeErr != nil {
+		j.write() // the records of meanwhile, before the next sync: a kill must not lose them
+	}
 }
 
 // restoreFiles takes the lock again before it writes: another relay may have started with the directory.

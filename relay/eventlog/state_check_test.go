@@ -76,6 +76,40 @@ func TestLostStateIsRecreatedWithinASecond(t *testing.T) {
 	}
 }
 
+// TestRestoredStateHasAllRecords puts a file in the place of the state directory, so that no record can be written. Once
+// the state counts as restored, a kill loses none of them, although no sync has followed.
+func TestRestoredStateHasAllRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "state")
+		l := open(t, dir, eventlog.Options{})
+		go l.KeepSynced(t.Context())
+		if err := os.Rename(dir, dir+".old"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(dir, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l.Append(numbered(t, 0))
+		time.Sleep(600 * time.Millisecond) // after the first check
+		l.Append(numbered(t, 1), numbered(t, 2))
+		time.Sleep(500 * time.Millisecond) // after the first sync
+		if l.JournalError() == nil {
+			t.Error("JournalError = nil without a state directory")
+		}
+		if err := os.Remove(dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(500 * time.Millisecond) // after the third check, before the second sync
+		if status, err := l.StateStatus(), l.JournalError(); status.Restored != 1 || err != nil {
+			t.Errorf("status %+v, %v, want one restoration", status, err)
+		}
+		killed := open(t, copyDir(t, dir), eventlog.Options{})
+		if got, want := records(killed), records(l); !slices.Equal(got, want) {
+			t.Errorf("after a kill: records %q, want %q", got, want)
+		}
+	})
+}
+
 // TestSecondRelayCannotStartAfterLockIsDeleted starts it before the first relay has noticed the loss.
 func TestSecondRelayCannotStartAfterLockIsDeleted(t *testing.T) {
 	dir := t.TempDir()
