@@ -76,8 +76,8 @@ func TestLostStateIsRecreatedWithinASecond(t *testing.T) {
 	}
 }
 
-// TestRestoredStateHasAllRecords puts a file in the place of the state directory, so that no record can be written. Once
-// the state counts as restored, a kill loses none of them, although no sync has followed.
+// TestRestoredStateHasAllRecords puts a file in the place of the state directory, so that no record can be written.
+// Once the state counts as restored, a kill loses none of them, although no sync has followed.
 func TestRestoredStateHasAllRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "state")
