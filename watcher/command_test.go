@@ -108,11 +108,8 @@ var commands = map[string]command{
 	"mode": func(p *player, mode string) error {
 		return p.until("mode "+mode, func(s watcher.Status) bool { return s.Mode == mode })
 	},
-	"overwritten": func(p *player, want string) error {
-		if got := fmt.Sprint(p.overwrites.Load()); got != want {
-			return fmt.Errorf("got %s", got)
-		}
-		return nil
+	"overwritten": func(p *player, want string) error { // the notification of a write's end may be on its way
+		return p.until(want+" overwritten", func(watcher.Status) bool { return fmt.Sprint(p.overwrites.Load()) == want })
 	},
 }
 

@@ -123,15 +123,16 @@ func (l *loop) runOnce(ctx context.Context) error {
 	case <-l.retry.C:
 		return l.readEvent(ctx, false)
 	case <-l.ticker.C:
-		l.heartbeat()
 		if time.Since(l.retiredAt) >= recheckInterval {
 			l.endRetired()
 		}
-		return l.handleTick(ctx)
+		err := l.handleTick(ctx)
+		l.heartbeat()
+		return err
 	}
 }
 
-// heartbeat records that the loop is not blocked.
+// heartbeat records that the loop is not blocked: it has handled a tick.
 func (l *loop) heartbeat() {
 	now := time.Now()
 	l.w.updateStatus(func(s *Status) { s.Heartbeat = now })

@@ -27,7 +27,7 @@ import (
 //	hold                blocks the handler of the next content until release
 //	notified            waits until the watcher has handled a notification
 //	mode MODE           waits until the watch has this mode
-//	overwritten N       checks the estimate of overwritten writes
+//	overwritten N       waits for an estimate of N overwritten writes
 //	rearmed             waits until the watch was set up again and the file was read after that
 //	needs root          skips the script for other users
 //	unannounced PATH TEXT overwrites the start of a file through a mapping, without a notification
