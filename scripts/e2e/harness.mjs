@@ -102,6 +102,9 @@ export class Relay {
 
 	get http() { return `http://127.0.0.1:${this.port}`; }
 
+	/** Waits until the relay answers a request, or is down. */
+	async answers() { await fetch(`${this.http}/livez`).catch(() => {}); }
+
 	/** Returns all events in the relay's history that a request with these headers may see. */
 	async allEvents(headers) {
 		const events = [];

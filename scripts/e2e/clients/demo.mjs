@@ -61,5 +61,6 @@ async function testDraft(page) {
 	await page.getByRole('button', { name: 'Save post' }).click();
 	const held = await until(async () => (await page.locator('#decided .detail').innerText()).includes('filtered'));
 	check('demo: a draft is filtered', held && (await page.locator('#realtime-event-log li').count()) === 1);
-	check('demo: the form reports it', (await page.locator('#result').innerText()).includes('not public'));
+	const reported = await until(async () => (await page.locator('#result').innerText()).includes('not public'));
+	check('demo: the form reports it', reported);
 }

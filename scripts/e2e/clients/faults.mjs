@@ -62,7 +62,7 @@ async function testRestarts() {
 	const resuming = [1, 2, 3].map(() => new ResumingClient(proxy, () => between(0, 60)));
 	const sources = [1, 2].map(() => new EventSourceClient(proxy, begin));
 	// A plain client gets the events of the relay's downtime once, if the relay has seen its previous connection end. The
-	// shortest wait leaves the relay time for that on a busy machine; the plugin's page waits 5 s.
+	// shortest wait leaves the relay time for that; the plugin's page waits 5 s.
 	const plain = [100, 300, 5000].map((wait) => new PlainClient(proxy, wait));
 	const pages = new ChromiumPages();
 	await pages.start(proxy, begin);

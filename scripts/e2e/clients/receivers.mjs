@@ -56,7 +56,10 @@ export class EventSourceClient {
 	close() { this.source.close(); }
 }
 
-/** A WebSocket client without positions, like the plugin's page. It has its browser's cookie if jar is given. */
+/**
+ * A WebSocket client without positions, like the plugin's page. It has its browser's cookie if jar is given. It waits
+ * until a busy relay had time to see the end of its connection, and reconnects after wait ms.
+ */
 export class PlainClient {
 	constructor(proxy, wait, jar) {
 		const name = jar ? 'page with a cookie' : 'plain WebSocket';
@@ -77,10 +80,14 @@ export class PlainClient {
 			this.receivedSinceConnect = true;
 			this.received.push({ event: JSON.parse(text) });
 		});
-		this.socket.on('close', () => (this.timer = setTimeout(() => this.connect(), this.wait)));
+		this.socket.on('close', async () => {
+			await this.proxy.relay.answers();
+			if (!this.closed) this.timer = setTimeout(() => this.connect(), this.wait);
+		});
 	}
 
 	close() {
+		this.closed = true;
 		clearTimeout(this.timer);
 		this.socket.removeAllListeners('close').terminate();
 	}

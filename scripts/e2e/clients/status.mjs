@@ -32,8 +32,8 @@ const shows = (selector, want) => until(async () => (await text(selector)).inclu
 const rowShows = (want) => until(async () => (await rows())[0]?.includes(want));
 const rowCount = (count) => until(async () => (await rows()).length === count);
 const linksAre = (want) => until(async () => (await links()) === want);
-const titled = async (title, state) => (await page.title()).startsWith(title)
-	&& await page.locator('#icon').getAttribute('href') === `icon-${state}.svg`;
+const titled = (title, state) => until(async () => (await page.title()).startsWith(title)
+	&& await page.locator('#icon').getAttribute('href') === `icon-${state}.svg`);
 
 /** Checks the page in its present state by axe. */
 async function testAccessibility(state, colorScheme) {
@@ -124,7 +124,7 @@ async function testTables() {
 
 async function testCharts() {
 	await page.evaluate(() => scrollTo(0, 0));
-	check('it draws the number of clients', await until(() => page.locator('#clients-chart polyline').count(), 15_000));
+	check('it draws the number of clients', await until(() => page.locator('#clients-chart polyline').count()));
 	const labels = await page.locator('#clients-chart text').allTextContents();
 	check('the chart has both axes', labels.includes('0') && labels.some((label) => /^\d\d:\d\d$/.test(label)), labels);
 	await page.locator('#clients-chart svg').hover({ position: { x: 200, y: 60 } });
