@@ -71,22 +71,27 @@ require() {
 	exit 0
 }
 
-# within SECONDS COMMAND... repeats the command until it succeeds. It fails if that takes longer.
+# within COMMAND... repeats the command until it succeeds. It fails after 2 minutes: the scripts run beside each other,
+# and a busy machine takes long.
 within() {
-	local end=$((SECONDS + $1))
-	shift
+	local end=$((SECONDS + 120))
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < end)) || { echo "FAIL: not within the time limit: $*" >&2; return 1; }
 		sleep 0.05
 	done
 }
 
-# free_ports COUNT prints different TCP ports that are free on the loopback interface. It needs node.
+# free_ports COUNT prints different TCP ports that are free on the loopback interface. It needs node. The system gives
+# ports from 32768 on to outgoing connections (Linux); these are lower, so that they stay free.
 free_ports() {
 	node -e '
 		const net = require("node:net");
 		const servers = Array.from({ length: Number(process.argv[1]) }, () => net.createServer());
-		const listen = (s) => new Promise((resolve) => s.listen(0, "127.0.0.1", () => resolve(s.address().port)));
+		const listen = (s) => new Promise((resolve) => {
+			const attempt = () => s.listen(20000 + Math.floor(Math.random() * 12000), "127.0.0.1");
+			s.on("error", attempt).on("listening", () => resolve(s.address().port));
+			attempt();
+		});
 		Promise.all(servers.map(listen)).then((all) => {
 			console.log(all.join(" "));
 			servers.forEach((s) => s.close());

@@ -35,10 +35,10 @@ fetch() { # fetch URL: prints the body, and fails unless the status is 2xx.
 			process.exitCode = response.ok ? 0 : 1;
 		});' "$1"
 }
-within 10 fetch "http://127.0.0.1:$admin/readyz"
+within fetch "http://127.0.0.1:$admin/readyz"
 "$work/wpre-relay" tail "ws://127.0.0.1:$relay" >"$work/tail" 2>&1 &
 pids+=($!)
-within 10 grep -q connected "$work/tail"
+within grep -q connected "$work/tail"
 
 cat >"$work/prometheus.yaml" <<YAML
 global: {scrape_interval: 1s, evaluation_interval: 1s}

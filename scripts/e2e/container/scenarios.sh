@@ -11,7 +11,7 @@ save() { run --rm -v "site-$as:/var/www/html" localhost/php /plugin.php /var/www
 start_relay() {
 	run -d --name relay "${user[@]}" "${hardened[@]}" "${address[@]}" -v "site-$as:/var/www/html:ro" \
 		-v "state-$as:/var/lib/wpre-relay" localhost/wpre-relay >/dev/null
-	check "uid $as: the health check passes" within 10 podman healthcheck run relay
+	check "uid $as: the health check passes" within podman healthcheck run relay
 	check "uid $as: no capability, a read-only root and a read-only site" confined relay
 }
 
@@ -26,12 +26,12 @@ stop_relay() {
 connect() {
 	node "$here/client.mjs" "ws://127.0.0.1:$port/${2:-}" >"$work/$1" 2>"$work/$1.log" &
 	clients+=($!)
-	check "uid $as: a client connects" within 10 grep -q '^open' "$work/$1.log"
+	check "uid $as: a client connects" within grep -q '^open' "$work/$1.log"
 }
 
 # closed NAME succeeds if the client has received a close frame for a stop (1001) or a restart (1012).
 closed() {
-	within 10 grep -q '^closed' "$work/$1.log" && grep -qE '^closed (1001|1012)$' "$work/$1.log" ||
+	within grep -q '^closed' "$work/$1.log" && grep -qE '^closed (1001|1012)$' "$work/$1.log" ||
 		! cat "$work/$1.log"
 }
 
@@ -49,9 +49,9 @@ confined() {
 relay_run() {
 	start_relay
 	connect "$1"
-	within 10 cmp "$work/saved-$as" "$work/$1" || true
+	within cmp "$work/saved-$as" "$work/$1" || true
 	save "$2" "$3" "$4" >>"$work/saved-$as"
-	within 10 cmp "$work/saved-$as" "$work/$1" || true
+	within cmp "$work/saved-$as" "$work/$1" || true
 	stop_relay
 	check "uid $as: the stop reaches the client as a close code" closed "$1"
 	check "uid $as: $5" diff "$work/saved-$as" "$work/$1"
@@ -83,14 +83,14 @@ outbox_scenario() {
 	connect "outbox-$as"
 	write_outbox "$as"
 	check "uid $as: every event that 4 processes put into the outbox arrives once and in order" \
-		within 10 outbox_received "$as"
+		within outbox_received "$as"
 	stop_relay
 	# The relay can receive these events only from the outbox: they are written while it is down.
 	write_outbox "$as"
 	start_relay
 	connect "outbox-$as"
 	check "uid $as: events put into the outbox while the relay is down arrive once and in order" \
-		within 10 outbox_received "$as"
+		within outbox_received "$as"
 	stop_relay
 }
 
@@ -127,7 +127,7 @@ compose() {
 # stack_up starts all services of compose.yaml.
 stack_up() {
 	compose up -d --no-build || cat "$work/podman-compose.log"
-	check "compose.yaml: the health check passes" within 10 podman healthcheck run wpre_relay_1
+	check "compose.yaml: the health check passes" within podman healthcheck run wpre_relay_1
 }
 
 # in_wordpress UID ARGUMENT... runs PHP in WordPress's container.
@@ -178,19 +178,19 @@ compose_scenario() {
 	connect compose
 	# WordPress's image creates wp-content at its first start, which may be after the start of the relay.
 	in_wordpress 0 -r '$dir = "/var/www/html/wp-content"; is_dir($dir) || mkdir($dir); chown($dir, 33);'
-	check "compose.yaml: the companion is installed as WordPress's user" within 10 companion_installed
+	check "compose.yaml: the companion is installed as WordPress's user" within companion_installed
 	in_wordpress 33 /plugin.php /var/www/html 1 10 50 >"$work/saved"
 	in_wordpress 33 /plugin.php /var/www/html 11 100 0 "$companion" >>"$work/saved"
-	within 10 cmp "$work/saved" "$work/compose" || true
+	within cmp "$work/saved" "$work/compose" || true
 	check "compose.yaml: 10 events of the plugin and 100 of the companion arrive, each once and in order" \
 		diff "$work/saved" "$work/compose"
 	compose stop -t 20 relay
 	check "compose.yaml: the stop reaches the client as a close code" closed compose
 	in_wordpress 33 /plugin.php /var/www/html 111 100 0 "$companion" >"$work/missed"
 	compose start relay
-	check "compose.yaml: the health check passes again" within 10 podman healthcheck run wpre_relay_1
+	check "compose.yaml: the health check passes again" within podman healthcheck run wpre_relay_1
 	connect compose
-	within 10 cmp "$work/missed" "$work/compose" || true
+	within cmp "$work/missed" "$work/compose" || true
 	check "compose.yaml: 100 events written while the relay is down arrive, each once and in order" \
 		diff "$work/missed" "$work/compose"
 	stack_restart
@@ -205,6 +205,6 @@ stack_restart() {
 	connect restarted "?last=1000"
 	cat "$work/missed" >>"$work/saved"
 	in_wordpress 33 /plugin.php /var/www/html 211 1 0 "$companion" >>"$work/saved"
-	within 10 cmp "$work/saved" "$work/restarted" || true
+	within cmp "$work/saved" "$work/restarted" || true
 	check "compose.yaml: a new start of all services keeps the history" diff "$work/saved" "$work/restarted"
 }

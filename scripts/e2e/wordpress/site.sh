@@ -20,7 +20,7 @@ start_database() {
 	start mariadbd mariadbd --no-defaults --user=www-data --datadir="$work/database" --socket="$work/database/socket" \
 		--skip-networking --pid-file="$work/database/pid" --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 \
 		--innodb-use-native-aio=0 --skip-log-bin --character-set-server=utf8mb4
-	within 30 mariadb --no-defaults --socket="$work/database/socket" -e 'CREATE DATABASE wordpress'
+	within mariadb --no-defaults --socket="$work/database/socket" -e 'CREATE DATABASE wordpress'
 }
 
 # free_relay_ports COUNT prints free TCP ports that the system gives to no outgoing connection.
@@ -103,7 +103,7 @@ start_web_server() {
 	mkdir "$work/nginx"
 	start php-fpm.out "$(compgen -c php-fpm | sort | tail -n 1)" --nodaemonize --fpm-config "$work/php-fpm.conf"
 	start nginx nginx -e "$work/logs/nginx" -p "$work/nginx" -c "$work/nginx.conf" -g 'daemon off;'
-	within 30 test -S "$work/php.socket"
+	within test -S "$work/php.socket"
 }
 
 # make_site URL PLUGIN installs WordPress in $work/site with this plugin. The site is a symbolic link to a release, as
