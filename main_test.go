@@ -86,10 +86,10 @@ const flow = `
 	relay/bench/stats
 	relay/bench/wsclient
 	relay/bench: relay/bench/stats relay/bench/wsclient
-	relay/check: relay/fileop relay/security/clientaddr relay/security/filter relay/security/origin
+	relay/webserver
+	relay/check: relay/fileop relay/security/clientaddr relay/security/filter relay/security/origin relay/webserver
 	relay/companion
-	relay/up/webserver
-	relay/up: relay/companion relay/up/webserver
+	relay/up: relay/companion relay/webserver
 	relay/demo: relay schema
 	relay/tail
 	relay/cli: relay relay/bench relay/check relay/companion relay/config relay/demo relay/fileop relay/listener

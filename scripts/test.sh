@@ -107,6 +107,6 @@ parallel scripts/e2e.sh scripts/e2e/clients/run.sh
 step "checks that do not depend on time, in parallel"
 export FUZZTIME=${FUZZTIME:-3s} # for each target
 parallel scripts/ci/companion/check.sh scripts/ci/systemd.sh scripts/ci/acme.sh scripts/ci/monitoring.sh \
-	scripts/ci/slowhttp.sh scripts/release/test.sh scripts/fuzz.sh
+	scripts/ci/slowhttp.sh scripts/release/test.sh scripts/first_hour.sh scripts/fuzz.sh
 
 step "all checks passed"

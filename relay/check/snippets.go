@@ -3,6 +3,8 @@ package check
 import (
 	"fmt"
 	"strings"
+
+	"wpre-relay/relay/webserver"
 )
 
 // wpConfig returns a line for wp-config.php.
@@ -12,11 +14,11 @@ func wpConfig(line string) Snippet {
 
 // denyAccess returns configuration of web servers that denies access to the directory.
 func denyAccess(dir string) []Snippet {
+	lines := webserver.Deny(dir)
 	return []Snippet{
-		{"For nginx, in the server block", fmt.Sprintf("location ^~ %s { deny all; }", dir)},
-		{"For Apache, in the virtual host",
-			fmt.Sprintf("<Location \"%s\">\n    Require all denied\n</Location>", dir)},
-		{"For Caddy, in the site's block", fmt.Sprintf("handle %s* {\n    respond 403\n}", dir)},
+		{"For nginx, in the server block", lines.Nginx},
+		{"For Apache, in the virtual host", lines.Apache},
+		{"For Caddy, in the site's block", lines.Caddy},
 		{"For Traefik, in a file of its dynamic configuration", fmt.Sprintf(`http:
   routers:
     realtime-events:
@@ -44,33 +46,17 @@ const caddyLog = `log {
     }
 }`
 
-// passUpgrade returns configuration of proxies that passes WebSockets on path, and all requests below it, to the relay.
-// It keeps tokens in URLs out of their logs. No other path of the site gets to the relay, and no location for *.js gets
-// the relay's client. nginx writes the URL also into messages about errors, at a level below crit. The root path is
-// WordPress's, so it becomes /ws.
+// passUpgrade returns configuration of proxies that passes WebSockets on path, and all requests below it, to the relay;
+// see webserver.Pass. The root path is WordPress's, so it becomes /ws.
 func passUpgrade(relay, path string) []Snippet {
 	if path = strings.TrimRight(path, "/"); path == "" {
 		path = "/ws"
 	}
+	lines := webserver.Pass(path, relay)
 	return []Snippet{
-		{"For nginx, in the server block", fmt.Sprintf(`location = %[1]s { rewrite ^ %[1]s/ last; }
-location ^~ %[1]s/ {
-    proxy_pass http://%[2]s;
-    proxy_http_version 1.1;
-    proxy_set_header Upgrade $http_upgrade;
-    proxy_set_header Connection "upgrade";
-    proxy_set_header Host $http_host;
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_read_timeout 75s;
-    access_log off;
-    error_log /dev/null crit;
-}`, path, relay)},
-		{"For Apache, in the virtual host, with: a2enmod proxy_http proxy_wstunnel",
-			fmt.Sprintf("ProxyPreserveHost On\nProxyPass \"%[1]s\" \"ws://%[2]s%[1]s\" timeout=75\n"+
-				`LogFormat "%%h %%l %%u %%t \"%%m %%U %%H\" %%>s %%b \"%%{Referer}i\" \"%%{User-Agent}i\"" combined`, path, relay)},
-		{"For Caddy, in the site's block", fmt.Sprintf(
-			"@wpre_relay path %[1]s %[1]s/*\nhandle @wpre_relay {\n    reverse_proxy %[2]s\n}", path, relay)},
+		{"For nginx, in the server block", lines.Nginx},
+		{"For Apache, in the virtual host, with: a2enmod proxy_http proxy_wstunnel", lines.Apache},
+		{"For Caddy, in the site's block", lines.Caddy},
 		{"For Caddy, in the global options", caddyLog},
 		{"For Traefik, as labels of the relay's container",
 			fmt.Sprintf("traefik.http.routers.wpre-relay.rule: Path(`%[1]s`) || PathPrefix(`%[1]s/`)\n"+

@@ -80,7 +80,13 @@ func (c *Check) run(ctx context.Context, env Env) error {
 			return err
 		}
 	}
+	var idle time.Duration
+	if c.URL != nil {
+		idle = c.Idle
+	}
+	end := showProgress(env.Stderr, isTerminal(env.Stderr), idle)
 	findings, err := c.findings(ctx, env)
+	end()
 	if err != nil {
 		return err
 	}
@@ -144,7 +150,7 @@ func (c *Check) fix(ctx context.Context, env Env) error {
 	if err := settings.validate(); err != nil {
 		return err
 	}
-	opts, err := settings.options(env, false, c.Yes)
+	opts, err := settings.options(ctx, env, false, c.Yes)
 	if err != nil {
 		return err
 	}

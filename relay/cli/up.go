@@ -61,7 +61,7 @@ func (s *UpSettings) validate() error {
 func (u *Up) validate() error { return u.UpSettings.validate() }
 
 func (u *Up) run(ctx context.Context, env Env) error {
-	opts, err := u.options(env, u.DryRun, u.Yes)
+	opts, err := u.options(ctx, env, u.DryRun, u.Yes)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (u *Up) run(ctx context.Context, env Env) error {
 }
 
 // options returns the options of up.Run.
-func (s *UpSettings) options(env Env, dryRun, yes bool) (up.Options, error) {
+func (s *UpSettings) options(ctx context.Context, env Env, dryRun, yes bool) (up.Options, error) {
 	program, err := os.Executable()
 	if err == nil {
 		program, err = filepath.EvalSymlinks(program)
@@ -80,25 +80,36 @@ func (s *UpSettings) options(env Env, dryRun, yes bool) (up.Options, error) {
 		Program:  program,
 		Out:      env.Stdout,
 		Terminal: isTerminal(env.Stdout),
-		Confirm:  confirm(env, yes),
+		Confirm:  confirm(ctx, env, yes),
 		Locate:   env.Locate,
 	}, err
 }
 
-// confirm returns a function that asks on the terminal. An answer other than yes, and an input that ends, mean no.
-func confirm(env Env, yes bool) func(question string) bool {
+// confirm returns a function that asks on the terminal. An answer other than yes, an input that ends, and the end of
+// ctx mean no.
+func confirm(ctx context.Context, env Env, yes bool) func(question string) bool {
 	answers := bufio.NewReader(os.Stdin)
 	return func(question string) bool {
 		if yes {
 			return true
 		}
 		fmt.Fprint(env.Stdout, question+" [y/N] ")
-		answer, err := answers.ReadString('\n')
-		if err != nil {
-			fmt.Fprintln(env.Stdout, "\nNo answer; set --yes to apply without asking.")
+		answered := make(chan string, 1)
+		go func() { // ends with the process, if nobody answers
+			answer, err := answers.ReadString('\n')
+			if err != nil {
+				answer = "no"
+				fmt.Fprintln(env.Stdout, "\nNo answer; set --yes to apply without asking.")
+			}
+			answered <- strings.ToLower(strings.TrimSpace(answer))
+		}()
+		select {
+		case answer := <-answered:
+			return answer == "y" || answer == "yes"
+		case <-ctx.Done():
+			fmt.Fprintln(env.Stdout)
+			return false
 		}
-		answer = strings.ToLower(strings.TrimSpace(answer))
-		return err == nil && (answer == "y" || answer == "yes")
 	}
 }
 
@@ -115,6 +126,6 @@ func (d *Down) run(ctx context.Context, env Env) error {
 		DryRun:   d.DryRun,
 		Out:      env.Stdout,
 		Terminal: isTerminal(env.Stdout),
-		Confirm:  confirm(env, d.Yes),
+		Confirm:  confirm(ctx, env, d.Yes),
 	})
 }

@@ -33,6 +33,9 @@ type change struct {
 	Count  int    `json:",omitempty"` // editFile: how often it was inserted
 	Backup string `json:",omitempty"` // file with the previous content, "" if there was none
 
+	// Outbox holds the files that the companion writes once it is installed.
+	Outbox *outbox `json:",omitempty"`
+
 	content []byte // makeFile: the content
 	mode    fs.FileMode
 	group   uint32
@@ -95,16 +98,31 @@ func (c change) edit(text string) (string, error) {
 	return b.String() + text[from:], nil
 }
 
+// outbox is the directory of the companion's files, and the user who writes them.
+type outbox struct {
+	Dir string
+	As  user
+}
+
 // undo restores the state before the change, also if it was made in part or not at all. Text that others have added to
-// an edited file stays.
-func (c change) undo(ctx context.Context, d, backups disk) error {
+// an edited file stays. The companion's files stay if the relay does not run: it may not have read them.
+func (c change) undo(ctx context.Context, disks disks) error {
+	d := disks.of(c)
+	if c.Kind == makeFile || c.Kind == editFile {
+		if err := d.tidy(ctx, c.Path); err != nil {
+			return err
+		}
+	}
 	switch {
+	case c.Outbox != nil && c.Backup == "" && isActive(ctx, unitName):
+		_, err := disks.as(c.Outbox.As).run(ctx, nil, "clean", c.Outbox.Dir)
+		return errors.Join(d.remove(ctx, c.Path), err)
 	case c.Kind == makeDir:
 		return d.rmdir(ctx, c.Path)
 	case c.Kind == makeLink, c.Kind == makeFile && c.Backup == "":
 		return d.remove(ctx, c.Path)
 	case c.Kind == makeFile:
-		content, err := backups.read(ctx, c.Backup)
+		content, err := disks.system.read(ctx, c.Backup)
 		if err != nil {
 			return err
 		}

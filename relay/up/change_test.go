@@ -3,6 +3,7 @@
 package up
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,7 @@ func TestEditKeepsWhatOthersAdd(t *testing.T) {
 	}
 	writeText(t, path, "# mine\n"+after)
 	for range 2 { // also if it is undone already
-		if err := edit.undo(t.Context(), system{}, system{}); err != nil {
+		if err := edit.undo(t.Context(), disks{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := readText(t, path); got != "# mine\n"+before {
@@ -32,8 +33,63 @@ func TestEditKeepsWhatOthersAdd(t *testing.T) {
 		}
 	}
 	writeText(t, path, "server {\n\tinclude x;\n}\n")
-	if err := edit.undo(t.Context(), system{}, system{}); err == nil {
+	if err := edit.undo(t.Context(), disks{}); err == nil {
 		t.Error("one of two insertions is gone, but undo succeeds")
+	}
+}
+
+// TestUndoRemovesTemporaryFiles undoes a change whose write was killed.
+func TestUndoRemovesTemporaryFiles(t *testing.T) {
+	dir := t.TempDir()
+	writeText(t, dir+"/.site.conf.wpre-KILLED", "x")
+	writeText(t, dir+"/.other.conf.wpre-KILLED", "x")
+	undone := change{Kind: makeFile, Path: dir + "/site.conf"}
+	if err := undone.undo(t.Context(), disks{}); err != nil {
+		t.Fatal(err)
+	}
+	left, _ := filepath.Glob(dir + "/.*")
+	if len(left) != 1 || left[0] != dir+"/.other.conf.wpre-KILLED" {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestLinksDoNotChooseTheUser tries links to files of other users.
+func TestLinksDoNotChooseTheUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("SKIPPED: not root")
+	}
+	const site, deploy, victim = 33, 1001, 1002
+	dir := t.TempDir()
+	for path, uid := range map[string]int{
+		"site": site, "site/content": site, "deploy": deploy, "deploy/shared": deploy, "deploy/shared/events": site,
+		"victim": victim, "victim/files": victim,
+	} {
+		path = filepath.Join(dir, path)
+		if err := errors.Join(os.MkdirAll(path, 0o755), os.Chown(path, uid, uid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := func(path, target string, uid int) {
+		path = filepath.Join(dir, path)
+		if err := errors.Join(os.Symlink(target, path), os.Lchown(path, uid, uid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("site/own", "content", site)
+	link("site/steal", "../victim/files", site)
+	link("site/content/indirect", "../steal", site)
+	link("site/by-root", "../victim/files", 0)
+	link("site/absent", "nowhere", site)
+	link("deploy/events", "shared/events", deploy)
+	for path, want := range map[string]uint32{ // 0: an error
+		"site/content/file": site, "site/own/file": site, "site/new/dir/file": site, "site/absent/file": site,
+		"site/steal/file": 0, "site/content/indirect/file": 0, "site/by-root/file": victim, "deploy/events/file": site,
+		"victim/files": victim,
+	} {
+		got, err := ownerOf(filepath.Join(dir, path))
+		if (err != nil) != (want == 0) || got.UID != want {
+			t.Errorf("%s: user %d, %v, want %d", path, got.UID, err, want)
+		}
 	}
 }
 

@@ -11,9 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -53,7 +51,11 @@ func (o owner) run(ctx context.Context, input []byte, args ...string) ([]byte, e
 	defer cancel()
 	cmd := exec.CommandContext(ctx, o.php, append([]string{"-d", "display_errors=stderr", "-r",
 		strings.TrimPrefix(ownerPHP, "<?php"), "--"}, args...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: o.user.UID, Gid: o.user.GID}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: o.user.UID, Gid: o.user.GID},
+		Setpgid:    true,            // an interrupt at the terminal must not reach an undo
+		Pdeathsig:  syscall.SIGKILL, // a write must not end after another run has undone it
+	}
 	cmd.Dir, cmd.Env = "/", []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/"}
 	cmd.Stdin = bytes.NewReader(input)
 	var stderr bytes.Buffer
@@ -95,7 +97,11 @@ func (o owner) call(ctx context.Context, result any, command, dir, site string, 
 func (o owner) lint(ctx context.Context, text string) error {
 	cmd := exec.CommandContext(ctx, o.php, "-l")
 	cmd.Stdin = strings.NewReader(text)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: o.user.UID, Gid: o.user.GID}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: o.user.UID, Gid: o.user.GID},
+		Setpgid:    true,            // an interrupt at the terminal must not reach an undo
+		Pdeathsig:  syscall.SIGKILL, // a write must not end after another run has undone it
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return errors.New(firstPart(string(out)))
 	}
@@ -109,6 +115,11 @@ func (o owner) read(ctx context.Context, path string) ([]byte, error) {
 
 func (o owner) write(ctx context.Context, path string, content []byte, mode fs.FileMode, _ user) error {
 	_, err := o.run(ctx, content, "write", path, fmt.Sprintf("%o", mode))
+	return err
+}
+
+func (o owner) tidy(ctx context.Context, path string) error {
+	_, err := o.run(ctx, nil, "tidy", path)
 	return err
 }
 
@@ -129,20 +140,4 @@ func (o owner) rmdir(ctx context.Context, path string) error {
 
 func (o owner) symlink(_ context.Context, _, path string) error {
 	return fmt.Errorf("create link %s: not below WordPress", path)
-}
-
-// ownerOf returns the owner of the file at path, or of the directory in which it would be.
-func ownerOf(path string) (user, error) {
-	for {
-		info, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) && path != "/" {
-			path = filepath.Dir(path)
-			continue
-		}
-		if err != nil {
-			return user{}, err
-		}
-		stat := info.Sys().(*syscall.Stat_t)
-		return user{stat.Uid, stat.Gid}, nil
-	}
 }

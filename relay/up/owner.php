@@ -4,7 +4,9 @@
  *
  * - read FILE: prints the file; exit status 2 if it does not exist
  * - write FILE MODE: replaces the file by the standard input in one step, and keeps its mode if it exists
+ * - tidy FILE: removes what a write of the file that was killed has left
  * - remove FILE, mkdir DIR, rmdir DIR
+ * - clean DIR: removes the files that the companion has written into DIR, unless they were changed
  * - inspect DIR SITE: prints what WordPress in DIR knows, as JSON after a line with MARKER
  * - trigger DIR SITE ID: has the plugin write an event with this id, and prints when, as JSON after MARKER
  *
@@ -23,6 +25,29 @@ function wpre_up_fail( $message ) {
 	$last = error_get_last();
 	fwrite( STDERR, $last ? $last['message'] : $message );
 	exit( 1 );
+}
+
+/**
+ * Returns the start of the paths of temporary files beside a file.
+ *
+ * @param string $file The path of the file.
+ */
+function wpre_up_temporary( $file ) {
+	return dirname( $file ) . '/.' . basename( $file ) . '.wpre-';
+}
+
+/**
+ * Removes all files whose paths have this start.
+ *
+ * @param string $start The start of their paths.
+ */
+function wpre_up_tidy( $start ) {
+	$dir = dirname( $start );
+	foreach ( is_dir( $dir ) ? scandir( $dir ) : array() as $name ) {
+		if ( 0 === strpos( "$dir/$name", $start ) ) {
+			@unlink( "$dir/$name" ) || wpre_up_fail( 'cannot remove' );
+		}
+	}
 }
 
 /**
@@ -68,14 +93,29 @@ switch ( $wpre_command ) {
 		$wpre_file = realpath( $wpre_path );
 		$wpre_mode = $wpre_file ? fileperms( $wpre_file ) & 07777 : octdec( $wpre_argument );
 		$wpre_file = $wpre_file ? $wpre_file : $wpre_path;
-		$wpre_new  = $wpre_file . '.wpre-' . bin2hex( random_bytes( 6 ) );
-		umask( 077 );
+		$wpre_new  = wpre_up_temporary( $wpre_file ) . bin2hex( random_bytes( 6 ) );
+		umask( 0577 ); // Also the web server cannot read it before it is complete.
 		$wpre_content = stream_get_contents( STDIN );
 		$wpre_written = @file_put_contents( $wpre_new, $wpre_content ) === strlen( $wpre_content )
 			&& @chmod( $wpre_new, $wpre_mode ) && @rename( $wpre_new, $wpre_file );
 		if ( ! $wpre_written ) {
 			! file_exists( $wpre_new ) || unlink( $wpre_new );
 			wpre_up_fail( 'cannot write' );
+		}
+		break;
+
+	case 'tidy':
+		$wpre_file = realpath( $wpre_path );
+		wpre_up_tidy( wpre_up_temporary( $wpre_file ? $wpre_file : $wpre_path ) );
+		break;
+
+	case 'clean':
+		$wpre_names = is_dir( $wpre_path ) ? scandir( $wpre_path ) : array();
+		foreach ( preg_grep( '~^events-[0-9a-f]{32}(\.1)?\.(ndjson|tmp)$~', $wpre_names ) as $wpre_name ) {
+			@unlink( "$wpre_path/$wpre_name" ) || wpre_up_fail( 'cannot remove' );
+		}
+		if ( "<?php\n// Silence is golden.\n" === @file_get_contents( "$wpre_path/index.php" ) ) {
+			@unlink( "$wpre_path/index.php" ) || wpre_up_fail( 'cannot remove' );
 		}
 		break;
 
@@ -95,6 +135,7 @@ switch ( $wpre_command ) {
 	case 'inspect':
 		wpre_up_prepare( $wpre_argument );
 		require $wpre_path . '/wp-load.php';
+		require_once ABSPATH . 'wp-admin/includes/file.php';
 		require_once ABSPATH . 'wp-admin/includes/plugin.php';
 		$wpre_plugin = 'missing';
 		foreach ( get_plugins() as $wpre_file => $wpre_header ) {
@@ -105,14 +146,17 @@ switch ( $wpre_command ) {
 		$wpre_configs = preg_grep( '~/(wp-config|config-[^/]*)\.php$~', get_included_files() );
 		wpre_up_print(
 			array(
-				'home'       => home_url(),
-				'content'    => WP_CONTENT_DIR,
-				'mu_plugins' => WPMU_PLUGIN_DIR,
-				'config'     => end( $wpre_configs ),
-				'plugin'     => $wpre_plugin,
-				'url'        => defined( 'WPRE_RELAY_URL' ) ? WPRE_RELAY_URL : '',
-				'key'        => defined( 'WPRE_RELAY_JWT_KEY' ) ? WPRE_RELAY_JWT_KEY : '',
-				'companion'  => class_exists( 'WPRE_Relay_Outbox', false ),
+				'home'        => home_url(),
+				'content'     => WP_CONTENT_DIR,
+				'content_url' => content_url(),
+				'mu_plugins'  => WPMU_PLUGIN_DIR,
+				'config'      => end( $wpre_configs ),
+				'plugin'      => $wpre_plugin,
+				'class'       => class_exists( 'WPRE_Event_Manager', false ),
+				'method'      => (string) get_filesystem_method(),
+				'url'         => defined( 'WPRE_RELAY_URL' ) ? WPRE_RELAY_URL : '',
+				'key'         => defined( 'WPRE_RELAY_JWT_KEY' ) ? WPRE_RELAY_JWT_KEY : '',
+				'companion'   => class_exists( 'WPRE_Relay_Outbox', false ),
 			)
 		);
 		break;

@@ -3,18 +3,21 @@
 package up
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"wpre-relay/relay/companion"
-	"wpre-relay/relay/up/webserver"
+	"wpre-relay/relay/webserver"
 )
 
 const (
@@ -46,14 +49,14 @@ func (s *site) plan(ctx context.Context, opts Options) (steps []step, err error)
 }
 
 // disks returns the disks of the users that own the files of the site.
-func (s *site) disks() disks { return newDisks(s.owner.php) }
+func (s *site) disks() disks { return disks{php: s.owner.php} }
 
-func newDisks(php string) disks {
-	return disks{system: system{}, as: func(u user) disk { return owner{php: php, user: u} }}
-}
-
-// asOwner returns the user who may change the file at path; nil for root.
+// asOwner returns the user who may change the file at path; nil for root, who only writes where no other user can put a
+// link.
 func asOwner(path string) (*user, error) {
+	if _, _, err := (system{}).resolve(path); err == nil {
+		return nil, nil
+	}
 	u, err := ownerOf(path)
 	if err != nil || u.UID == 0 {
 		return nil, err
@@ -85,11 +88,15 @@ func (s *site) keyStep(context.Context, Options) (step, error) {
 	return step{Name: "key", Changes: changes}, nil
 }
 
-// companionStep installs the must-use plugin.
+// companionStep installs the must-use plugin, or replaces an older one.
 func (s *site) companionStep(context.Context, Options) (step, error) {
-	path := filepath.Join(s.facts.MUPlugins, "wpre-relay-companion.php")
+	name := cmp.Or(companion.Find(os.DirFS(s.facts.MUPlugins)), companion.FileName)
+	path := filepath.Join(s.facts.MUPlugins, name)
 	as, err := asOwner(path)
-	file := change{Kind: makeFile, Path: path, As: as, mode: 0o644, content: companion.Plugin}
+	file := change{
+		Kind: makeFile, Path: path, As: as, mode: 0o644, content: companion.Plugin,
+		Outbox: &outbox{Dir: s.facts.events(), As: s.owner.user},
+	}
 	return step{
 		Name:    "companion",
 		Changes: append(missingDirs(path, as), file),
@@ -124,7 +131,7 @@ func (s *site) serverStep(ctx context.Context, opts Options) (step, error) {
 		planned.Changes = s.server.links()
 	}
 	planned.Changes = append(planned.Changes, change{
-		Kind: makeFile, Path: s.server.file, mode: 0o644, content: []byte(s.server.snippet(opts.Path, opts.Listen)),
+		Kind: makeFile, Path: s.server.file, mode: 0o644, content: []byte(s.lines(opts)),
 	})
 	offsets := make(map[string][]int)
 	for _, part := range s.parts {
@@ -145,6 +152,37 @@ func (s *site) serverStep(ctx context.Context, opts Options) (step, error) {
 		planned.Changes = append(planned.Changes, insertAt(file, s.server.include, nil, offsets[file]...))
 	}
 	return planned, nil
+}
+
+// lines returns the content of the file that the web server includes.
+func (s *site) lines(opts Options) string {
+	var deny webserver.Lines
+	if dir := s.eventsPath(); dir != "" && !s.hasRule(dir) {
+		deny = webserver.Deny(dir)
+	}
+	lines := s.server.content(opts.Path, webserver.Pass(opts.Path, opts.Listen), deny)
+	return written + strings.TrimSpace(lines) + "\n"
+}
+
+// plainPath matches URL paths that no web server takes for a pattern, and that look the same when they are escaped.
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
+
+// eventsPath returns the URL path of the event file's directory, with a slash at its end. It returns "" if the site
+// serves wp-content on another host, or at a path that is not plain.
+func (s *site) eventsPath() string {
+	content, err := url.Parse(s.facts.ContentURL)
+	if err != nil || content.Host != s.home.Host || !plainPath.MatchString(content.Path) {
+		return ""
+	}
+	return content.Path + "/realtime-events/"
+}
+
+// hasRule reports whether the site has a rule of its own for a path, beside which the web server allows no other.
+func (s *site) hasRule(path string) bool {
+	isOwn := func(rule webserver.Path) bool { return rule.Path == path && rule.File != s.server.file }
+	return s.server.unique && slices.ContainsFunc(s.parts, func(part webserver.Site) bool {
+		return slices.ContainsFunc(part.Paths, isOwn)
+	})
 }
 
 // includes reports whether a part of the configuration includes the relay's file.

@@ -54,6 +54,7 @@ type proof struct {
 	connect time.Duration // DNS, TCP, TLS and the upgrade, through the web server
 	php     time.Duration // PHP starts, loads WordPress, and the plugin writes the event
 	event   time.Duration // from the plugin's call to the client
+	public  string        // address at which the site serves the event file to everyone; "" if it does not
 }
 
 // prove has PHP trigger a test event, and receives it as a visitor's page does: at the public address, with the
@@ -94,6 +95,9 @@ func (s *site) prove(ctx context.Context) (p proof, err error) {
 			proofTimeout, err)
 	}
 	p.event = at.Sub(time.UnixMicro(int64(times.Started * 1e6)))
+	if file := s.facts.ContentURL + "/realtime-events/latest_event.json"; tryGet(dialing, file, id) == nil {
+		p.public = file
+	}
 	return p, nil
 }
 

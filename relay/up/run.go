@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 )
 
@@ -149,11 +150,17 @@ func (in *installer) prove(ctx context.Context) error {
 	end := in.progress.step("proof: a test event through PHP and " + in.site.address)
 	p, err := in.site.prove(ctx)
 	end(err)
-	if err == nil {
-		const times = "      connected in %s; PHP took %s; the event reached the client %s after the plugin's call\n"
-		fmt.Fprintf(in.opts.Out, times, rounded(p.connect), rounded(p.php), rounded(p.event))
+	if err != nil {
+		return err
 	}
-	return err
+	const times = "      connected in %s; PHP took %s; the event reached the client %s after the plugin's call\n"
+	fmt.Fprintf(in.opts.Out, times, rounded(p.connect), rounded(p.php), rounded(p.event))
+	if p.public != "" {
+		fmt.Fprintf(in.opts.Out, "WARN  everyone can read the last event, also of a draft, at %s\n", p.public)
+	}
+	const next = "\nTo check everything, run:\n  wpre-relay check --watch %s --site %s --url %s --public-status publish\n"
+	fmt.Fprintf(in.opts.Out, next, in.site.dir, in.site.home, in.site.address)
+	return nil
 }
 
 // rollBack undoes the steps of this run after a failure, also when ctx has ended, and returns what to report.
@@ -172,7 +179,7 @@ func (in *installer) undoUnfinished(ctx context.Context) error {
 
 func (in *installer) undoFrom(ctx context.Context, index int) error {
 	php, _ := exec.LookPath("php") // without it, undoing below WordPress fails with an error
-	disks := newDisks(php)
+	disks := disks{php: php}
 	return in.record.undoFrom(ctx, index, func(s step) (err error) {
 		end := in.progress.step("undo " + s.Name)
 		defer func() { end(err) }()
@@ -205,6 +212,26 @@ func Down(ctx context.Context, opts Options) error {
 	case !opts.Confirm("Undo these changes?"):
 		return errDeclined
 	}
+	kept := outboxes(record.Steps)
 	in := &installer{opts: opts, progress: progress{opts.Out, opts.Terminal}, record: record}
-	return in.undoFrom(context.WithoutCancel(ctx), 0)
+	err = in.undoFrom(context.WithoutCancel(ctx), 0)
+	for _, pattern := range kept {
+		if files, _ := filepath.Glob(pattern); len(files) > 0 { // the pattern is valid
+			fmt.Fprintf(opts.Out, "Kept %s: the relay did not run, and may not have read these events. Delete them if no "+
+				"relay needs them.\n", pattern)
+		}
+	}
+	return err
+}
+
+// outboxes returns patterns for the files with events that the companion has written.
+func outboxes(steps []step) (patterns []string) {
+	for _, s := range steps {
+		for _, c := range s.Changes {
+			if c.Outbox != nil && c.Backup == "" {
+				patterns = append(patterns, filepath.Join(c.Outbox.Dir, "events-*.ndjson"))
+			}
+		}
+	}
+	return patterns
 }

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"wpre-relay/relay/up/webserver"
+	"wpre-relay/relay/webserver"
 )
 
 // server is a web server of this machine.
@@ -22,12 +22,16 @@ type server struct {
 	// sites returns the sites of the running configuration.
 	sites func(ctx context.Context, disk disk) ([]webserver.Site, error)
 
-	file    string                           // the file that sites include
-	snippet func(path, listen string) string // returns its content
-	include string                           // the line that includes it, with the line break before it
-	test    []string                         // command that fails if the configuration is invalid
-	links   func() []change                  // enables modules; nil: needs none
+	file    string          // the file that sites include
+	content contentFunc     // returns the content of file
+	include string          // the line that includes it, with the line break before it
+	unique  bool            // a second rule for a path is an error
+	test    []string        // command that fails if the configuration is invalid
+	links   func() []change // enables modules; nil: needs none
 }
+
+// contentFunc returns the lines for a site. deny can be empty.
+type contentFunc func(path string, pass, deny webserver.Lines) string
 
 // servers are the web servers that up can configure.
 var servers = []server{
@@ -35,15 +39,16 @@ var servers = []server{
 		name: "nginx", program: "nginx", unit: "nginx",
 		sites:   nginxSites,
 		file:    "/etc/nginx/snippets/wpre-relay.conf",
-		snippet: nginxSnippet,
+		content: func(_ string, pass, deny webserver.Lines) string { return pass.Nginx + "\n" + deny.Nginx },
 		include: "\n\tinclude /etc/nginx/snippets/wpre-relay.conf;",
+		unique:  true,
 		test:    []string{"nginx", "-t"},
 	},
 	{
 		name: "Apache", program: "apachectl", unit: "apache2",
 		sites:   apacheSites,
 		file:    "/etc/apache2/wpre-relay.conf",
-		snippet: apacheSnippet,
+		content: apacheContent,
 		include: "\n\tInclude /etc/apache2/wpre-relay.conf",
 		test:    []string{"apachectl", "configtest"},
 		links:   apacheModules,
@@ -52,7 +57,7 @@ var servers = []server{
 		name: "Caddy", program: "caddy", unit: "caddy",
 		sites:   caddySites,
 		file:    "/etc/caddy/wpre-relay.caddy",
-		snippet: caddySnippet,
+		content: caddyContent,
 		include: "\n\timport /etc/caddy/wpre-relay.caddy",
 		test:    []string{"caddy", "validate", "--adapter", "caddyfile", "--config", caddyfile},
 	},
@@ -89,28 +94,6 @@ func nginxSites(ctx context.Context, _ disk) ([]webserver.Site, error) {
 	return webserver.Nginx(dump)
 }
 
-// nginxSnippet passes path and all paths below it, but not "/wsop" for "/ws".
-func nginxSnippet(path, listen string) string {
-	var b strings.Builder
-	b.WriteString(written)
-	for _, location := range []string{"= " + path, "^~ " + path + "/"} {
-		fmt.Fprintf(&b, `location %s {
-	proxy_pass http://%s;
-	proxy_http_version 1.1;
-	proxy_set_header Upgrade $http_upgrade;
-	proxy_set_header Connection "upgrade";
-	proxy_set_header Host $http_host;
-	proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-	proxy_set_header X-Forwarded-Proto $scheme;
-	proxy_read_timeout 75s;
-	access_log off;
-	error_log /dev/null crit;
-}
-`, location, listen)
-	}
-	return b.String()
-}
-
 func apacheSites(ctx context.Context, disk disk) (sites []webserver.Site, err error) {
 	out, err := output(ctx, "apachectl", "-S")
 	if err != nil {
@@ -130,18 +113,14 @@ func apacheSites(ctx context.Context, disk disk) (sites []webserver.Site, err er
 	return sites, nil
 }
 
-// apacheSnippet passes path and all paths below it, also if the virtual host has rewrite rules: they come before the
-// proxy. The format of the log leaves out query strings, which can have a token.
-func apacheSnippet(path, listen string) string {
-	return fmt.Sprintf(written+`<IfModule mod_rewrite.c>
-	RewriteEngine On
-	RewriteRule "^%[1]s(/|$)" - [END]
+// apacheContent also works if the virtual host has rewrite rules, which come before the proxy: they stop at the relay's
+// path.
+func apacheContent(path string, pass, deny webserver.Lines) string {
+	return fmt.Sprintf(`<IfModule mod_rewrite.c>
+    RewriteEngine On
+    RewriteRule "^%s(/|$)" - [END]
 </IfModule>
-ProxyPreserveHost On
-ProxyPassMatch "^%[1]s$" "ws://%[2]s%[1]s" timeout=75
-ProxyPass "%[1]s/" "ws://%[2]s%[1]s/" timeout=75
-LogFormat "%%h %%l %%u %%t \"%%m %%U %%H\" %%>s %%b \"%%{Referer}i\" \"%%{User-Agent}i\"" combined
-`, path, listen)
+`, path) + pass.Apache + "\n" + deny.Apache
 }
 
 // apacheModules returns the links that a2enmod creates for the modules of a proxy.
@@ -169,10 +148,7 @@ func caddySites(ctx context.Context, disk disk) ([]webserver.Site, error) {
 	return webserver.Caddy([]byte(adapted), caddyfile, string(text))
 }
 
-// caddySnippet passes path and all paths below it, and keeps their tokens out of the log.
-func caddySnippet(path, listen string) string {
-	return fmt.Sprintf(written+`@wpre_relay path %[1]s %[1]s/*
-skip_log @wpre_relay
-reverse_proxy @wpre_relay %[2]s
-`, path, listen)
+// caddyContent keeps the requests to the relay, and so their tokens, out of the log.
+func caddyContent(_ string, pass, deny webserver.Lines) string {
+	return pass.Caddy + "\nskip_log @wpre_relay\n" + deny.Caddy
 }

@@ -4,7 +4,9 @@ package up
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -38,6 +40,9 @@ func (s *site) serviceStep(ctx context.Context, opts Options) (step, error) {
 			return planned, err
 		}
 	}
+	if err := s.checkOtherSite(ctx, opts); err != nil {
+		return planned, err
+	}
 	if !hasUnit() {
 		unit, err := unitFor(opts.Program)
 		if err != nil {
@@ -51,6 +56,21 @@ func (s *site) serviceStep(ctx context.Context, opts Options) (step, error) {
 		Kind: makeFile, Path: dropIn, mode: 0o644, content: []byte(s.settings(opts)),
 	})
 	return planned, nil
+}
+
+// checkOtherSite returns an error if up has set up the relay for another site.
+func (s *site) checkOtherSite(ctx context.Context, opts Options) error {
+	text, err := system{}.read(ctx, dropIn)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "WPRE_RELAY_WATCH=") && !strings.Contains(s.settings(opts), line) {
+			return fmt.Errorf("%s serves another site: %s; for a second site see \"If the server has several sites\" in "+
+				"install.md, or run \"wpre-relay down\" first", unitName, strings.TrimSpace(line))
+		}
+	}
+	return err
 }
 
 // hasUnit reports whether a unit for the relay is installed.

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"wpre-relay/relay/up/webserver"
+	"wpre-relay/relay/webserver"
 )
 
 // site is a WordPress and its web server.
@@ -30,14 +30,17 @@ type site struct {
 
 // facts is what WordPress reports.
 type facts struct {
-	Home      string
-	Content   string // directory wp-content
-	MUPlugins string `json:"mu_plugins"`
-	Config    string // file in which constants are defined
-	Plugin    string // "active", "inactive" or "missing"
-	URL       string // constant WPRE_RELAY_URL
-	Key       string // constant WPRE_RELAY_JWT_KEY
-	Companion bool   // WordPress loads it
+	Home       string
+	Content    string // directory wp-content
+	ContentURL string `json:"content_url"`
+	MUPlugins  string `json:"mu_plugins"`
+	Config     string // file in which constants are defined
+	Plugin     string // "active", "inactive" or "missing"
+	Class      bool   // the plugin has the class that writes events
+	Method     string // how WordPress writes files; only "direct" works without a login
+	URL        string // constant WPRE_RELAY_URL
+	Key        string // constant WPRE_RELAY_JWT_KEY
+	Companion  bool   // WordPress loads it
 }
 
 // events returns the directory of the event file.
@@ -179,17 +182,28 @@ func firstName(parts []webserver.Site) string {
 	return "localhost"
 }
 
-// checkPlugin returns an error that says how to get the plugin if it does not run.
+// pluginSource is the address of the article that publishes the plugin.
+const pluginSource = "https://www.vengalavinay.com/wordpress-development-recipe-real-time-custom-event-triggers-" +
+	"using-websockets-and-filesystem-api/"
+
+// checkPlugin returns an error that says what to do if the plugin does not run, or cannot write events.
 func (s *site) checkPlugin() error {
-	switch s.facts.Plugin {
-	case "active":
-		return nil
-	case "inactive":
-		return fmt.Errorf(`the plugin "WP Realtime Events" is installed in %s, but not active; activate it on the page `+
-			"Plugins of %s/wp-admin/plugins.php, then run this command again", s.facts.Content, s.facts.Home)
-	default:
-		return fmt.Errorf(`the plugin "WP Realtime Events" is missing in %s; search the WordPress plugin directory for `+
-			`"WP Realtime Events" (%s/wp-admin/plugin-install.php), install and activate it, then run this command again`,
-			s.facts.Content, s.facts.Home)
+	const again = ", then run this command again"
+	switch {
+	case s.facts.Plugin == "missing":
+		return fmt.Errorf("the plugin \"WP Realtime Events\" is missing: copy its PHP files and websocket-client.js, which "+
+			"%s publishes, to %s, activate it at %s/wp-admin/plugins.php%s", pluginSource,
+			filepath.Join(s.facts.Content, "plugins", "wp-realtime-events"), s.facts.Home, again)
+	case s.facts.Plugin != "active":
+		return fmt.Errorf("the plugin \"WP Realtime Events\" is installed in %s, but not active: activate it at "+
+			"%s/wp-admin/plugins.php%s", s.facts.Content, s.facts.Home, again)
+	case !s.facts.Class:
+		return fmt.Errorf("the plugin \"WP Realtime Events\" in %s has no class WPRE_Event_Manager, which writes events; "+
+			"install the version that %s publishes%s", s.facts.Content, pluginSource, again)
+	case s.facts.Method != "direct":
+		return fmt.Errorf("WordPress writes files by %s and not directly, because the user of PHP (uid %d) does not own the "+
+			"files of WordPress in %s, so that the plugin writes no events: make that user their owner, or add define( "+
+			"'FS_METHOD', 'direct' ); to %s%s", s.facts.Method, s.owner.user.UID, s.dir, s.facts.Config, again)
 	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -33,7 +34,9 @@ const commandTimeout = 90 * time.Second
 func run(ctx context.Context, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal must not reach an undo
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, firstPart(string(out)))
 	}
@@ -103,7 +106,7 @@ func (s step) undo(ctx context.Context, disks disks) error {
 		errs = append(errs, run(ctx, args))
 	}
 	for i := len(s.Changes) - 1; i >= 0; i-- {
-		errs = append(errs, s.Changes[i].undo(ctx, disks.of(s.Changes[i]), disks.system))
+		errs = append(errs, s.Changes[i].undo(ctx, disks))
 	}
 	for _, args := range reload {
 		errs = append(errs, run(ctx, args))
@@ -113,9 +116,12 @@ func (s step) undo(ctx context.Context, disks disks) error {
 
 // disks are the disks of root and of the owners of WordPress's files.
 type disks struct {
-	system disk
-	as     func(u user) disk
+	system system
+	php    string // path of the program
 }
+
+// as returns the disk of a user.
+func (d disks) as(u user) owner { return owner{php: d.php, user: u} }
 
 // of returns the disk for a change.
 func (d disks) of(c change) disk {

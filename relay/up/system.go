@@ -18,6 +18,9 @@ import (
 type disk interface {
 	read(ctx context.Context, path string) ([]byte, error)
 
+	// tidy removes what a write of the file that was killed has left.
+	tidy(ctx context.Context, path string) error
+
 	// write replaces a file in one step. An existing file keeps its mode and owner, a new one gets the given ones.
 	write(ctx context.Context, path string, content []byte, mode fs.FileMode, owner user) error
 	remove(ctx context.Context, path string) error
@@ -36,8 +39,7 @@ const maxLinks = 40
 
 // resolve returns the directory and the name of the file at path after all links.
 func (system) resolve(path string) (dir, name string, err error) {
-	split := func(path string) []string { return strings.Split(strings.Trim(filepath.Clean(path), "/"), "/") }
-	at, rest := "/", split(path)
+	at, rest := "/", splitPath(path)
 	for links := 0; len(rest) > 0; {
 		next := filepath.Join(at, rest[0])
 		if err := checkDirectory(at, next); err != nil {
@@ -52,7 +54,7 @@ func (system) resolve(path string) (dir, name string, err error) {
 			if !filepath.IsAbs(target) {
 				target = filepath.Join(at, target)
 			}
-			at, rest = "/", append(split(target), rest[1:]...)
+			at, rest = "/", append(splitPath(target), rest[1:]...)
 		case len(rest) == 1:
 			return at, rest[0], nil
 		default:
@@ -109,7 +111,7 @@ func (s system) write(_ context.Context, path string, content []byte, mode fs.Fi
 		stat := info.Sys().(*syscall.Stat_t)
 		mode, owner = info.Mode().Perm(), user{stat.Uid, stat.Gid}
 	}
-	temporary := name + ".wpre-" + rand.Text()
+	temporary := temporaryPrefix(name) + rand.Text()
 	err = func() error {
 		f, err := root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
@@ -123,6 +125,28 @@ func (s system) write(_ context.Context, path string, content []byte, mode fs.Fi
 	}
 	if err != nil {
 		root.Remove(temporary)
+	}
+	return err
+}
+
+// temporaryPrefix returns the start of the names of temporary files beside a file. Web servers include no file with a
+// dot in front.
+func temporaryPrefix(name string) string { return "." + name + ".wpre-" }
+
+func (s system) tidy(_ context.Context, path string) error {
+	root, name, err := s.open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	entries, err := fs.ReadDir(root.FS(), ".")
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), temporaryPrefix(name)) {
+			err = errors.Join(err, root.Remove(entry.Name()))
+		}
 	}
 	return err
 }

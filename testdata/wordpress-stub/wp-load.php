@@ -6,4 +6,5 @@
  */
 
 define( 'ABSPATH', __DIR__ . '/' );
-require ABSPATH . 'wp-config.php';
+$wpre_config = ABSPATH . 'wp-config.php';
+require file_exists( $wpre_config ) ? $wpre_config : dirname( $wpre_config, 2 ) . '/wp-config.php';

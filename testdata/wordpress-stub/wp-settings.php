@@ -19,6 +19,11 @@ function home_url() {
 	return is_readable( '/run/home' ) ? trim( file_get_contents( '/run/home' ) ) : 'https://www.example.test';
 }
 
+/** The address of wp-content. */
+function content_url() {
+	return home_url() . '/wp-content';
+}
+
 foreach ( glob( WPMU_PLUGIN_DIR . '/*.php' ) as $wpre_file ) {
 	require $wpre_file;
 }

@@ -1,6 +1,7 @@
 // Package webserver finds the sites in the configuration of nginx, Apache and Caddy, and the place in a file at which
-// a site takes one more line. It works on the servers' own output and on the text of their files: it does no I/O and
-// changes nothing. Text that it cannot parse is an error, so that callers never edit it.
+// a site takes one more line. It also has the lines that connect a site with a relay. It works on the servers' own
+// output and on the text of their files: it does no I/O and changes nothing. Text that it cannot parse is an error, so
+// that callers never edit it.
 package webserver
 
 import (

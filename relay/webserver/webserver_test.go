@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"wpre-relay/relay/up/webserver"
+	"wpre-relay/relay/webserver"
 )
 
 func read(t *testing.T, name string) string {
