@@ -29,10 +29,10 @@ const FIELDS = {
 const [, , binary, workDir] = process.argv;
 
 /** Waits for a promise. It throws after the timeout. */
-async function within(promise, what, ms = TIMEOUT) {
+async function within(promise, what) {
 	let timer;
 	const late = new Promise((_, reject) => {
-		timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms`)), ms);
+		timer = setTimeout(() => reject(new Error(`${what}: not within ${TIMEOUT} ms`)), TIMEOUT);
 	});
 	return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
@@ -111,7 +111,7 @@ async function write(file, testCase) {
 		if (status !== 0) throw new Error(`PHP exited with ${status}:\n${child.errors}`);
 		return documents;
 	});
-	return within(Promise.all(all), 'the writers', 30_000);
+	return within(Promise.all(all), 'the writers');
 }
 
 /** Returns the first document in the file. Its closing brace is the only one at the start of a line. */
