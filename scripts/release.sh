@@ -4,8 +4,8 @@
 # the same bytes in every directory, with the same version of Go.
 #   scripts/release.sh [VERSION]     # default: the version of the last tag, else 0.0.0 with the commit
 # It needs go, git, node, zip and dpkg-deb, and buildah for the images; without buildah it reports that they are
-# missing. DIST names another output directory. TARGETS limits the systems to build for. XZ_LEVEL is the compression of
-# the Debian packages (default: 6).
+# missing. DIST names another output directory. TARGETS limits the systems to build for. LEVEL is the compression of
+# the archives and Debian packages, from 1 to 9 (default: 6).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/release/debian.sh
@@ -26,6 +26,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rm -rf "$dist"
 mkdir -p "$dist"
+host=$(go env GOHOSTOS)/$(go env GOHOSTARCH)
 targets=(${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64})
 
 # progress TEXT shows the current step: in one line on a terminal, otherwise as a line for each step.
@@ -40,8 +41,13 @@ progress() {
 	fi
 }
 
-compile() { # compile OS ARCH FILE
-	GOOS=$1 GOARCH=$2 go build -ldflags "-s -w -X main.version=$version" -o "$3" .
+# compile OS ARCH FILE builds the program, and copies the one that is built already for this machine.
+compile() {
+	if [[ $1/$2 = "$host" && -e $work/wpre-relay ]]; then
+		cp "$work/wpre-relay" "$3"
+	else
+		GOOS=$1 GOARCH=$2 go build -ldflags "-s -w -X main.version=$version" -o "$3" .
+	fi
 }
 
 # documents DIR copies the documents, with the paths that they have in the repository, so that their links work, and the
@@ -58,7 +64,7 @@ go run ./scripts/release/licenses "$work/licenses" "${targets[@]}"
 
 # The program for this machine prints the completion scripts and the help; they are the same on every system.
 progress "completion scripts and manual pages"
-compile "$(go env GOHOSTOS)" "$(go env GOHOSTARCH)" "$work/wpre-relay"
+compile "${host%/*}" "${host#*/}" "$work/wpre-relay"
 for shell in bash zsh fish; do "$work/wpre-relay" completion "$shell" >"$work/completion.$shell"; done
 scripts/release/man.sh "$work/wpre-relay" "$work/man"
 
@@ -74,10 +80,10 @@ for target in "${targets[@]}"; do
 	documents "$dir"
 	find "$dir" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 	if [[ $os = windows ]]; then
-		(cd "$work" && find "$name" -type f | sort | zip -q -X -@ "$dist/$name.zip")
+		(cd "$work" && find "$name" -type f | sort | zip -q -X "-${LEVEL:-6}" -@ "$dist/$name.zip")
 	else
 		tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --format=ustar -cf - "$name" |
-			gzip -n >"$dist/$name.tar.gz"
+			gzip "-n${LEVEL:-6}" >"$dist/$name.tar.gz"
 	fi
 	[[ $os != linux ]] || debian_package "$arch" "$dir/$binary"
 done

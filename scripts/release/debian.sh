@@ -62,7 +62,7 @@ debian_package() {
 	CONTROL
 	(cd "$root" && find usr lib -type f | sort | xargs md5sum >DEBIAN/md5sums)
 	find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-	dpkg-deb --root-owner-group -Zxz "-z${XZ_LEVEL:-6}" --build "$root" "$dist/wpre-relay_${deb}_$arch.deb" >/dev/null
+	dpkg-deb --root-owner-group -Zxz "-z${LEVEL:-6}" --build "$root" "$dist/wpre-relay_${deb}_$arch.deb" >/dev/null
 }
 
 # debian_documents DIR VERSION gives the changelog the names that Debian wants, also in links. It removes the licenses
