@@ -103,11 +103,14 @@ awk -v version="$version" '
 	END { printf "%s", text }' CHANGELOG.md >"$dist/CHANGELOG-$version.md"
 GOOS=linux go tool -modfile="$PWD/scripts/release/tools.mod" cyclonedx-gomod mod -json -licenses=false -noserial \
 	-type application -output "$dist/wpre-relay-$version.cdx.json" . 2>/dev/null
-# The tool writes the current time and no version; both must depend on the commit alone.
+# The tool writes the current time, and the version that it finds in a repository but not in a worktree of one. Both must
+# depend on the commit and the version of the release alone.
 node -e '
-	const fs = require("fs"), file = process.argv[1], bom = JSON.parse(fs.readFileSync(file));
+	const fs = require("fs"), [file, version] = process.argv.slice(1);
+	const text = fs.readFileSync(file, "utf8").replace(/pkg:golang\/wpre-relay(@[^?]*)?\?/g, `pkg:golang/wpre-relay@v${version}?`);
+	const bom = JSON.parse(text), { version: _, ...component } = bom.metadata.component;
 	bom.metadata.timestamp = new Date(process.env.SOURCE_DATE_EPOCH * 1000).toISOString();
-	bom.metadata.component.version = process.argv[2];
+	bom.metadata.component = { ...component, version };
 	fs.writeFileSync(file, JSON.stringify(bom, null, 2) + "\n");' "$dist/wpre-relay-$version.cdx.json" "$version"
 (cd "$dist" && sha256sum -- * >SHA256SUMS)
 [[ ! -t 2 ]] || echo >&2
