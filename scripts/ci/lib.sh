@@ -13,6 +13,7 @@ package_of() {
 	php) echo php-cli ;;
 	phpcs) echo php-codesniffer ;;
 	promtool) echo prometheus ;;
+	qemu-aarch64-static) echo qemu-user-static ;;
 	systemd-analyze) echo systemd ;;
 	twentytwentythree) echo wordpress-theme-twentytwentythree ;;
 	dpkg-deb | git | go | node | npm | root) ;;
