@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"runtime"
 	"time"
 
 	"wpre-relay/schema"
@@ -28,8 +27,9 @@ const (
 	// about 0.1 ms.
 	burstPause = time.Millisecond
 
-	// slowPause is how long no event is appended directly after the disk was slow.
-	slowPause = 10 * time.Second
+	// fastAppends is how many appends must be fast after a slow one before the next direct one, so that a slow disk does
+	// not block the reading of the event file. A single append is also slow while another process has the processor.
+	fastAppends = 8
 )
 
 // queued is an element of the queue: an event or, if done is set, a mark that Flush waits for.
@@ -41,8 +41,8 @@ type queued struct {
 // submit passes ev to the log: directly if Options.Direct allows it and no other event is on its way, else through Run.
 // The caller holds r.mu.
 func (r *Relay) submit(ctx context.Context, ev schema.Event) error {
-	direct := r.waiting.Load() == 0 && len(ev.Document) <= maxDirect && r.opts.Direct()
-	if direct && time.Now().After(r.slowUntil) {
+	idle := r.waiting.Load() == 0 && r.slow.Load() == 0
+	if idle && len(ev.Document) <= maxDirect && r.opts.Direct() {
 		r.appendDirectly(ev)
 		return nil
 	}
@@ -57,24 +57,28 @@ func (r *Relay) submit(ctx context.Context, ev schema.Event) error {
 }
 
 // appendDirectly appends ev and delivers it. Waking another thread for that took 15 to 54 µs (see
-// scripts/docs/benchmark.md). In a burst it yields the processor to the goroutines that deliver, so that the caller
-// reads the next content meanwhile. The caller holds r.mu.
+// scripts/docs/benchmark.md). In a burst it leaves the delivery to that thread, so that the caller reads the next
+// content meanwhile. The caller holds r.mu.
 func (r *Relay) appendDirectly(ev schema.Event) {
 	start := time.Now()
 	burst := start.Sub(r.appended) < burstPause
 	r.log.AppendAndDeliver(ev, func() {
 		r.appended = time.Now()
-		if r.appended.Sub(start) > slowAppend {
-			r.slowUntil = r.appended.Add(slowPause)
-		}
+		r.countAppend(r.appended.Sub(start))
 		if !burst {
 			r.opts.Deliver()
 		}
 	})
-	if burst {
-		runtime.Gosched()
-	}
 	r.opts.OnAppend(ev, start, r.appended)
+}
+
+// countAppend counts an append that took this long. Direct appends and those of Run are never at the same time.
+func (r *Relay) countAppend(took time.Duration) {
+	if took > slowAppend {
+		r.slow.Store(fastAppends)
+	} else {
+		r.slow.Store(max(r.slow.Load()-1, 0))
+	}
 }
 
 // Run appends queued events to the log until ctx ends and the queue is empty. Events that wait for their line are
@@ -114,6 +118,7 @@ func (r *Relay) append(batch []schema.Event, next queued) []schema.Event {
 		start := time.Now()
 		recs := r.log.Append(batch...)
 		end := time.Now()
+		r.countAppend(end.Sub(start))
 		for _, ev := range batch {
 			r.opts.OnAppend(ev, start, end)
 		}

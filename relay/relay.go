@@ -81,14 +81,14 @@ type Relay struct {
 	queue   chan queued
 	started time.Time
 	waiting atomic.Int64 // events that Run has not appended yet; the holder of mu adds to it
+	slow    atomic.Int32 // fast appends that are missing after a slow one, see fastAppends
 
 	mu       sync.Mutex // held while a content is decided, since contents come from several goroutines
 	dedup    dedup      // guarded by mu
 	held     held       // guarded by mu, except for its channel
 	ingested bool       // Ingest was called before; guarded by mu
 
-	appended  time.Time // when an event was last appended directly; guarded by mu
-	slowUntil time.Time // until then, no event is appended directly; guarded by mu
+	appended time.Time // when an event was last appended directly; guarded by mu
 }
 
 // New returns a relay that appends to log. Events that the log holds count as relayed.
