@@ -32,7 +32,7 @@ type fileState struct {
 }
 
 // fileReader reads a whole file into buffers that it reuses. It keeps the file open until close, so that each look in a
-// burst takes fewer system calls.
+// burst takes fewer system calls. The loop closes it once in recheckInterval.
 type fileReader struct {
 	limit       int // maximum number of bytes to read
 	buf, second []byte

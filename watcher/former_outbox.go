@@ -117,13 +117,12 @@ func (l *loop) refreshFormer() {
 // notifyFormer refreshes the former outbox or event file that ev is about. doubled is set if each notification comes
 // twice. It returns false if there is none.
 func (l *loop) notifyFormer(ev fsnotify.Event, doubled bool) bool {
-	name := filepath.Clean(ev.Name)
 	for _, f := range l.former {
 		switch {
-		case name == f.file:
+		case ev.Name == f.file:
 			f.event.notify(ev.Op, doubled)
 			return true
-		case f.contains(name):
+		case f.contains(ev.Name):
 			if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 				f.refresh(f.file)
 			}

@@ -1,7 +1,6 @@
 package watcher
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"path/filepath"
@@ -27,8 +26,13 @@ const (
 	maxUnannounced = 2
 )
 
-// loop is the state of one Run. Only Run's goroutine touches it.
+// loop is the state of one Run. Two goroutines handle notifications: that of Run, and that of the direct notifications.
 type loop struct {
+	mu     sync.Mutex    // held while a notification or a timer is handled; guards all other fields except channels
+	ended  bool          // nothing more is handled
+	failed chan error    // the error of the direct notifications, of which there is at most one
+	armed  chan struct{} // has an element if the watch was replaced
+
 	w          *Watcher
 	handle     Handler
 	logger     *slog.Logger
@@ -56,6 +60,7 @@ type loop struct {
 	ticker     *time.Ticker
 	closing    sync.WaitGroup // watches that were replaced
 
+	followed    bool      // the next notification is handled at once, and is about the same change
 	notified    bool      // a notification came since the last recheck
 	suspect     bool      // the last recheck found a change without a notification
 	unannounced int       // changes without a notification in a row
@@ -74,6 +79,8 @@ func newLoop(w *Watcher, handle Handler) *loop {
 		debounce: time.NewTimer(time.Hour),
 		retry:    time.NewTimer(time.Hour),
 		ticker:   time.NewTicker(recheckInterval),
+		failed:   make(chan error, 1),
+		armed:    make(chan struct{}, 1),
 	}
 	l.debounce.Stop()
 	l.retry.Stop()
@@ -81,22 +88,23 @@ func newLoop(w *Watcher, handle Handler) *loop {
 }
 
 func (l *loop) close() {
+	defer l.closing.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
 	l.debounce.Stop()
 	l.retry.Stop()
 	l.ticker.Stop()
 	l.reader.close()
 	l.watch.close()
 	l.retired.close()
-	l.closing.Wait()
 }
 
 // run starts the watch, hands over the existing contents, and then handles notifications and timers until ctx ends.
 func (l *loop) run(ctx context.Context) error {
-	l.arm(nil)
-	if err := l.readInitial(ctx); err != nil {
+	if err := l.start(ctx); err != nil {
 		return err
 	}
-	l.heartbeat()
 	close(l.w.ready)
 	for ctx.Err() == nil {
 		if err := l.runOnce(ctx); err != nil {
@@ -106,30 +114,60 @@ func (l *loop) run(ctx context.Context) error {
 	return nil
 }
 
+// start starts the watch and hands over the existing contents. It leaves the file closed: on an overlay, the first
+// write replaces it by a copy.
+func (l *loop) start(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.arm(ctx, nil)
+	err := l.readInitial(ctx)
+	l.reader.close()
+	l.heartbeat()
+	l.ended = err != nil
+	return err
+}
+
 // runOnce waits for a notification or a timer and handles it.
 func (l *loop) runOnce(ctx context.Context) error {
+	l.mu.Lock()
+	watch, retired := l.watch, l.retired
+	events, retiredEvents, failures := watch.events(), retired.events(), watch.errors()
+	l.mu.Unlock()
 	select {
 	case <-ctx.Done():
 		return nil
-	case ev := <-l.watch.events():
-		return l.handleNotification(ctx, ev)
-	case ev := <-l.retired.events():
-		return l.handleRetired(ctx, ev)
-	case err := <-l.watch.errors():
-		return l.handleWatchError(ctx, err)
-	case <-l.debounce.C:
-		l.debouncing = false
-		return l.readEvent(ctx, true)
-	case <-l.retry.C:
-		return l.readEvent(ctx, false)
-	case <-l.ticker.C:
-		if time.Since(l.retiredAt) >= recheckInterval {
-			l.endRetired()
-		}
-		err := l.handleTick(ctx)
-		l.heartbeat()
+	case err := <-l.failed:
 		return err
+	case <-l.armed:
+		return nil
+	case ev := <-events:
+		ev.Name = filepath.Clean(ev.Name)
+		return l.own(ctx, func() error { return l.handleNotification(ctx, watch, ev) })
+	case ev := <-retiredEvents:
+		ev.Name = filepath.Clean(ev.Name)
+		return l.own(ctx, func() error { return l.handleNotification(ctx, retired, ev) })
+	case err := <-failures:
+		return l.own(ctx, func() error { return l.handleWatchError(ctx, watch, err) })
+	case <-l.debounce.C:
+		return l.own(ctx, func() error {
+			l.debouncing = false
+			return l.readEvent(ctx, true)
+		})
+	case <-l.retry.C:
+		return l.own(ctx, func() error { return l.readEvent(ctx, false) })
+	case <-l.ticker.C:
+		return l.own(ctx, func() error { return l.tick(ctx) })
 	}
+}
+
+// tick handles the ticker.
+func (l *loop) tick(ctx context.Context) error {
+	if time.Since(l.retiredAt) >= recheckInterval {
+		l.endRetired()
+	}
+	err := l.handleTick(ctx)
+	l.heartbeat()
+	return err
 }
 
 // heartbeat records that the loop is not blocked: it has handled a tick.
@@ -148,10 +186,23 @@ func (l *loop) readInitial(ctx context.Context) error {
 	return l.readEvent(ctx, false)
 }
 
-// handleNotification reads the event file or the outbox if ev is about it.
-func (l *loop) handleNotification(ctx context.Context, ev fsnotify.Event) error {
+// handleNotification reads what a notification of w is about, if that is the event file or an outbox. A watch that was
+// replaced announces nothing more, except the retired one.
+func (l *loop) handleNotification(ctx context.Context, w *watch, ev fsnotify.Event) error {
+	switch w {
+	case l.watch:
+		return l.handleCurrent(ctx, ev)
+	case l.retired:
+		return l.handleRetired(ctx, ev)
+	default:
+		return nil
+	}
+}
+
+// handleCurrent reads the event file or the outbox if ev is about it.
+func (l *loop) handleCurrent(ctx context.Context, ev fsnotify.Event) error {
 	defer l.w.end(l.w.begin("look up", l.w.file))
-	if l.outbox.contains(filepath.Clean(ev.Name)) {
+	if l.outbox.contains(ev.Name) {
 		if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 			l.refreshOutbox()
 		}
@@ -175,66 +226,13 @@ func (l *loop) handleNotification(ctx context.Context, ev fsnotify.Event) error 
 		l.reader.close()
 		switch {
 		case l.watch.stale(l.w.file):
-			l.arm(nil)
+			l.arm(ctx, nil)
 		case l.watch.doubled:
 			l.watch.watchFile() // the name may belong to another file now
 		}
 	}
-	err := l.readEvent(ctx, false)
-	if ev.Has(fsnotify.Chmod) {
-		l.reader.close() // the end of a write
+	if l.followed {
+		return nil
 	}
-	return err
-}
-
-// arm replaces the watch. If present is the current watch, arm keeps it unless a better mode is available now.
-func (l *loop) arm(present *watch) {
-	defer l.w.end(l.w.begin("watch", l.w.file))
-	l.reader.close()
-	next := armWatch(l.w.file, l.w.opts, l.watch, present)
-	if next == present {
-		return
-	}
-	switch {
-	case l.watch == nil:
-		next.log(l.logger, "watching")
-	case next.mode != l.watch.mode || next.reason != l.watch.reason:
-		next.log(l.logger, "watch mode changed")
-	}
-	if l.watch != nil {
-		l.w.updateStatus(func(s *Status) { s.Rearmed++ })
-	}
-	replaced := l.watch
-	l.endRetired()
-	l.watch = next
-	l.watch.found, _ = versionOf(l.w.file)
-	l.switchFolder()
-	l.endBurst(replaced)
-	l.remote = remoteFilesystem(filepath.Dir(l.w.file)) != ""
-	l.retire(replaced)
-	l.refreshOutbox()
-	l.w.updateStatus(func(s *Status) { s.Mode, s.Reason = next.mode, next.reason })
-	l.ticker.Reset(cmp.Or(next.interval, recheckInterval)) // the interval is 0 unless the watch polls
-}
-
-// endBurst reports the overwrites of the burst of the watch that was replaced, if there is one. The contents that it
-// announced were read by now, or are gone with their folder.
-func (l *loop) endBurst(replaced *watch) {
-	if replaced == nil {
-		return
-	}
-	unwatched := uint64(0)
-	if replaced.replacedBy(l.watch) {
-		if l.version == l.watch.found {
-			l.overwrites.unaccount() // the old watch did not announce it
-		}
-		folder, _ := versionOf(filepath.Dir(l.w.file))
-		unwatched = writtenUnwatched(folder, l.watch.found, l.readAt)
-	}
-	l.reportOverwrites()
-	l.overwrites.reset()
-	if unwatched > 0 {
-		l.w.opts.OnOverwrites(unwatched)
-		l.logger.Debug("change decided", "decision", "overwritten", "writes", unwatched)
-	}
+	return l.readEvent(ctx, false)
 }

@@ -15,18 +15,18 @@ type Notifier interface {
 // maxErrors is the maximum number of errors that wait for the loop. It reads everything again after each one.
 const maxErrors = 16
 
-// fsNotifier is the system's Notifier.
+// fsNotifier is fsnotify as a Notifier.
 type fsNotifier struct {
 	*fsnotify.Watcher
 	errors chan error
 }
 
-func systemNotifier() (Notifier, error) {
+func newFSNotifier() (fsNotifier, error) {
 	// It has no buffer: with a hand-over for each notification, two goroutines take turns on one processor, and the loop
 	// reads more of the contents in a burst.
 	notifier, err := fsnotify.NewWatcher()
 	if err != nil {
-		return nil, err
+		return fsNotifier{}, err
 	}
 	n := fsNotifier{notifier, make(chan error, maxErrors)}
 	go n.receiveErrors()

@@ -36,7 +36,7 @@ type outbox struct {
 
 // contains reports whether path is, or would be, a file of the outbox.
 func (o *outbox) contains(path string) bool {
-	return o.dir != "" && filepath.Dir(path) == o.dir && isOutboxName(filepath.Base(path))
+	return isOutboxName(filepath.Base(path)) && o.dir != "" && filepath.Dir(path) == o.dir
 }
 
 // foundFile is a file of the outbox in a listing.

@@ -24,7 +24,7 @@ func (l *loop) handleTick(ctx context.Context) error {
 func (l *loop) poll(ctx context.Context) error {
 	if time.Since(l.checkedAt) >= recheckInterval {
 		l.notified, l.checkedAt = false, time.Now()
-		l.arm(l.watch)
+		l.arm(ctx, l.watch)
 	}
 	return l.readEvent(ctx, false)
 }
@@ -35,7 +35,7 @@ func (l *loop) recheck(ctx context.Context) error {
 	l.notified, l.checkedAt = false, time.Now()
 	switch {
 	case l.watch.stale(l.w.file):
-		l.arm(nil)
+		l.arm(ctx, nil)
 		return l.readEvent(ctx, false)
 	case l.suspect && quiet:
 		return l.handleUnannounced(ctx)
@@ -51,9 +51,12 @@ func (l *loop) recheck(ctx context.Context) error {
 	return l.readEvent(ctx, false)
 }
 
-// handleWatchError reads the file after an overflow, which loses notifications but leaves the watch intact. After any
-// other error it also sets up the watch again.
-func (l *loop) handleWatchError(ctx context.Context, err error) error {
+// handleWatchError handles an error of w. It reads the file after an overflow, which loses notifications but leaves the
+// watch intact. After any other error it also sets up the watch again.
+func (l *loop) handleWatchError(ctx context.Context, w *watch, err error) error {
+	if w != l.watch {
+		return nil // it was replaced meanwhile
+	}
 	defer l.w.end(l.w.begin("look up", l.w.file))
 	if errors.Is(err, fsnotify.ErrEventOverflow) {
 		l.w.updateStatus(func(s *Status) { s.Overflows++ })
@@ -62,7 +65,7 @@ func (l *loop) handleWatchError(ctx context.Context, err error) error {
 		l.reader.close() // a lost notification may be about another file
 	} else {
 		l.logger.Warn("watch lost, retrying", "error", err)
-		l.arm(nil)
+		l.arm(ctx, nil)
 	}
 	return l.readEvent(ctx, false)
 }
@@ -76,6 +79,6 @@ func (l *loop) handleUnannounced(ctx context.Context) error {
 	if l.unannounced >= maxUnannounced {
 		l.watch.markUnreliable()
 	}
-	l.arm(nil)
+	l.arm(ctx, nil)
 	return l.readEvent(ctx, false)
 }

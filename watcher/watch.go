@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -31,11 +30,12 @@ type watch struct {
 	dirs        []os.FileInfo // of path.dirs when they were armed; nil for one that did not exist
 	notify      func() (Notifier, error)
 	notifier    Notifier
-	doubled     bool        // the file itself is watched too, so each notification comes twice
-	keepDoubled bool        // it must stay doubled, because the directory does not announce all changes
-	unreliable  os.FileInfo // the directory that has not announced changes, if there is one
-	dirGone     bool        // a watched directory was deleted or moved
-	found       fileVersion // the file when it was armed: notifications about this version may be missing
+	direct      directNotifier // notifier, if it announces changes in path.parent directly; nil otherwise
+	doubled     bool           // the file itself is watched too, so each notification comes twice
+	keepDoubled bool           // it must stay doubled, because the directory does not announce all changes
+	unreliable  os.FileInfo    // the directory that has not announced changes, if there is one
+	dirGone     bool           // a watched directory was deleted or moved
+	found       fileVersion    // the file when it was armed: notifications about this version may be missing
 }
 
 // armWatch returns a watch of file that replaces old. The watch polls if no notifications are available. If keep is not
@@ -115,7 +115,7 @@ func (w *watch) subscribe() error {
 		if w.dirs[i], err = os.Stat(dir); err != nil && errors.Is(err, os.ErrNotExist) {
 			continue // deleted since the path was resolved; stale reports it
 		}
-		if err = notifier.Add(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err = w.add(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 			w.close()
 			return fmt.Errorf("%s: %w", dir, err)
 		}
@@ -124,6 +124,15 @@ func (w *watch) subscribe() error {
 		w.watchFile()
 	}
 	return nil
+}
+
+// add watches dir, directly if it is the event file's folder and the notifier can.
+func (w *watch) add(dir string) error {
+	if n, ok := w.notifier.(directNotifier); ok && dir == w.path.parent && n.AddDirect(dir) == nil {
+		w.direct = n
+		return nil
+	}
+	return w.notifier.Add(dir)
 }
 
 // watchFile watches the file that the path leads to now, beside its directory. Each notification then comes twice.
@@ -175,14 +184,13 @@ func (w *watch) replacedBy(next *watch) bool {
 // concerns reports whether ev may change the file's content. It records the loss of a watched directory, because a new
 // directory with the same name can have the same inode number.
 func (w *watch) concerns(ev fsnotify.Event) bool {
-	name := filepath.Clean(ev.Name)
 	for _, dir := range w.path.dirs {
-		if name == dir && ev.Has(fsnotify.Remove|fsnotify.Rename) {
+		if ev.Name == dir && ev.Has(fsnotify.Remove|fsnotify.Rename) {
 			w.dirGone = true
 			return true
 		}
 	}
-	return w.path.entries[name]
+	return w.path.entries[ev.Name]
 }
 
 // markUnreliable records that the file's directory does not announce all changes. The next watch polls it.
@@ -212,7 +220,7 @@ func (w *watch) errors() <-chan error {
 func (w *watch) close() {
 	if w != nil && w.notifier != nil {
 		w.notifier.Close()
-		w.notifier = nil
+		w.notifier, w.direct = nil, nil
 	}
 }
 

@@ -41,9 +41,9 @@ type Options struct {
 	// NewestOnly skips the lines that the outbox holds at the start, except the newest. Default: none is skipped.
 	NewestOnly bool
 
-	// OnOverwrites, if set, is called on Run's goroutine with an estimate of the writes that were overwritten before
-	// they could be read. It is too low for writers that do not set the file's mode, and after lost notifications. It
-	// is too high if another program changes the file's mode within a second after a write.
+	// OnOverwrites, if set, is called where Run calls handle, with an estimate of the writes that were overwritten
+	// before they could be read. It is too low for writers that do not set the file's mode, and after lost
+	// notifications. It is too high if another program changes the file's mode within a second after a write.
 	OnOverwrites func(estimate uint64)
 
 	// Notify returns a new source of notifications. Default: the system's.
@@ -131,8 +131,8 @@ func (w *Watcher) updateStatus(change func(*Status)) {
 }
 
 // Run watches the file until ctx ends, and then returns nil. It calls handle with every new content, one at a time,
-// in the order read, on one goroutine. While handle runs, the watcher reads nothing. An error of handle ends Run,
-// which returns it wrapped.
+// in the order read, but not always on the same goroutine. While handle runs, the watcher reads nothing. An error of
+// handle ends Run, which returns it wrapped; handle is not called again.
 //
 // A content of the file is new if its bytes differ from the previous ones, or if the same bytes were written again. If
 // there is an outbox beside the file, Run hands over its lines too, and it hands over a line before the content of the

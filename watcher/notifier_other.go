@@ -1,0 +1,5 @@
+//go:build !linux
+
+package watcher
+
+func systemNotifier() (Notifier, error) { return newFSNotifier() }
