@@ -21,11 +21,10 @@ func (l *loop) readEvent(ctx context.Context, debounced bool) error {
 	l.seen = seen
 	l.reportRead(readErr)
 	if l.withoutOutbox() {
-		err := l.handleContent(ctx, content, seen, readErr, debounced)
-		if err != nil || l.watch.direct != nil {
-			return err // direct notifications come in order: a new outbox before its first event
+		if err := l.handleContent(ctx, content, seen, readErr, debounced); err != nil {
+			return err
 		}
-		_, err = l.readChangedOutbox(ctx)
+		_, err := l.readChangedOutbox(ctx)
 		return err
 	}
 	// The outbox is read after the file: the companion appends an event before the plugin writes it to the file.
