@@ -36,7 +36,7 @@ if [[ -n $fresh ]]; then
 	[[ -e $system/.complete ]] || scripts/release/first_hour/debian.sh "$system"
 fi
 if [[ -z $package ]]; then
-	DIST=$work TARGETS=linux/$(go env GOARCH) XZ_LEVEL=1 scripts/release.sh >"$work/log" 2>&1 || { cat "$work/log" && exit 1; }
+	DIST=$work TARGETS=linux/$(go env GOARCH) LEVEL=1 scripts/release.sh >"$work/log" 2>&1 || { cat "$work/log" && exit 1; }
 	package=$(echo "$work"/*.deb)
 fi
 unshare --mount --pid --net --fork --kill-child \
