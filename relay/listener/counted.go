@@ -30,10 +30,10 @@ type countedConn struct {
 	handshakes *handshakes                 // nil: its handshake is not counted
 	hasPlace   atomic.Bool                 // it must end its handshake
 	isQuick    atomic.Bool                 // upgradeServer waits for its first bytes
+	handling   atomic.Bool                 // the handler is running; another goroutine may write once it has hijacked
 
 	// The goroutine that serves the connection owns these.
 	answered bool  // the connection has got a response
-	handling bool  // the handler is running
 	turn     *turn // of the goroutine that serves the connection; nil if that does not accept connections
 }
 
@@ -96,7 +96,7 @@ func (c *countedConn) Write(p []byte) (int, error) {
 	if c.divert != nil {
 		return c.divert.Write(p)
 	}
-	if c.hasPlace.Load() && !c.handling {
+	if c.hasPlace.Load() && !c.handling.Load() {
 		c.endHandshake()
 	}
 	return c.Conn.Write(p)
@@ -124,8 +124,8 @@ func (c *countedConn) handle(handler http.Handler, w http.ResponseWriter, r *htt
 	if c.answered || r.Body != http.NoBody || r.Header.Get("Upgrade") == "" {
 		c.endHandshake()
 	}
-	c.handling = true
-	defer func() { c.handling = false }()
+	c.handling.Store(true)
+	defer c.handling.Store(false)
 	handler.ServeHTTP(w, r)
 }
 

@@ -144,6 +144,30 @@ func TestUpgradesAreServedLikeByNetHTTP(t *testing.T) {
 	}
 }
 
+// TestUpgradedConnectionIsWrittenBeforeTheHandlerReturns is a test for the race detector.
+func TestUpgradedConnectionIsWrittenBeforeTheHandlerReturns(t *testing.T) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		go func() {
+			defer conn.Close()
+			io.WriteString(conn, "written")
+		}()
+		time.Sleep(time.Second) // the goroutine writes before the bubble's clock moves
+	})
+	synctest.Test(t, func(t *testing.T) {
+		fake, stop := serving(t, handler, listener.Options{})
+		if got := received(t, fake, upgradeRequest, true); !strings.HasSuffix(got, "written") {
+			t.Errorf("got %q", got)
+		}
+		stop()
+	})
+}
+
 func TestStopClosesSilentConnectionsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake, stop := serving(t, hello, listener.Options{})
