@@ -72,7 +72,8 @@ func (r *Relay) appendDirectly(ev schema.Event) {
 	r.opts.OnAppend(ev, start, r.appended)
 }
 
-// countAppend counts an append that took this long. Direct appends and those of Run are never at the same time.
+// countAppend counts an append that took this long. Its calls do not overlap, because Run and appendDirectly never
+// append at the same time.
 func (r *Relay) countAppend(took time.Duration) {
 	if took > slowAppend {
 		r.slow.Store(fastAppends)

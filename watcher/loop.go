@@ -26,7 +26,7 @@ const (
 	maxUnannounced = 2
 )
 
-// loop is the state of one Run. Two goroutines handle notifications: that of Run, and that of the direct notifications.
+// loop is the state of one Run. Run's goroutine handles notifications, and so does the one that calls RunDirect.
 type loop struct {
 	mu     sync.Mutex    // held while a notification or a timer is handled; guards all other fields except channels
 	ended  bool          // nothing more is handled

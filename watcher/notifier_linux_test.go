@@ -78,7 +78,7 @@ func change(file, other string) {
 }
 
 // until returns the notifications up to the first one about the file last. Equal neighbours are returned once, since
-// the kernel merges those that have not been fetched.
+// the kernel merges equal notifications that have not been fetched.
 func until(t *testing.T, events <-chan fsnotify.Event, last string) (all []string) {
 	t.Helper()
 	limit := time.After(waitLimit)

@@ -24,7 +24,7 @@ const (
 )
 
 // stopRelay relays lines like a relay: it remembers a line before it hands the line over, skips lines that it
-// remembers, and refuses a line at random once it is to stop. A new process remembers the relayed lines only.
+// remembers, and refuses a line at random after its stop has begun. A new process remembers the relayed lines only.
 type stopRelay struct {
 	relayed  []int         // by all processes
 	progress chan struct{} // gets an element for each line up to the newest relayed one

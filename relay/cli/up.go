@@ -95,7 +95,7 @@ func confirm(ctx context.Context, env Env, yes bool) func(question string) bool 
 		}
 		fmt.Fprint(env.Stdout, question+" [y/N] ")
 		answered := make(chan string, 1)
-		go func() { // ends with the process, if nobody answers
+		go func() { // without an answer, it ends with the process
 			answer, err := answers.ReadString('\n')
 			if err != nil {
 				answer = "no"

@@ -68,7 +68,7 @@ done`)
 // upLines are lines of up after which a step begins.
 var upLines = []string{"WordPress in", "OK    key", "OK    service", "OK    companion", "OK    nginx", "OK    address"}
 
-// TestKilledUpIsUndone kills up in each step. The next down, or the next up, undoes what it has done.
+// TestKilledUpIsUndone kills up in each step. The next down, or the next up, undoes its changes.
 func TestKilledUpIsUndone(t *testing.T) {
 	t.Parallel()
 	s := newNginxSandbox(t)

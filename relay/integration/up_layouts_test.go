@@ -61,7 +61,7 @@ func TestUpAsksWhichSite(t *testing.T) {
 	s.expectTree(after)
 }
 
-// TestUpHidesEventFile compares up with check, also on a site that has a rule of its own.
+// TestUpHidesEventFile compares up with check, also on a site that already has such a rule.
 func TestUpHidesEventFile(t *testing.T) {
 	t.Parallel()
 	const own = "location ^~ /wp-content/realtime-events/ { return 403; } "

@@ -45,8 +45,8 @@ func (c *client) saveSession() {
 }
 
 // resumeSession returns the header of the cookie. If the relay knows where the last connection was lost, the next event
-// is the one after the newest pong. Events that the client has read since may come again: the relay learns from pongs
-// alone what has arrived.
+// is the one after the newest pong. The client may get later events twice, because only pongs tell the relay which
+// events arrived.
 func (c *client) resumeSession() (header string) {
 	acked := c.session.acked
 	behind := len(c.s.model.of(c.s.model.epoch).records) - acked

@@ -51,11 +51,7 @@ func (o owner) run(ctx context.Context, input []byte, args ...string) ([]byte, e
 	defer cancel()
 	cmd := exec.CommandContext(ctx, o.php, append([]string{"-d", "display_errors=stderr", "-r",
 		strings.TrimPrefix(ownerPHP, "<?php"), "--"}, args...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Credential: &syscall.Credential{Uid: o.user.UID, Gid: o.user.GID},
-		Setpgid:    true,            // an interrupt at the terminal must not reach an undo
-		Pdeathsig:  syscall.SIGKILL, // a write must not end after another run has undone it
-	}
+	cmd.SysProcAttr = o.attributes()
 	cmd.Dir, cmd.Env = "/", []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/"}
 	cmd.Stdin = bytes.NewReader(input)
 	var stderr bytes.Buffer
@@ -93,15 +89,20 @@ func (o owner) call(ctx context.Context, result any, command, dir, site string, 
 	return json.Unmarshal(text, result)
 }
 
-// lint returns an error if the text is no valid PHP.
-func (o owner) lint(ctx context.Context, text string) error {
-	cmd := exec.CommandContext(ctx, o.php, "-l")
-	cmd.Stdin = strings.NewReader(text)
-	cmd.SysProcAttr = &syscall.SysProcAttr{
+// attributes returns the attributes of PHP's process.
+func (o owner) attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: o.user.UID, Gid: o.user.GID},
 		Setpgid:    true,            // an interrupt at the terminal must not reach an undo
 		Pdeathsig:  syscall.SIGKILL, // a write must not end after another run has undone it
 	}
+}
+
+// lint returns an error if the text is no valid PHP.
+func (o owner) lint(ctx context.Context, text string) error {
+	cmd := exec.CommandContext(ctx, o.php, "-l")
+	cmd.Stdin = strings.NewReader(text)
+	cmd.SysProcAttr = o.attributes()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return errors.New(firstPart(string(out)))
 	}

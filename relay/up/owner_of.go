@@ -13,8 +13,8 @@ import (
 )
 
 // ownerOf returns the owner of the file at path, or of the directory in which it would be. PHP works as this user, so a
-// link must not choose whom: ownerOf returns an error for a link to a file of another user, unless it belongs to root,
-// or leads into a directory of its own owner.
+// user must not be able to choose another one by a link. ownerOf returns an error for a link to another user's file,
+// unless root owns the link, or the link's owner owns the directory of that file.
 func ownerOf(path string) (user, error) {
 	at, rest := "/", splitPath(path)
 	for links := 0; len(rest) > 0; {
@@ -65,15 +65,15 @@ func trustedTarget(link string) (string, error) {
 		return "", err
 	}
 	uid := info.Sys().(*syscall.Stat_t).Uid
-	real, err := filepath.EvalSymlinks(target)
+	file, err := filepath.EvalSymlinks(target)
 	if uid == 0 || errors.Is(err, fs.ErrNotExist) {
 		return target, nil
 	}
 	if err != nil {
 		return "", err
 	}
-	of, err := statOwner(real)
-	in, dirErr := statOwner(filepath.Dir(real))
+	of, err := statOwner(file)
+	in, dirErr := statOwner(filepath.Dir(file))
 	switch {
 	case err != nil || dirErr != nil:
 		return "", errors.Join(err, dirErr)

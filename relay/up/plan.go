@@ -177,7 +177,7 @@ func (s *site) eventsPath() string {
 	return content.Path + "/realtime-events/"
 }
 
-// hasRule reports whether the site has a rule of its own for a path, beside which the web server allows no other.
+// hasRule reports whether the site already has a rule for a path and the web server rejects a second one.
 func (s *site) hasRule(path string) bool {
 	isOwn := func(rule webserver.Path) bool { return rule.Path == path && rule.File != s.server.file }
 	return s.server.unique && slices.ContainsFunc(s.parts, func(part webserver.Site) bool {

@@ -64,13 +64,16 @@ func (s *site) checkOtherSite(ctx context.Context, opts Options) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
 	for line := range strings.Lines(string(text)) {
 		if strings.Contains(line, "WPRE_RELAY_WATCH=") && !strings.Contains(s.settings(opts), line) {
 			return fmt.Errorf("%s serves another site: %s; for a second site see \"If the server has several sites\" in "+
 				"install.md, or run \"wpre-relay down\" first", unitName, strings.TrimSpace(line))
 		}
 	}
-	return err
+	return nil
 }
 
 // hasUnit reports whether a unit for the relay is installed.

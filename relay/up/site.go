@@ -186,7 +186,7 @@ func firstName(parts []webserver.Site) string {
 const pluginSource = "https://www.vengalavinay.com/wordpress-development-recipe-real-time-custom-event-triggers-" +
 	"using-websockets-and-filesystem-api/"
 
-// checkPlugin returns an error that says what to do if the plugin does not run, or cannot write events.
+// checkPlugin returns an error if the plugin does not run or cannot write events. The error has the fix.
 func (s *site) checkPlugin() error {
 	const again = ", then run this command again"
 	switch {

@@ -66,7 +66,7 @@ debian_package() {
 }
 
 # debian_documents DIR VERSION gives the changelog the names that Debian wants, also in links. It removes the licenses
-# that Debian has and those that the file copyright contains.
+# that Debian provides, and the licenses that the file copyright contains.
 debian_documents() {
 	gzip -9n <"$1/CHANGELOG.md" >"$1/changelog.gz"
 	printf 'wpre-relay (%s) unstable; urgency=medium\n\n  * See changelog.gz.\n\n -- %s  %s\n' "$2" \

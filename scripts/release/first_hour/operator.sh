@@ -41,7 +41,7 @@ in_wordpress() {
 }
 
 begin=$SECONDS
-# The server as it is when the operator begins: a finished WordPress.
+# Before the operator begins, WordPress is installed.
 in_wordpress "define( 'WP_INSTALLING', true );
 	define( 'WP_SITEURL', 'https://$host' );
 	require '/usr/share/wordpress/wp-load.php';

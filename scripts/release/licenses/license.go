@@ -22,8 +22,8 @@ var (
 	copyrightLine = regexp.MustCompile(`(?mi)^\W*copyright[ :]+(?:(?:\(c\)|©) *(\S.*)|([0-9]{4}.*))$`)
 )
 
-// knownLicenses lists the licenses with a part of their text, in which a space stands for each line end. Only the other
-// part, if there is one, distinguishes a license from those below it.
+// knownLicenses lists the licenses by a phrase of their text, in which each line end is a space. A license also needs
+// the phrase other, if it has one.
 var knownLicenses = []struct{ name, phrase, other string }{
 	{"Apache-2.0", "Apache License", ""},
 	{"Expat", "Permission is hereby granted, free of charge", ""},

@@ -53,7 +53,7 @@ func TestRejectsUnknownLicense(t *testing.T) {
 	}
 }
 
-// TestCopyrightIsMachineReadable writes the file for the program as it is, and checks the form of each paragraph. The
+// TestCopyrightIsMachineReadable writes the file for the current program, and checks the form of each paragraph. The
 // test of the release checks that each module is in it.
 func TestCopyrightIsMachineReadable(t *testing.T) {
 	t.Chdir("../../..")
