@@ -11,9 +11,10 @@ const (
 	quietChanges = 20
 )
 
-// trim releases memory to the system once a herd of clients has come or gone: Go's runtime would keep most of it until
-// the next herd. Only the goroutine of shard 0 uses it.
+// trim releases memory to the system after the start, and once a herd of clients has come or gone: Go's runtime would
+// keep most of it until the next herd. Only the goroutine of shard 0 uses it.
 type trim struct {
+	started  bool   // the memory of the start was released
 	released uint64 // number of changes at the last release
 	last     uint64 // number of changes a second ago
 }
@@ -23,15 +24,15 @@ type trim struct {
 func (t *trim) due(changes uint64) bool {
 	quiet := changes-t.last <= quietChanges
 	t.last = changes
-	if !quiet || changes-t.released < herdSize {
+	if !quiet || t.started && changes-t.released < herdSize {
 		return false
 	}
-	t.released = changes
+	t.started, t.released = true, changes
 	return true
 }
 
-// releaseMemory releases memory to the system if a herd of clients has come or gone. It collects garbage, which takes
-// about a millisecond of CPU time for each MiB in use, beside the shard.
+// releaseMemory releases memory to the system after the start, and if a herd of clients has come or gone. It collects
+// garbage, which takes about a millisecond of CPU time for each MiB in use, beside the shard.
 func (s *shard) releaseMemory() {
 	connects := s.set.connects.Load()
 	if s.number == 0 && s.trim.due(2*connects-uint64(s.set.Len())) {

@@ -2,13 +2,15 @@ package fanout
 
 import "testing"
 
-func TestMemoryIsReleasedOnceAfterAHerd(t *testing.T) {
+func TestMemoryIsReleasedOnceAfterTheStartAndAHerd(t *testing.T) {
 	var trim trim
 	changes := uint64(0)
 	for second, step := range []struct {
 		changes uint64
 		due     bool
 	}{
+		{herdSize, false},
+		{0, true}, // the start is over
 		{0, false},
 		{quietChanges, false}, // a few visitors
 		{herdSize, false},     // the herd is not over
