@@ -175,31 +175,41 @@ func TestEventsWithoutLinesKeepTheirOrder(t *testing.T) {
 	})
 }
 
-// slowFS is a file system whose appends take 2 ms.
+// slowFS is a file system whose appends take 2 ms while slow is set. slow belongs to the test.
 type (
-	slowFS   struct{ durable.FS }
-	slowFile struct{ durable.File }
+	slowFS struct {
+		durable.FS
+		slow *bool
+	}
+	slowFile struct {
+		durable.File
+		slow *bool
+	}
 )
 
 func (f slowFS) OpenFile(name string, flag int, mode os.FileMode) (durable.File, error) {
 	file, err := f.FS.OpenFile(name, flag, mode)
-	return slowFile{file}, err
+	return slowFile{file, f.slow}, err
 }
 
 func (f slowFile) Write(p []byte) (int, error) {
-	time.Sleep(2 * time.Millisecond)
+	if *f.slow {
+		time.Sleep(2 * time.Millisecond)
+	}
 	return f.File.Write(p)
 }
 
-// TestIngestDoesNotWaitForASlowDisk checks that Ingest appends the first event itself and leaves the next ones to Run.
+// TestIngestDoesNotWaitForASlowDisk checks that Ingest appends the first event itself and leaves the next ones to Run,
+// until Run has appended eight of them fast.
 func TestIngestDoesNotWaitForASlowDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, err := eventlog.Open(t.TempDir(), eventlog.Options{FS: slowFS{durable.OS}, Logger: quiet})
+		slow, direct := true, 0
+		log, err := eventlog.Open(t.TempDir(), eventlog.Options{FS: slowFS{durable.OS, &slow}, Logger: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer log.Close()
-		r := relay.New(log, relay.Options{Direct: func() bool { return true }, Logger: quiet})
+		r := relay.New(log, relay.Options{Direct: func() bool { direct++; return true }, Logger: quiet})
 		ingestNow := func(file string) {
 			if err := r.Ingest(t.Context(), []byte(file), time.Now()); err != nil {
 				t.Fatal(err)
@@ -209,6 +219,17 @@ func TestIngestDoesNotWaitForASlowDisk(t *testing.T) {
 		ingestNow(post(2, "x"))
 		if got := documents(log); got != post(1, "x") {
 			t.Errorf("Ingest appended %q", got)
+		}
+		slow = false
+		stop := run(t, r)
+		defer stop()
+		for i := 3; direct == 1 && i < 100; i++ {
+			synctest.Wait() // Run has appended the event before
+			ingestNow(post(i, "x"))
+		}
+		synctest.Wait()
+		if got := len(log.Records()); direct != 2 || got != 10 {
+			t.Errorf("direct appends: %d, the last after %d events; want the second for event 10", direct, got)
 		}
 	})
 }

@@ -47,7 +47,7 @@ func TestPollsUntilAnInotifyInstanceIsFree(t *testing.T) {
 		return
 	}
 	p := newPlayer(t)
-	release := takeInotifyInstances(t)
+	release := takeInotifyInstances(t, 0)
 	lines := make(chan string, 100)
 	p.opts.Logger = slog.New(slog.NewTextHandler(lineWriter(lines), nil))
 	if err := p.start(); err != nil {
@@ -75,8 +75,27 @@ func TestPollsUntilAnInotifyInstanceIsFree(t *testing.T) {
 	}
 }
 
-// takeInotifyInstances opens inotify instances until none is left for the user. release closes them.
-func takeInotifyInstances(t *testing.T) (release func()) {
+// TestOneInotifyInstanceIsEnough checks that the folder is watched like the directories above it if the relay gets no
+// instance for the folder alone.
+func TestOneInotifyInstanceIsEnough(t *testing.T) {
+	if !inLimitedNamespace(t) {
+		return
+	}
+	p := newPlayer(t)
+	defer takeInotifyInstances(t, 1)()
+	if err := errors.Join(p.start(), p.do("mode", "inotify")); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		text := fmt.Sprintf(`{"timestamp":%d}`, i)
+		if err := errors.Join(writeAsPlugin(p.file, text), p.want(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// takeInotifyInstances opens inotify instances until only so many are left for the user. release closes them.
+func takeInotifyInstances(t *testing.T, left int) (release func()) {
 	var taken []int
 	release = func() {
 		for _, fd := range taken {
@@ -88,6 +107,10 @@ func takeInotifyInstances(t *testing.T) (release func()) {
 	for {
 		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 		if errors.Is(err, syscall.EMFILE) {
+			for _, fd := range taken[:left] {
+				unix.Close(fd)
+			}
+			taken = taken[left:]
 			return release
 		}
 		if err != nil {
