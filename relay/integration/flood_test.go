@@ -145,7 +145,13 @@ func listenBare() (address string, err error) {
 // connected. The function end ends them.
 func flood(t testing.TB, kind string, address ...string) (connected <-chan struct{}, end func()) {
 	t.Helper()
-	cmd := helper(t, "flood", append([]string{kind}, address...)...)
+	return startHelper(t, "flood", append([]string{kind}, address...)...)
+}
+
+// startHelper starts a helper. It closes connected when the helper has printed a line. The function end ends it.
+func startHelper(t testing.TB, name string, args ...string) (connected <-chan struct{}, end func()) {
+	t.Helper()
+	cmd := helper(t, name, args...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

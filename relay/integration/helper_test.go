@@ -19,6 +19,7 @@ const helperVariable = "WPRE_TEST_HELPER"
 var helpers = map[string]func(args []string) error{
 	"baseline": runBaseline,
 	"flood":    runFlood,
+	"swarm":    runSwarm,
 	"hangfs":   runHangFS,
 	"occupy":   runOccupy,
 	"resume":   runResume,

@@ -19,6 +19,7 @@ var errNotReady = errors.New("nothing has arrived")
 // fanout takes over the descriptor. So a handshake needs four system calls, in place of ten with package net.
 type directConn struct {
 	remote *net.TCPAddr
+	flood  *synFilter // of the listener
 
 	mu            sync.Mutex
 	fd            int       // -1 once file has it, or it was detached or closed; guarded by mu

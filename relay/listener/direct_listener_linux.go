@@ -18,8 +18,9 @@ const deferAccept = 1
 // directListener accepts TCP connections without package net, as directConn.
 type directListener struct {
 	*net.TCPListener
-	file *os.File // a duplicate; package net does not let others wait for its own
-	raw  syscall.RawConn
+	file  *os.File // a duplicate; package net does not let others wait for its own
+	raw   syscall.RawConn
+	flood synFilter
 }
 
 // direct returns a listener that accepts the connections of a TCP listener as directConn. It returns other listeners as
@@ -49,7 +50,7 @@ func direct(listener net.Listener) net.Listener {
 		file.Close()
 		return listener
 	}
-	return &directListener{tcp, file, raw}
+	return &directListener{TCPListener: tcp, file: file, raw: raw, flood: synFilter{socket: raw}}
 }
 
 // hasSynCookies reports whether the kernel completes connections by SYN cookies (RFC 4987 §3.6) once as many as the
@@ -64,7 +65,7 @@ func (l *directListener) Accept() (net.Conn, error) {
 	var conn *directConn
 	var err error
 	if closed := l.raw.Read(func(fd uintptr) (done bool) {
-		conn, err = accept(int(fd))
+		conn, err = l.accept(int(fd))
 		return err != unix.EAGAIN
 	}); closed != nil {
 		err = net.ErrClosed
@@ -81,13 +82,14 @@ func (l *directListener) Close() error {
 	return l.TCPListener.Close()
 }
 
-// accept accepts the next connection of a listening socket that does not block.
-func accept(listener int) (*directConn, error) {
+// accept accepts the next connection of the listening socket, which does not block.
+func (l *directListener) accept(listener int) (*directConn, error) {
 	for {
 		fd, from, err := unix.Accept4(listener, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
 		switch err {
 		case nil:
-			return &directConn{fd: fd, remote: net.TCPAddrFromAddrPort(addrPort(from))}, nil
+			l.flood.accepted(fd)
+			return &directConn{fd: fd, remote: net.TCPAddrFromAddrPort(addrPort(from)), flood: &l.flood}, nil
 		case unix.EINTR, unix.ECONNABORTED: // ended while it waited
 		default:
 			return nil, err

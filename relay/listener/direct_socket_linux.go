@@ -57,6 +57,14 @@ func (c *directConn) SetLinger(seconds int) error {
 	return c.control(func(fd int) error { return unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &linger) })
 }
 
+// Drop resets the connection because its network opens too many. It makes the listener ignore further ones for a while
+// if there are many.
+func (c *directConn) Drop() {
+	c.flood.count(c.remote.AddrPort().Addr().Unmap())
+	c.SetLinger(0)
+	c.Close()
+}
+
 // control calls f with the descriptor, which is not closed before f returns.
 func (c *directConn) control(f func(fd int) error) (err error) {
 	c.mu.Lock()

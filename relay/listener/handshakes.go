@@ -119,7 +119,7 @@ func (l orderedListener) Accept() (net.Conn, error) {
 			counted(conn).handshakes = l.handshakes
 			return conn, nil
 		}
-		reset(conn)
+		drop(conn)
 		l.handshakes.yield()
 	}
 }

@@ -26,10 +26,11 @@ const (
 )
 
 // Listen opens a TCP listener at address, which the operator set with the given flag. It limits the kernel's buffers
-// for each connection and turns off TCP keep-alive, since the server pings clients itself. The error says how to
-// choose another address if this one is in use.
+// for each connection and turns off Multipath TCP, and TCP keep-alive, since the server pings clients itself. The error
+// says how to choose another address if this one is in use.
 func Listen(flag, address string, logger *slog.Logger) (*Socket, error) {
 	config := net.ListenConfig{KeepAlive: -1, Control: limitBuffers}
+	config.SetMultipathTCP(false) // it has no synFilter
 	listener, err := config.Listen(context.Background(), "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):

@@ -32,9 +32,14 @@ func peerOf(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// reset closes the socket without waiting for the client: the kernel sends RST and keeps nothing of the connection.
-func reset(conn net.Conn) {
+// drop closes the socket without waiting for the client: the kernel sends RST and keeps nothing of the connection. If
+// the client's network has many dropped connections, the kernel may ignore its next ones.
+func drop(conn net.Conn) {
 	socket := socketOf(conn)
+	if direct, ok := socket.(interface{ Drop() }); ok {
+		direct.Drop()
+		return
+	}
 	if tcp, ok := socket.(interface{ SetLinger(seconds int) error }); ok {
 		tcp.SetLinger(0)
 	}

@@ -25,7 +25,8 @@ type Options struct {
 	DeliveryDue func() (sent <-chan struct{})
 
 	// Drop reports whether to close a new connection of this address without an answer. The address may be a proxy's;
-	// it is invalid if the connection is not TCP. It is called for each connection, and must not block. Default: never.
+	// it is invalid if the connection is not TCP. It is called for each connection, and must not block. On Linux, after
+	// 100 such connections of a network in a second, the kernel ignores further ones until its end. Default: never.
 	Drop func(peer netip.Addr) bool
 
 	// HandshakesWait is set if the handler of a WebSocket handshake may wait, for the site or for a broker. Net/http then
