@@ -25,8 +25,7 @@ func TestMain(m *testing.M) {
 func TestBinaryStarts(t *testing.T) {
 	cmd := exec.Command(os.Args[0], "--version")
 	cmd.Env = append(os.Environ(), mainVariable+"=true")
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), runtime.Version()) {
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), runtime.Version()) {
 		t.Errorf("wpre-relay --version: %v\n%s", err, out)
 	}
 }
@@ -85,15 +84,17 @@ const flow = `
 	# Commands
 	relay/bench/stats
 	relay/bench/wsclient
-	relay/bench: relay/bench/stats relay/bench/wsclient
+	relay/progress
+	relay/bench: relay/progress relay/bench/stats relay/bench/wsclient
 	relay/webserver
 	relay/check: relay/fileop relay/security/clientaddr relay/security/filter relay/security/origin relay/webserver
 	relay/companion
-	relay/up: relay/companion relay/webserver
+	relay/up: relay/companion relay/progress relay/webserver
 	relay/demo: relay schema
 	relay/tail
 	relay/cli: relay relay/bench relay/check relay/companion relay/config relay/demo relay/fileop relay/listener
-		relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token relay/tail relay/up
+		relay/progress relay/security/clientaddr relay/security/filter relay/security/origin relay/security/token
+		relay/tail relay/up
 	# The program
 	relay/process
 	main: relay relay/admin relay/app relay/cli relay/config relay/fileop relay/process schema watcher

@@ -6,9 +6,10 @@
 package bench
 
 import (
-	"io"
 	"net/url"
 	"time"
+
+	"wpre-relay/relay/progress"
 )
 
 // Settings are the settings that an operator can change. Its fields match the flags of the command line, so that one
@@ -64,19 +65,13 @@ type Options struct {
 	// DeliveryTimeout is the maximum time to wait for the next delivery. Default: 5 seconds.
 	DeliveryTimeout time.Duration
 
-	// Progress receives one line per second that describes the progress. Default: no progress is written.
-	Progress io.Writer
-
-	// Rewrite overwrites one line of Progress five times per second, for a terminal.
-	Rewrite bool
+	// Progress describes the progress once per second; on a terminal, five times per second. Default: it shows nothing.
+	Progress progress.Line
 }
 
 func (o Options) withDefaults() Options {
 	if o.DeliveryTimeout <= 0 {
 		o.DeliveryTimeout = 5 * time.Second
-	}
-	if o.Progress == nil {
-		o.Progress = io.Discard
 	}
 	return o
 }

@@ -74,7 +74,7 @@ type run struct {
 	clients    *clientSet
 	churn      churn
 	herd       *herd // nil without Herd
-	progress   progress
+	reports    reports
 	describe   func() string // returns the text for progress
 	lastReport struct {      // values at the last call of describeEvents
 		at         time.Duration
@@ -90,7 +90,7 @@ func load(ctx context.Context, o Options) (*Result, error) {
 	if _, err := residentMemory(o.PIDs); err != nil {
 		return nil, fmt.Errorf("%w; set --pid to the server's process on this machine", err)
 	}
-	r := &run{opts: o, progress: newProgress(o.Progress, o.Rewrite), before: measureUsage(o.PIDs)}
+	r := &run{opts: o, reports: newReports(o.Progress), before: measureUsage(o.PIDs)}
 	address, err := resolve(ctx, o.URL)
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func load(ctx context.Context, o Options) (*Result, error) {
 		}
 		defer r.herd.set.close()
 	}
-	defer r.progress.clear()
+	defer r.reports.line.Clear()
 	err = r.runPhases(ctx)
 	if r.clients.connections.connected == 0 {
 		return nil, err
@@ -168,7 +168,7 @@ func (r *run) runPhases(ctx context.Context) error {
 // step serves the clients once, or waits for an event until latest or for stepInterval.
 func (r *run) step(latest time.Duration) error {
 	now := r.clients.now()
-	r.progress.report(now, r.describe)
+	r.reports.show(now, r.describe)
 	latest, err := r.churn.step(now, min(latest, now+stepInterval))
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"wpre-relay/relay/bench"
 	"wpre-relay/relay/config"
+	"wpre-relay/relay/progress"
 )
 
 // minEvent is the size of an event with an empty title and a post id of ten digits, in bytes.
@@ -88,8 +89,7 @@ func (b *Bench) run(ctx context.Context, env Env) error {
 	result, err := bench.Run(ctx, bench.Options{
 		Settings: bench.Settings(b.BenchSettings),
 		Size:     int(b.Size),
-		Progress: env.Stderr,
-		Rewrite:  isTerminal(env.Stderr),
+		Progress: progress.Line{Out: env.Stderr, Terminal: isTerminal(env.Stderr)},
 	})
 	switch {
 	case result == nil:

@@ -11,6 +11,7 @@ import (
 	"wpre-relay/relay/check"
 	"wpre-relay/relay/companion"
 	"wpre-relay/relay/fileop"
+	"wpre-relay/relay/progress"
 	"wpre-relay/relay/security/clientaddr"
 	"wpre-relay/relay/security/origin"
 	"wpre-relay/relay/up"
@@ -84,7 +85,7 @@ func (c *Check) run(ctx context.Context, env Env) error {
 	if c.URL != nil {
 		idle = c.Idle
 	}
-	end := showProgress(env.Stderr, isTerminal(env.Stderr), idle)
+	end := showProgress(progress.Line{Out: env.Stderr, Terminal: isTerminal(env.Stderr)}, idle)
 	findings, err := c.findings(ctx, env)
 	end()
 	if err != nil {

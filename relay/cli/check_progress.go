@@ -2,19 +2,19 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"time"
+
+	"wpre-relay/relay/progress"
 )
 
-// showProgress writes how long the checks have been running, until the caller calls end, which waits for the last
-// write. On a terminal it overwrites one line five times per second; elsewhere it writes a line every five seconds.
-// expected is how long the checks usually take; 0: it is not known.
-func showProgress(out io.Writer, terminal bool, expected time.Duration) (end func()) {
-	interval, format, last := 5*time.Second, "checking: %s%s\n", ""
-	if terminal {
-		interval, format, last = 200*time.Millisecond, "\rchecking: %s%s\x1b[K", "\r\x1b[K"
+// showProgress shows how long the checks have been running, until the caller calls end, which waits for the last
+// write: on a terminal five times per second, elsewhere every five seconds. expected is how long the checks usually
+// take; 0: it is not known.
+func showProgress(line progress.Line, expected time.Duration) (end func()) {
+	interval, usual := 5*time.Second, ""
+	if line.Terminal {
+		interval = 200 * time.Millisecond
 	}
-	usual := ""
 	if expected > 0 {
 		usual = " of about " + expected.String()
 	}
@@ -26,9 +26,9 @@ func showProgress(out io.Writer, terminal bool, expected time.Duration) (end fun
 		for {
 			select {
 			case now := <-ticker.C:
-				fmt.Fprintf(out, format, now.Sub(start).Truncate(time.Second), usual)
+				line.Show(fmt.Sprintf("checking: %s%s", now.Sub(start).Truncate(time.Second), usual))
 			case <-stop:
-				fmt.Fprint(out, last)
+				line.Clear()
 				return
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"wpre-relay/relay/progress"
 )
 
 func TestProgressOverwritesOneLineOnATerminalOnly(t *testing.T) {
@@ -19,7 +21,7 @@ func TestProgressOverwritesOneLineOnATerminalOnly(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out strings.Builder
-			end := showProgress(&out, tc.terminal, 30*time.Second)
+			end := showProgress(progress.Line{Out: &out, Terminal: tc.terminal}, 30*time.Second)
 			time.Sleep(tc.lasts)
 			end()
 			if out.String() != tc.want {

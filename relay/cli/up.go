@@ -85,21 +85,24 @@ func (s *UpSettings) options(ctx context.Context, env Env, dryRun, yes bool) (up
 	}, err
 }
 
-// confirm returns a function that asks on the terminal. An answer other than yes, an input that ends, and the end of
-// ctx mean no.
+// confirm returns a function that asks on the terminal, also if the output goes to a file. An answer other than yes, an
+// input that ends, and the end of ctx mean no.
 func confirm(ctx context.Context, env Env, yes bool) func(question string) bool {
-	answers := bufio.NewReader(os.Stdin)
+	answers, out := bufio.NewReader(os.Stdin), env.Stdout
+	if !isTerminal(out) {
+		out = env.Stderr
+	}
 	return func(question string) bool {
 		if yes {
 			return true
 		}
-		fmt.Fprint(env.Stdout, question+" [y/N] ")
+		fmt.Fprint(out, question+" [y/N] ")
 		answered := make(chan string, 1)
 		go func() { // without an answer, it ends with the process
 			answer, err := answers.ReadString('\n')
 			if err != nil {
 				answer = "no"
-				fmt.Fprintln(env.Stdout, "\nNo answer; set --yes to apply without asking.")
+				fmt.Fprintln(out, "\nNo answer; set --yes to apply without asking.")
 			}
 			answered <- strings.ToLower(strings.TrimSpace(answer))
 		}()
@@ -107,7 +110,7 @@ func confirm(ctx context.Context, env Env, yes bool) func(question string) bool 
 		case answer := <-answered:
 			return answer == "y" || answer == "yes"
 		case <-ctx.Done():
-			fmt.Fprintln(env.Stdout)
+			fmt.Fprintln(out)
 			return false
 		}
 	}

@@ -104,9 +104,19 @@ type outbox struct {
 	As  user
 }
 
-// undo restores the state before the change, also if it was made in part or not at all. Text that others have added to
-// an edited file stays. The companion's files stay if the relay does not run: it may not have read them.
+// undo restores the state before the change, also if it was made in part or not at all. Its error names the copy of the
+// file as it was before.
 func (c change) undo(ctx context.Context, disks disks) error {
+	err := c.restore(ctx, disks)
+	if err != nil && c.Backup != "" {
+		return fmt.Errorf("restore %s: %w; it is as before in %s", c.Path, err, c.Backup)
+	}
+	return err
+}
+
+// restore restores the state before the change. Text that others have added to an edited file stays. The companion's
+// files stay if the relay does not run: it may not have read them.
+func (c change) restore(ctx context.Context, disks disks) error {
 	d := disks.of(c)
 	if c.Kind == makeFile || c.Kind == editFile {
 		if err := d.tidy(ctx, c.Path); err != nil {
@@ -126,7 +136,7 @@ func (c change) undo(ctx context.Context, disks disks) error {
 		if err != nil {
 			return err
 		}
-		return d.write(ctx, c.Path, content, 0, user{})
+		return d.restore(ctx, c.Path, content)
 	}
 	text, err := d.read(ctx, c.Path)
 	switch count := bytes.Count(text, []byte(c.Text)); {
@@ -135,10 +145,9 @@ func (c change) undo(ctx context.Context, disks disks) error {
 	case count == 0:
 		return nil
 	case count != c.Count:
-		return fmt.Errorf("remove %d lines from %s: it has %d of them; the previous file is %s", c.Count, c.Path, count,
-			c.Backup)
+		return fmt.Errorf("%d of the %d insertions are left", count, c.Count)
 	}
-	return d.write(ctx, c.Path, bytes.ReplaceAll(text, []byte(c.Text), []byte(c.Old)), 0, user{})
+	return d.restore(ctx, c.Path, bytes.ReplaceAll(text, []byte(c.Text), []byte(c.Old)))
 }
 
 // diff returns the change as lines of a diff without context, since a line beside it may hold a password. text is the

@@ -119,6 +119,11 @@ func (o owner) write(ctx context.Context, path string, content []byte, mode fs.F
 	return err
 }
 
+func (o owner) restore(ctx context.Context, path string, content []byte) error {
+	_, err := o.run(ctx, content, "restore", path)
+	return err
+}
+
 func (o owner) tidy(ctx context.Context, path string) error {
 	_, err := o.run(ctx, nil, "tidy", path)
 	return err

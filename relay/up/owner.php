@@ -4,6 +4,7 @@
  *
  * - read FILE: prints the file; exit status 2 if it does not exist
  * - write FILE MODE: replaces the file by the standard input in one step, and keeps its mode if it exists
+ * - restore FILE: as write; if that fails, it writes over a file that is not shorter
  * - tidy FILE: removes what a write of the file that was killed has left
  * - remove FILE, mkdir DIR, rmdir DIR
  * - clean DIR: removes the files that the companion has written into DIR, unless they were changed
@@ -51,6 +52,19 @@ function wpre_up_tidy( $start ) {
 }
 
 /**
+ * Writes over a file that is at least as long. That needs no space on the disk.
+ *
+ * @param string $file    The path of the file.
+ * @param string $content Its new content.
+ * @return bool Whether it was written.
+ */
+function wpre_up_overwrite( $file, $content ) {
+	$handle = filesize( $file ) >= strlen( $content ) ? @fopen( $file, 'r+' ) : false;
+	return $handle && fwrite( $handle, $content ) === strlen( $content )
+		&& ftruncate( $handle, strlen( $content ) ) && fclose( $handle );
+}
+
+/**
  * Prints the result.
  *
  * @param array $result The result.
@@ -90,6 +104,7 @@ switch ( $wpre_command ) {
 		break;
 
 	case 'write':
+	case 'restore':
 		$wpre_file = realpath( $wpre_path );
 		$wpre_mode = $wpre_file ? fileperms( $wpre_file ) & 07777 : octdec( $wpre_argument );
 		$wpre_file = $wpre_file ? $wpre_file : $wpre_path;
@@ -100,7 +115,8 @@ switch ( $wpre_command ) {
 			&& @chmod( $wpre_new, $wpre_mode ) && @rename( $wpre_new, $wpre_file );
 		if ( ! $wpre_written ) {
 			! file_exists( $wpre_new ) || unlink( $wpre_new );
-			wpre_up_fail( 'cannot write' );
+			'restore' === $wpre_command && wpre_up_overwrite( $wpre_file, $wpre_content )
+				|| wpre_up_fail( 'cannot write' );
 		}
 		break;
 

@@ -35,7 +35,16 @@ type record struct {
 	lock *flock.Flock
 }
 
-const recordFile = backupDir + "/record.json"
+const (
+	recordFile = backupDir + "/record.json"
+
+	// backupName is the name of a directory with copies, one for each step that changes files: when the step began.
+	backupName = "20060102T150405.000000000Z"
+
+	// maxBackups bounds the directories with copies that no step in the record needs. A run creates at most five, so that
+	// the copies of the last ten runs or more stay.
+	maxBackups = 50
+)
 
 // openRecord locks and reads the record. The caller must close it.
 func openRecord(ctx context.Context) (*record, error) {
@@ -60,11 +69,36 @@ func openRecord(ctx context.Context) (*record, error) {
 	if err == nil {
 		err = json.Unmarshal(text, r)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = r.prune()
+	}
+	if err != nil {
 		r.close()
 		return nil, fmt.Errorf("read %s: %w", recordFile, err)
 	}
 	return r, nil
+}
+
+// prune deletes the oldest copies beyond maxBackups.
+func (r *record) prune() error {
+	entries, err := os.ReadDir(backupDir) // in the order of time
+	if err != nil {
+		return err
+	}
+	needed := make(map[string]bool)
+	for _, s := range r.Steps {
+		for _, c := range s.Changes {
+			needed[filepath.Base(filepath.Dir(c.Backup))] = true
+		}
+	}
+	entries = slices.DeleteFunc(entries, func(entry os.DirEntry) bool {
+		_, err := time.Parse(backupName, entry.Name())
+		return err != nil || needed[entry.Name()]
+	})
+	for _, entry := range entries[:max(0, len(entries)-maxBackups)] {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(backupDir, entry.Name())))
+	}
+	return err
 }
 
 func (r *record) close() { r.lock.Unlock() }
@@ -83,7 +117,7 @@ func (r *record) save(ctx context.Context) error {
 
 // begin copies the files that the step changes, and stores the step. It sets Backup in the step's changes.
 func (r *record) begin(ctx context.Context, s *step, disks disks) error {
-	dir := filepath.Join(backupDir, time.Now().UTC().Format("20060102T150405.000000000Z"))
+	dir := filepath.Join(backupDir, time.Now().UTC().Format(backupName))
 	for i, c := range s.Changes {
 		if c.Kind != makeFile && c.Kind != editFile {
 			continue
@@ -111,14 +145,15 @@ func (r *record) begin(ctx context.Context, s *step, disks disks) error {
 // that could not be undone.
 func (r *record) undoFrom(ctx context.Context, index int, undo func(step) error) error {
 	var errs []error
+	var saved error
 	for i := len(r.Steps) - 1; i >= index; i-- {
 		if err := undo(r.Steps[i]); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", r.Steps[i].Name, err))
 			continue
 		}
 		r.Steps = slices.Delete(r.Steps, i, i+1)
-		errs = append(errs, r.save(ctx))
+		r.Proven = min(r.Proven, len(r.Steps))
+		saved = r.save(ctx) // undoing a step again has no effect, so only the last save counts
 	}
-	r.Proven = min(r.Proven, len(r.Steps))
-	return errors.Join(errs...)
+	return errors.Join(append(errs, saved)...)
 }

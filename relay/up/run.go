@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 )
 
 // Run finds the site, shows the plan, applies it and proves the result. If a step fails, it undoes all steps of this
@@ -18,7 +16,7 @@ func Run(ctx context.Context, opts Options) error {
 	if os.Geteuid() != 0 {
 		return errNotRoot
 	}
-	in := &installer{opts: opts, progress: progress{opts.Out, opts.Terminal}}
+	in := &installer{opts: opts, display: newDisplay(opts)}
 	if !opts.DryRun {
 		record, err := openRecord(ctx)
 		if err != nil {
@@ -30,12 +28,7 @@ func Run(ctx context.Context, opts Options) error {
 			return err
 		}
 	}
-	var err error
-	if in.site, err = findSite(ctx, opts); err != nil {
-		return err
-	}
-	fmt.Fprintf(opts.Out, "WordPress in %s, served by %s at %s\n", in.site.dir, in.site.server.name, in.site.home)
-	steps, err := in.site.plan(ctx, opts)
+	steps, err := in.plan(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,14 +54,33 @@ func Run(ctx context.Context, opts Options) error {
 var (
 	errNotRoot  = errors.New("up and down change the system: run them as root")
 	errDeclined = errors.New("nothing was changed")
+
+	errInterrupted = errors.New("it was interrupted")
 )
 
 // installer is one run. Only one goroutine uses it.
 type installer struct {
-	opts     Options
-	progress progress
-	record   *record
-	site     *site // nil for down
+	opts    Options
+	display display
+	record  *record
+	site    *site // nil for down
+}
+
+// plan finds the site and returns the steps that are not done yet.
+func (in *installer) plan(ctx context.Context) (steps []step, err error) {
+	in.display.running.Show("...   find WordPress and its site")
+	if in.site, err = findSite(ctx, in.opts); err == nil {
+		steps, err = in.site.plan(ctx, in.opts)
+	}
+	in.display.running.Clear()
+	if ctx.Err() != nil {
+		return nil, errDeclined
+	}
+	if in.site != nil {
+		const found = "WordPress in %s, served by %s at %s\n"
+		fmt.Fprintf(in.opts.Out, found, in.site.dir, in.site.server.name, in.site.home)
+	}
+	return steps, err
 }
 
 // show prints the steps as a diff.
@@ -130,7 +142,7 @@ func (in *installer) keep(ctx context.Context) error {
 
 // apply records a step and applies it.
 func (in *installer) apply(ctx context.Context, s *step) (err error) {
-	end := in.progress.step(s.Name)
+	end := in.display.step(s.Name)
 	defer func() { end(err) }()
 	if err := in.record.begin(ctx, s, in.site.disks()); err != nil {
 		return err
@@ -147,7 +159,7 @@ func (in *installer) apply(ctx context.Context, s *step) (err error) {
 
 // prove prints the times of a test event.
 func (in *installer) prove(ctx context.Context) error {
-	end := in.progress.step("proof: a test event through PHP and " + in.site.address)
+	end := in.display.step("proof: a test event through PHP and " + in.site.address)
 	p, err := in.site.prove(ctx)
 	end(err)
 	if err != nil {
@@ -165,6 +177,9 @@ func (in *installer) prove(ctx context.Context) error {
 
 // rollBack undoes the steps of this run after a failure, also when ctx has ended, and returns what to report.
 func (in *installer) rollBack(ctx context.Context, name string, cause error) error {
+	if ctx.Err() != nil {
+		cause = errInterrupted
+	}
 	if err := in.undoUnfinished(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("%s failed: %w\nundoing the changes failed too: %w\ncopies of all changed files are in %s", name,
 			cause, err, backupDir)
@@ -181,57 +196,8 @@ func (in *installer) undoFrom(ctx context.Context, index int) error {
 	php, _ := exec.LookPath("php") // without it, undoing below WordPress fails with an error
 	disks := disks{php: php}
 	return in.record.undoFrom(ctx, index, func(s step) (err error) {
-		end := in.progress.step("undo " + s.Name)
+		end := in.display.step("undo " + s.Name)
 		defer func() { end(err) }()
 		return s.undo(ctx, disks)
 	})
-}
-
-// Down undoes everything that Run has done, the last step first. Text that others have added to edited files stays.
-func Down(ctx context.Context, opts Options) error {
-	if os.Geteuid() != 0 {
-		return errNotRoot
-	}
-	record, err := openRecord(ctx)
-	if err != nil {
-		return err
-	}
-	defer record.close()
-	if len(record.Steps) == 0 {
-		fmt.Fprintln(opts.Out, "Nothing to undo.")
-		return nil
-	}
-	for _, s := range slices.Backward(record.Steps) {
-		for _, c := range slices.Backward(s.Changes) {
-			fmt.Fprintf(opts.Out, "%s: undo %s %s\n", s.Name, c.Kind, c.Path)
-		}
-	}
-	switch {
-	case opts.DryRun:
-		return nil
-	case !opts.Confirm("Undo these changes?"):
-		return errDeclined
-	}
-	kept := outboxes(record.Steps)
-	in := &installer{opts: opts, progress: progress{opts.Out, opts.Terminal}, record: record}
-	err = in.undoFrom(context.WithoutCancel(ctx), 0)
-	for _, pattern := range kept {
-		if files, _ := filepath.Glob(pattern); len(files) > 0 { // the pattern is valid
-			fmt.Fprintf(opts.Out, "Kept %s: the relay did not run, and may not have read these events. Delete them if no "+
-				"relay needs them.\n", pattern)
-		}
-	}
-	return err
-}
-
-// outboxes returns patterns for the files with events that the companion has written.
-func outboxes(steps []step) (patterns []string) {
-	for _, s := range steps {
-		for _, c := range s.Changes {
-			if c.Outbox != nil && c.Backup == "" {
-				patterns = append(patterns, filepath.Join(c.Outbox.Dir, "events-*.ndjson"))
-			}
-		}
-	}
-	return patterns
 }

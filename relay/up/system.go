@@ -23,6 +23,10 @@ type disk interface {
 
 	// write replaces a file in one step. An existing file keeps its mode and owner, a new one gets the given ones.
 	write(ctx context.Context, path string, content []byte, mode fs.FileMode, owner user) error
+
+	// restore writes an existing file as write does. On a full disk it writes a text that is not longer than the present
+	// one over it, which needs no space, but is not one step.
+	restore(ctx context.Context, path string, content []byte) error
 	remove(ctx context.Context, path string) error
 	mkdir(ctx context.Context, path string) error
 	rmdir(ctx context.Context, path string) error
@@ -127,6 +131,31 @@ func (s system) write(_ context.Context, path string, content []byte, mode fs.Fi
 		root.Remove(temporary)
 	}
 	return err
+}
+
+func (s system) restore(ctx context.Context, path string, content []byte) error {
+	err := s.write(ctx, path, content, 0, user{})
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return err
+	}
+	root, name, openErr := s.open(path)
+	if openErr != nil {
+		return openErr
+	}
+	defer root.Close()
+	f, openErr := root.OpenFile(name, os.O_WRONLY, 0)
+	if openErr != nil {
+		return openErr
+	}
+	defer f.Close()
+	if info, statErr := f.Stat(); statErr != nil || info.Size() < int64(len(content)) {
+		return err
+	}
+	_, err = f.WriteAt(content, 0)
+	if err == nil {
+		err = f.Truncate(int64(len(content)))
+	}
+	return errors.Join(err, f.Sync())
 }
 
 // temporaryPrefix returns the start of the names of temporary files beside a file. Web servers include no file with a
