@@ -47,10 +47,14 @@ func withoutTransparent(conn net.Conn) net.Conn {
 
 // Close closes the connection. The kernel still sends its buffered bytes.
 func (c *clientConn) Close() error {
-	if c.direct.ok() {
+	switch {
+	case c.direct.ok():
 		return c.direct.close(false)
+	case c.tls != nil:
+		return c.tls.close(false)
+	default:
+		return c.Conn.Close()
 	}
-	return c.Conn.Close()
 }
 
 // RemoteAddr returns the client's address.
@@ -149,8 +153,8 @@ func (c *clientConn) waitWritable(once func() error) error {
 // waitOnce waits until the socket takes more bytes, at most for stallTimeout. On a connection without net.Conn it takes
 // a second descriptor meanwhile.
 func (c *clientConn) waitOnce() error {
-	if c.direct.ok() {
-		return c.direct.waitWritable()
+	if c.direct.ok() || c.tls != nil {
+		return c.socket().waitWritable()
 	}
 	if err := c.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
 		return err
@@ -188,23 +192,16 @@ func (c *clientConn) allAcked() bool {
 // abort closes the connection and drops what the client has not acknowledged, which the kernel would keep for
 // minutes. It does not block, so it omits the close alert of TLS.
 func (c *clientConn) abort() {
-	if c.direct.ok() {
+	switch tcp := tcpConn(c.Conn); {
+	case c.direct.ok():
 		c.direct.close(true)
-		return
-	}
-	tcp := tcpConn(c.Conn)
-	if tcp == nil {
+	case c.tls != nil:
+		c.tls.close(true)
+	case tcp == nil:
 		c.Close()
-		return
-	}
-	tcp.SetLinger(0)
-	tcp.Close()
-}
-
-// discard drops the sealed bytes that wait for the socket. Call it once the connection is closed.
-func (c *clientConn) discard() {
-	if c.tls != nil {
-		c.tls.discard()
+	default:
+		tcp.SetLinger(0)
+		tcp.Close()
 	}
 }
 

@@ -87,8 +87,12 @@ func (s *shard) sendGroup(group *audienceGroup, from uint64, now time.Time) (sen
 func (s *shard) sendTo(c *client, i int, from uint64, now time.Time) (sent int) {
 	n, written, err := s.sender.result(i)
 	whole := n == len(s.batch.joined)
-	if !written {
+	switch {
+	case !written:
 		n, whole, err = c.conn.tryWrite(s.batch.joined, s.writer)
+	case err == nil && c.conn.tls != nil:
+		whole, err = c.conn.tls.unstage(n)
+		n = len(s.batch.joined)
 	}
 	begun, ok := s.written(c, n, whole, err)
 	upTo := from

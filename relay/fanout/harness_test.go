@@ -158,7 +158,8 @@ func (s *server) connect(t testing.TB, subprotocols ...string) *websocket.Conn {
 	return conn
 }
 
-// dial connects a WebSocket client without a library. It sends early in one segment with the handshake.
+// dial connects a WebSocket client without a library, by TLS if the server has it. It sends early in one segment with
+// the handshake.
 func (s *server) dial(t testing.TB, early string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn, err := s.dialer.Dial("tcp", s.addr)
@@ -166,6 +167,9 @@ func (s *server) dial(t testing.TB, early string) (net.Conn, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
+	if strings.HasPrefix(s.url, "https:") {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	}
 	conn.SetDeadline(time.Now().Add(testwait.Limit))
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"+early)

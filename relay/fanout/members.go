@@ -74,7 +74,6 @@ func (s *shard) remove(c *client, err error) {
 	default:
 		c.conn.Close()
 	}
-	c.conn.discard()
 	c.disconnected(err, allAcked)
 	if c.index >= 0 {
 		s.removeMember(c)

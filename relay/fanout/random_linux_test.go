@@ -2,14 +2,13 @@ package fanout_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"strconv"
 	"sync"
@@ -31,7 +30,7 @@ var (
 )
 
 const (
-	randomClients = 8
+	randomClients = 12 // of one shard, so that it sends to several by one system call
 	randomSteps   = 80
 	randomBuffers = 256 << 10
 	randomSocket  = 8 << 10 // bytes of each socket's buffer
@@ -42,10 +41,10 @@ const (
 	randomSilence = 10 * time.Second
 )
 
-// TestRandomClients runs clients over TCP with small buffers: they read slowly, send frames in pieces, break the
-// protocol and reconnect. Each gets every event once, and the answer to its newest ping. At the end no client, no part
-// of the budget and no descriptor is left. The simulation in package relay/simulation has no sockets, so this test
-// covers the poller.
+// TestRandomClients runs clients over TCP with small buffers, for even seeds with TLS: they read slowly, send frames in
+// pieces, break the protocol and reconnect. Each gets every event once, and the answer to its newest ping. At the end
+// no client, no part of the budget and no descriptor is left. The simulation in package relay/simulation has no
+// sockets, so this test covers the poller.
 func TestRandomClients(t *testing.T) {
 	for seed := uint64(1); seed <= *randomSeeds; seed++ {
 		if *randomSeed == 0 || *randomSeed == seed {
@@ -56,9 +55,7 @@ func TestRandomClients(t *testing.T) {
 
 func runRandomClients(t *testing.T, seed uint64) {
 	before := openFiles(t)
-	buffers := budget.New(randomBuffers)
-	s := serveWith(t, eventlog.Options{MemoryRecords: 32}, fanout.Options{Buffers: buffers, Shards: 2}, listenSmall)
-	s.dialer.Control = smallReceiveBuffer
+	s, buffers := randomServer(t, seed%2 == 0)
 	random, next := rand.New(rand.NewPCG(seed, 0)), 1
 	clients := make([]*randomClient, randomClients)
 	for i := range clients {
@@ -67,7 +64,7 @@ func runRandomClients(t *testing.T, seed uint64) {
 	}
 	for range randomSteps {
 		if n := random.IntN(20); random.IntN(3) == 0 {
-			s.append(t, next, next+n, random.IntN(10_000))
+			s.append(t, next, next+n, random.IntN(10_000)/(1+99*random.IntN(2)))
 			next += n + 1
 		} else {
 			clients[random.IntN(len(clients))].step(random)
@@ -99,6 +96,18 @@ func runRandomClients(t *testing.T, seed uint64) {
 	}
 }
 
+// randomServer starts a server with one shard and small buffers.
+func randomServer(t *testing.T, secure bool) (*server, *budget.Budget) {
+	buffers, listen := budget.New(randomBuffers), smallServer
+	if secure { // the end of the budget would be the end of a connection
+		buffers, listen = budget.New(fanout.DefaultBuffers), smallTLSServer
+	}
+	opts := fanout.Options{Buffers: buffers, Shards: 1}
+	s := serveWith(t, eventlog.Options{MemoryRecords: 32}, opts, listen)
+	s.dialer.Control = smallReceiveBuffer
+	return s, buffers
+}
+
 // openFiles returns the number of open files, or 0 where the system has no list of them.
 func openFiles(t *testing.T) int {
 	t.Helper()
@@ -110,17 +119,6 @@ func openFiles(t *testing.T) int {
 	return len(entries)
 }
 
-// smallListener gives its connections a small send buffer, so that clients lag soon.
-type smallListener struct{ net.Listener }
-
-func (l smallListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err == nil {
-		conn.(*net.TCPConn).SetWriteBuffer(randomSocket)
-	}
-	return conn, err
-}
-
 // smallReceiveBuffer gives a client a small receive buffer before it connects. After the connect it would be too late:
 // the client's kernel has announced a larger window, and drops segments that do not fit. TCP sends them again after
 // pauses that double, up to many seconds (ss -tinm: "backoff:5" at the relay's socket, drops such as "d7" at the
@@ -130,13 +128,6 @@ func smallReceiveBuffer(_, _ string, raw syscall.RawConn) error {
 		syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, randomSocket)
 		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, randomSegment)
 	})
-}
-
-func listenSmall(handler http.Handler) *httptest.Server {
-	server := httptest.NewUnstartedServer(handler)
-	server.Listener = smallListener{server.Listener}
-	server.Start()
-	return server
 }
 
 // randomClient is a client with its position.
@@ -188,7 +179,11 @@ func (c *randomClient) step(random *rand.Rand) {
 		case 1:
 			io.WriteString(c.conn, "\xff\xffgarbage")
 		case 2:
-			c.conn.(*net.TCPConn).SetLinger(0)
+			conn := c.conn
+			if secure, ok := conn.(*tls.Conn); ok {
+				conn = secure.NetConn()
+			}
+			conn.(*net.TCPConn).SetLinger(0)
 		}
 		c.conn.Close()
 		c.connect()

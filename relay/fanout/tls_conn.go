@@ -35,21 +35,27 @@ type tlsConn struct {
 
 	readable int // bytes that Read may still take in this turn; owned by the goroutine that reads
 
-	mu     sync.Mutex
-	sealed []byte // bytes that the socket has not taken, at most maxSealed; guarded by mu
-	held   int    // bytes acquired from the budget for sealed; guarded by mu
-	closed bool   // guarded by mu
+	mu      sync.Mutex
+	staged  []byte // the record that stage returned, until unstage; guarded by mu
+	staging bool   // Write adds to staged; guarded by mu
+	sealed  []byte // bytes that the socket has not taken, at most maxSealed; guarded by mu
+	held    int    // bytes acquired from the budget for sealed; guarded by mu
+	closed  bool   // guarded by mu
 }
 
-// newTLSConn returns nil unless conn is TLS on a socket, with a divertible connection in between.
+// newTLSConn takes over the socket of conn. It returns nil unless conn is TLS on a socket, with a divertible connection
+// in between.
 func newTLSConn(conn net.Conn, buffers *budget.Budget, network netip.Prefix) *tlsConn {
 	secure, ok := conn.(*tls.Conn)
 	if !ok {
 		return nil
 	}
 	below, ok := secure.NetConn().(divertible)
-	socket := newDescriptor(withoutTransparent(secure.NetConn()))
-	if !ok || !socket.ok() {
+	if !ok {
+		return nil
+	}
+	socket := takeDescriptor(withoutTransparent(secure.NetConn()))
+	if !socket.ok() {
 		return nil
 	}
 	t := &tlsConn{secure: secure, socket: socket, budget: buffers, network: network}
@@ -105,7 +111,11 @@ func (t *tlsConn) flushed() bool {
 func (t *tlsConn) Write(p []byte) (n int, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.sealed) == 0 {
+	switch {
+	case t.staging:
+		t.staged = append(t.staged, p...)
+		return len(p), nil
+	case len(t.staged) == 0 && len(t.sealed) == 0:
 		n, err = t.writeSocket(p)
 	}
 	if err == nil && n < len(p) {
@@ -150,12 +160,17 @@ func (t *tlsConn) release() {
 	t.sealed, t.held = nil, 0
 }
 
-// discard drops the sealed bytes, now and later. Call it once the connection is closed.
-func (t *tlsConn) discard() {
+// close closes the connection and drops the sealed bytes. It sends the close alert (RFC 8446 §6.1), if the socket takes
+// it, unless abort is set.
+func (t *tlsConn) close(abort bool) error {
+	if !abort {
+		t.secure.CloseWrite()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.closed = true
+	t.closed, t.staged = true, nil
 	t.release()
+	return t.socket.close(abort)
 }
 
 // read reads at most readBuffer sealed bytes and passes the plain bytes to received, until that returns false. It

@@ -20,7 +20,8 @@ import (
 func tlsPair(t *testing.T, buffers *budget.Budget) (*tlsConn, *tls.Conn) {
 	t.Helper()
 	ours, theirs := newTCPPair(t)
-	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	t.Cleanup(func() { theirs.Close() })
+	ours.(*net.TCPConn).SetWriteBuffer(16 << 10)
 	certificates := httptest.NewUnstartedServer(nil)
 	certificates.StartTLS()
 	defer certificates.Close()
@@ -45,7 +46,6 @@ func TestFullSocketKeepsTheRestOfARecord(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			buffers := budget.New(DefaultBuffers)
 			conn, client := tlsPair(t, buffers)
-			conn.secure.NetConn().(*fanouttest.DivertConn).Conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
 			var sent bytes.Buffer
 			for round, whole := 0, true; whole; round++ {
 				p := bytes.Repeat([]byte{byte(round)}, size)
@@ -73,7 +73,7 @@ func TestFullSocketKeepsTheRestOfARecord(t *testing.T) {
 			if used := buffers.Status().Used; used != 0 || !conn.flushed() {
 				t.Errorf("%d bytes of the budget are held after the flush", used)
 			}
-			conn.secure.Close()
+			conn.close(false)
 			if all := <-got; !bytes.Equal(all, sent.Bytes()) {
 				t.Errorf("the client got %d bytes, want the %d that were sealed", len(all), sent.Len())
 			}
@@ -97,7 +97,7 @@ func TestBytesThatWaitAreBounded(t *testing.T) {
 		if err != errBuffersFull || len(conn.sealed) > limit {
 			t.Errorf("budget %d: %v with %d bytes, want at most %d", total, err, len(conn.sealed), limit)
 		}
-		conn.discard()
+		conn.close(true)
 		if _, err := conn.Write(make([]byte, 1<<20)); err == nil || len(conn.sealed) != 0 {
 			t.Errorf("bytes are kept after the end: %v", err)
 		}
