@@ -66,8 +66,7 @@ func addSettings(t *testing.T, paste map[string]string, name string, findings []
 			case "in the virtual host":
 				paste[name] += p.Lines + "\n"
 			case "in a block of reverse_proxy":
-				paste[name] = strings.Replace(paste[name], "}", "{\n"+p.Lines+"\n}\n}", 1)
-				paste[name] = strings.Replace(paste[name], "\n{", " {", 1)
+				paste[name] = strings.Replace(paste[name], "\n}", " {\n"+p.Lines+"\n}\n}", 1)
 			case "in the global options, if timeouts are set there":
 				paste[name+" options"] += p.Lines + "\n"
 			default:

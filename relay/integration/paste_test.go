@@ -61,6 +61,7 @@ OPTIONS}
 http://ADDRESS {
 	log
 	root * ROOT
+	try_files {path} {path}/ /index.html
 	@scripts path *.js *.css
 	header @scripts Cache-Control max-age=86400
 	handle {

@@ -17,6 +17,9 @@ const upApache = `<VirtualHost *:80>
 	ServerAlias live.example.test
 	DocumentRoot "/var/www/html"
 	CustomLog ${APACHE_LOG_DIR}/access.log combined
+	<Directory /var/www/html>
+		AllowOverride All
+	</Directory>
 </VirtualHost>
 <IfModule mod_ssl.c>
 	<VirtualHost *:443>
@@ -27,6 +30,9 @@ const upApache = `<VirtualHost *:80>
 		SSLCertificateKeyFile /etc/ssl/site/key.pem
 		RewriteEngine On
 		RewriteRule . /index.php [L]
+		<Directory /var/www/html>
+			AllowOverride All
+		</Directory>
 	</VirtualHost>
 </IfModule>
 `
@@ -45,7 +51,8 @@ example.test:80 {
 (wordpress) {
 	root * /var/www/html
 	log
-	try_files {path} /index.php
+	try_files {path} {path}/ /index.php
+	php_fastcgi unix//run/php.sock
 	file_server
 }
 http://www.example.test {
@@ -55,6 +62,20 @@ https://www.example.test, https://live.example.test {
 	tls /etc/ssl/site/cert.pem /etc/ssl/site/key.pem
 	import wordpress
 }
+`
+
+// htaccess has the rules that WordPress writes.
+const htaccess = `# BEGIN WordPress
+<IfModule mod_rewrite.c>
+RewriteEngine On
+RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
+RewriteBase /
+RewriteRule ^index\.php$ - [L]
+RewriteCond %{REQUEST_FILENAME} !-f
+RewriteCond %{REQUEST_FILENAME} !-d
+RewriteRule . /index.php [L]
+</IfModule>
+# END WordPress
 `
 
 // upServers are web servers whose site is not enabled yet: enable starts them.
@@ -74,6 +95,8 @@ func TestUpWithOtherServers(t *testing.T) {
 			s := newSandbox(t)
 			s.addCertificate()
 			s.write(server.file, server.config, 0o644)
+			s.write("/var/www/html/index.php", "<?php\n", 0o644)
+			s.write("/var/www/html/.htaccess", htaccess, 0o644)
 			s.sh(server.enable)
 			before := s.tree()
 			s.sh("touch /run/fail-event")

@@ -43,8 +43,9 @@ func Caddy(adapted []byte, file, text string) ([]Site, error) {
 // caddyRoute is a route in Caddy's JSON.
 type caddyRoute struct {
 	Match []struct {
-		Host []string
-		Path []string
+		Host       []string
+		Path       []string
+		VarsRegexp map[string]struct{ Pattern string } `json:"vars_regexp"`
 	}
 	Handle []struct {
 		Handler string
@@ -65,6 +66,10 @@ func (r caddyRoute) hosts() (hosts []string) {
 func (r caddyRoute) addTo(site *Site, line int) {
 	for _, match := range r.Match {
 		for _, path := range match.Path {
+			site.Paths = append(site.Paths, Path{path, site.File, line})
+		}
+		for _, variable := range match.VarsRegexp { // in the form of Pass
+			path := strings.TrimSuffix(strings.TrimPrefix(variable.Pattern, "^"), "(/|$)")
 			site.Paths = append(site.Paths, Path{path, site.File, line})
 		}
 	}

@@ -1,6 +1,9 @@
 package webserver
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+)
 
 // Lines are lines for a site's configuration, in the syntax of each server.
 type Lines struct{ Nginx, Apache, Caddy string }
@@ -8,7 +11,8 @@ type Lines struct{ Nginx, Apache, Caddy string }
 // Pass returns the lines that pass path, and all paths below it, to the relay at an address. path is without a slash at
 // its end. No other path gets to the relay, not "/wsop" for "/ws", and no location for *.js gets the relay's client.
 // Tokens in URLs stay out of the logs of nginx, which writes the URL also into messages about errors, at a level below
-// crit, and of Apache. Caddy needs another line for that.
+// crit, and of Apache. Caddy needs another line for that. Its lines use the URL before rewrites, because Caddy does a
+// site's try_files first, which turns every path without a file into /index.php.
 func Pass(path, relay string) Lines {
 	return Lines{
 		Nginx: fmt.Sprintf(`location = %[1]s { rewrite ^ %[1]s/ last; }
@@ -26,7 +30,11 @@ location ^~ %[1]s/ {
 }`, path, relay),
 		Apache: fmt.Sprintf("ProxyPreserveHost On\nProxyPass \"%[1]s\" \"ws://%[2]s%[1]s\" timeout=75\n"+
 			`LogFormat "%%h %%l %%u %%t \"%%m %%U %%H\" %%>s %%b \"%%{Referer}i\" \"%%{User-Agent}i\"" combined`, path, relay),
-		Caddy: fmt.Sprintf("@wpre_relay path %[1]s %[1]s/*\nhandle @wpre_relay {\n    reverse_proxy %[2]s\n}", path, relay),
+		Caddy: fmt.Sprintf(`@wpre_relay vars_regexp {http.request.orig_uri.path} ^%s(/|$)
+handle @wpre_relay {
+    rewrite * {http.request.orig_uri}
+    reverse_proxy %s
+}`, regexp.QuoteMeta(path), relay),
 	}
 }
 
