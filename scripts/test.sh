@@ -18,9 +18,8 @@ in_modules() {
 
 work=$(mktemp -d)
 cleanup() {
-	local status=$? jobs
-	jobs=$(jobs -p)
-	[[ -z $jobs ]] || kill $jobs 2>/dev/null || true
+	local status=$? group
+	for group in $(jobs -p); do kill -- "-$group" 2>/dev/null || true; done
 	wait
 	rm -rf "$work"
 	exit "$status"
@@ -29,30 +28,38 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# parallel SCRIPT... runs the scripts at the same time and prints the output of each when it has ended. It fails if
+# start COMMAND... starts the command in the background, in a process group of its own, which cleanup ends.
+start() {
+	set -m
+	"$@" </dev/null &
+	set +m
+}
+
+# parallel COMMAND... runs the commands at the same time and prints the output of each when it has ended. It fails if
 # one of them fails.
 parallel() {
-	local script i=0 pids=() failed=0
-	for script; do
-		"$script" >"$work/output.$i" 2>&1 &
+	local command i=0 pids=() failed=0
+	for command; do
+		start "$command" >"$work/output.$i" 2>&1
 		pids+=($!)
 		i=$((i + 1))
 	done
 	i=0
-	for script; do
-		wait "${pids[i]}" || { failed=1 && echo "FAIL $script"; }
-		printf -- '-- %s (after %d:%02d min)\n' "$script" $((SECONDS / 60)) $((SECONDS % 60))
+	for command; do
+		wait "${pids[i]}" || { failed=1 && echo "FAIL $command"; }
+		printf -- '-- %s (after %d:%02d min)\n' "$command" $((SECONDS / 60)) $((SECONDS % 60))
 		cat "$work/output.$i"
 		i=$((i + 1))
 	done
 	return "$failed"
 }
 
-step "Debian packages"
-# One transaction for the programs of all steps: updating the package lists alone takes about 10 seconds.
-install_missing nginx apache2 apachectl ip caddy systemd-analyze lsof zip redis-server nats-server rabbitmq-server php phpcs \
-	php-fpm php-mysql wordpress twentytwentythree mariadbd mariadb chromium firefox-esr pebble slowhttptest promtool \
+# One transaction for the programs of all steps: updating the package lists alone takes about 10 seconds. The first
+# steps need only Go, and run meanwhile.
+start install_missing nginx apache2 apachectl ip caddy systemd-analyze lsof zip redis-server nats-server rabbitmq-server php \
+	phpcs php-fpm php-mysql wordpress twentytwentythree mariadbd mariadb chromium firefox-esr pebble slowhttptest promtool \
 	curl openssl strace lintian buildah
+packages=$!
 
 step "gofmt"
 unformatted=$(gofmt -l .)
@@ -81,32 +88,58 @@ in_modules "${release_flags[@]}" go tool -modfile="$PWD/scripts/ci/tools.mod" st
 # The steps below share one build of the relay.
 build_relay "$work/wpre-relay"
 export RELAY_BINARY=$work/wpre-relay
+mkdir "$work/race"
+go build -race -o "$work/race/wpre-relay" .
 
 # A program with the race detector sleeps for 1 s before it exits unless told otherwise; the tests start hundreds of
 # them.
 export GORACE=${GORACE:-atexit_sleep_ms=10}
 
-# Most tests of package integration wait for processes most of the time, so more of them run than there are processors.
-step "go test -race"
-go test -race -count=1 -parallel 4 -timeout 30m ./...
+export FUZZTIME=${FUZZTIME:-3s} # for each target
 
-step "power failures in full number"
-# The race detector allows only a tenth of the disks.
-go test -count=1 -run '^TestPowerFailure$' ./relay/eventlog
+# go_tests runs the tests with the race detector, and then those without it that only compute, in one goroutine: with
+# the race detector they do a tenth. Most tests of package integration wait for processes most of the time, so more of
+# them run than there are processors.
+go_tests() {
+	step "go test -race"
+	go test -race -count=1 -parallel 4 -timeout 30m ./...
+	step "power failures, failing calls and the simulation in full number"
+	go test -count=1 -run '^(TestPowerFailure|TestEveryCallFailsOnce)$' ./relay/eventlog -power.thin=10
+	go test -count=1 -run '^TestSimulation$' ./relay/simulation -sim.duration=10s
+}
 
-step "smoke test of the benchmarks"
-scripts/bench.sh --smoke
+# wordpress_tests runs the tests with a real WordPress, and those of the release.
+wordpress_tests() {
+	step "WordPress, end to end"
+	scripts/e2e.sh
+	step "the first hour of an operator"
+	scripts/first_hour.sh
+	step "release"
+	scripts/release/test.sh
+}
+
+# client_tests runs the tests with clients from npm and in a browser, and the short ones with other programs.
+client_tests() {
+	local script
+	step "clients in a browser and from npm"
+	scripts/e2e/clients/run.sh "$work/race/wpre-relay"
+	for script in scripts/ci/companion/check.sh scripts/ci/systemd.sh scripts/ci/acme.sh scripts/ci/monitoring.sh \
+		scripts/ci/slowhttp.sh scripts/fuzz.sh; do
+		step "$script"
+		"$script"
+	done
+	step "smoke test of the benchmarks"
+	scripts/bench.sh --smoke
+}
+
+step "Debian packages"
+wait "$packages"
+! available npm || npm_install scripts/e2e # several steps need these packages
 
 step "PHP writers and a WebSocket client from npm"
-scripts/e2e/phpwriter/run.sh
+scripts/e2e/phpwriter/run.sh # alone: it limits the share of events that the relay misses
 
-step "WordPress and browsers, end to end, in parallel"
-! available npm || npm_install scripts/e2e # both need these packages
-parallel scripts/e2e.sh scripts/e2e/clients/run.sh
-
-step "checks that do not depend on time, in parallel"
-export FUZZTIME=${FUZZTIME:-3s} # for each target
-parallel scripts/ci/companion/check.sh scripts/ci/systemd.sh scripts/ci/acme.sh scripts/ci/monitoring.sh \
-	scripts/ci/slowhttp.sh scripts/release/test.sh scripts/first_hour.sh scripts/fuzz.sh
+step "all other tests, beside each other: most of them wait"
+parallel go_tests wordpress_tests client_tests
 
 step "all checks passed"

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	duration = flag.Duration("sim.duration", 20*time.Second, "how long TestSimulation runs new seeds")
+	duration = flag.Duration("sim.duration", defaultDuration, "how long TestSimulation runs new seeds")
 	seedFlag = flag.Uint64("sim.seed", 0, "the only seed that TestSimulation runs; 0: all from 1")
 	repeat   = flag.Int("sim.repeat", 1, "how often it runs the seed of -sim.seed")
 	verbose  = flag.Bool("sim.log", false, "print the relay's log")

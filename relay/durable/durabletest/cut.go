@@ -36,6 +36,11 @@ func (d *Disk) kill(stays func(change) bool) *Disk {
 // with each selection of the next ones, all changes except one, only directory entries or only contents, and random
 // ones. A change of a directory entry is never selected without the earlier ones of the same entry.
 func (d *Disk) Cuts(random *rand.Rand, yield func(*Disk)) {
+	d.SomeCuts(random, func() bool { return true }, yield)
+}
+
+// SomeCuts is Cuts for those disks for which chosen returns true. It does not build the others, which would take long.
+func (d *Disk) SomeCuts(random *rand.Rand, chosen func() bool, yield func(*Disk)) {
 	n := len(d.pending)
 	var selected []bool
 	selection := func(is func(i int) bool) {
@@ -43,7 +48,9 @@ func (d *Disk) Cuts(random *rand.Rand, yield func(*Disk)) {
 		for i := range n {
 			selected = append(selected, is(i))
 		}
-		yield(d.cut(selected))
+		if chosen() {
+			yield(d.cut(selected))
+		}
 	}
 	for k := range n + 1 {
 		for mask := range 1 << min(window, n-k) {
