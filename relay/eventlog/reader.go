@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"errors"
+	"sort"
 	"sync"
 	"time"
 
@@ -167,8 +168,8 @@ func (r *Reader) oldestInMemory() uint64 {
 var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // Read is like ReadMemory, but reads records that are no longer in memory from the journal. It may block on the
-// disk, and then returns the records of one block (about 64 KiB) whatever maxBytes is. The error is one of reading
-// the journal.
+// disk, and then returns the records of one block (about 64 KiB) up to the head, whatever maxBytes is. The error is one
+// of reading the journal.
 func (r *Reader) Read(recs []*Record, seq uint64, maxBytes int) (
 	_ []*Record, upTo uint64, grown <-chan struct{}, err error,
 ) {
@@ -176,9 +177,11 @@ func (r *Reader) Read(recs []*Record, seq uint64, maxBytes int) (
 	if err == nil {
 		return recs, upTo, grown, nil
 	}
+	head := r.Head().Seq
 	if recs, err = r.journal.read(recs[:0], seq, r.cutoff()); err != nil {
 		return recs, seq, nil, err
 	}
+	recs = upToSeq(recs, head) // Append writes records to the journal before it makes them visible
 	if len(recs) > 0 {
 		return recs, recs[len(recs)-1].Position.Seq, closedChan, nil
 	}
@@ -186,6 +189,12 @@ func (r *Reader) Read(recs []*Record, seq uint64, maxBytes int) (
 	upTo = max(seq, r.oldestInMemory()-1)
 	r.mu.Unlock()
 	return recs, upTo, closedChan, nil
+}
+
+// upToSeq returns the records up to sequence number seq.
+func upToSeq(recs []*Record, seq uint64) []*Record {
+	end := sort.Search(len(recs), func(i int) bool { return recs[i].Position.Seq > seq })
+	return recs[:end]
 }
 
 // Records returns all records in memory whatever their age, the oldest first.

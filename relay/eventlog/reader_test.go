@@ -144,3 +144,17 @@ func BenchmarkReadMemory(b *testing.B) {
 		b.Fatal(len(recs))
 	}
 }
+
+// TestReadReturnsVisibleRecordsOnly reads from the journal while Append has written a record that is not visible yet. A
+// client that got it there would get it again.
+func TestReadReturnsVisibleRecordsOnly(t *testing.T) {
+	l := open(t, t.TempDir(), eventlog.Options{MemoryRecords: 1})
+	for n := range 3 {
+		l.Append(numbered(t, n))
+	}
+	l.AppendToJournal(numbered(t, 3))
+	recs, upTo, _, err := l.Read(nil, 0, 1000)
+	if head := l.Head().Seq; err != nil || len(recs) != 3 || upTo != head {
+		t.Errorf("%d records up to %d, %v; want those up to %d", len(recs), upTo, err, head)
+	}
+}
