@@ -94,7 +94,7 @@ start_web_server() {
 				location ~ \.php\$ {
 					include /etc/nginx/fastcgi.conf;
 					fastcgi_param SCRIPT_FILENAME \$realpath_root\$fastcgi_script_name; # a deployment switches the root
-					fastcgi_read_timeout 120s;
+					fastcgi_read_timeout 600s; # a bulk edit takes minutes on a busy machine
 					fastcgi_pass unix:$work/php.socket;
 				}
 			}
