@@ -101,18 +101,25 @@ func (s *Server) Kill() {
 }
 
 // FreePort returns an address of 127.0.0.1 on which nothing listens. The system gives ports from 32768 on to outgoing
-// connections (Linux). The returned port is lower, so that it stays free while a server restarts.
+// connections (Linux). The returned port is lower, so that it stays free while a server restarts. It is reserved among
+// all callers, also of other processes, until the test ends: by the UDP port of the same number, which no server uses.
 func FreePort(t testing.TB) string {
 	t.Helper()
 	const first, last, attempts = 20000, 32000, 100
 	var err error
 	for range attempts {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(last-first)))
+		var reserved net.PacketConn
+		if reserved, err = net.ListenPacket("udp", address); err != nil {
+			continue
+		}
 		var listener net.Listener
 		if listener, err = net.Listen("tcp", address); err == nil {
 			listener.Close()
+			t.Cleanup(func() { reserved.Close() })
 			return address
 		}
+		reserved.Close()
 	}
 	t.Fatal(err)
 	return ""
