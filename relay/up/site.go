@@ -191,9 +191,11 @@ func (s *site) checkPlugin() error {
 	const again = ", then run this command again"
 	switch {
 	case s.facts.Plugin == "missing":
-		return fmt.Errorf("the plugin \"WP Realtime Events\" is missing: copy its PHP files and websocket-client.js, which "+
-			"%s publishes, to %s, activate it at %s/wp-admin/plugins.php%s", pluginSource,
-			filepath.Join(s.facts.Content, "plugins", "wp-realtime-events"), s.facts.Home, again)
+		return fmt.Errorf("the plugin \"WP Realtime Events\" is missing:\n"+
+			"  1. Copy its PHP files and websocket-client.js, which are published at %s, to %s\n"+
+			"  2. Activate it at %s/wp-admin/plugins.php\n"+
+			"  3. Run this command again",
+			pluginSource, filepath.Join(s.facts.Content, "plugins", "wp-realtime-events"), s.facts.Home)
 	case s.facts.Plugin != "active":
 		return fmt.Errorf("the plugin \"WP Realtime Events\" is installed in %s, but not active: activate it at "+
 			"%s/wp-admin/plugins.php%s", s.facts.Content, s.facts.Home, again)

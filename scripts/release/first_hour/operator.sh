@@ -59,7 +59,7 @@ operator "apt-get install -qq -y ./$package"
 
 step "connects the site"
 operator "wpre-relay up --yes"
-[[ $status = 1 && $output = *"is missing: copy its PHP files"* ]] || fail "no advice for a missing plugin"
+[[ $status = 1 && $output = *"Copy its PHP files"* ]] || fail "no advice for a missing plugin"
 
 step "gets the plugin, as the message says"
 operator "cp -r $plugin $content/plugins/ && chown -R www-data: $content/plugins/$plugin"
