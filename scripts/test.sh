@@ -99,13 +99,13 @@ export FUZZTIME=${FUZZTIME:-3s} # for each target
 
 # go_tests runs the tests with the race detector, and then those without it that only compute, in one goroutine: with
 # the race detector they do a tenth. Most tests of package integration wait for processes most of the time, so more of
-# them run than there are processors.
+# them run than there are processors. They leave the processors to browsers and PHP, which have time limits.
 go_tests() {
 	step "go test -race"
-	go test -race -count=1 -parallel 4 -timeout 30m ./...
+	nice go test -race -count=1 -parallel 4 -timeout 30m ./...
 	step "power failures, failing calls and the simulation in full number"
-	go test -count=1 -run '^(TestPowerFailure|TestEveryCallFailsOnce)$' ./relay/eventlog -power.thin=10
-	go test -count=1 -run '^TestSimulation$' ./relay/simulation -sim.duration=10s
+	nice go test -count=1 -run '^(TestPowerFailure|TestEveryCallFailsOnce)$' ./relay/eventlog -power.thin=10
+	nice go test -count=1 -run '^TestSimulation$' ./relay/simulation -sim.duration=10s
 }
 
 # wordpress_tests runs the tests with a real WordPress, and those of the release.

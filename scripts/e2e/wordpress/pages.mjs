@@ -87,8 +87,8 @@ export async function useClassicEditor(browser, site, visitor, title, newTitle) 
 	const save = async (text, response) => {
 		await page.fill('#title', text);
 		await page.locator('#title').blur();
-		// The editor saves a new post by itself now; meanwhile the button does not work.
-		if (text === title) await page.locator('.autosave-message', { hasText: /./ }).waitFor({ state: 'attached' });
+		// The editor saves a new post by itself now; until it reports that, the button does not work.
+		if (text === title) await page.locator('.autosave-message', { hasText: /saved/i }).waitFor({ state: 'attached' });
 		await page.click('#publish:not(.disabled)');
 		await page.locator('#message', { hasText: response }).waitFor();
 	};
