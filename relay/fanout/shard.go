@@ -66,6 +66,7 @@ func newShard(set *Clients, number int) *shard {
 func (s *shard) run(ctx context.Context) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
+	s.releaseMemory()
 	for {
 		grown, drain := s.serve()
 		select {

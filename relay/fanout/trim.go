@@ -20,7 +20,7 @@ type trim struct {
 }
 
 // due reports whether memory must be released, given the number of clients that have come or gone so far. It is called
-// once in a second.
+// at the start, and then once in a second.
 func (t *trim) due(changes uint64) bool {
 	quiet := changes-t.last <= quietChanges
 	t.last = changes

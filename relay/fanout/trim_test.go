@@ -9,8 +9,7 @@ func TestMemoryIsReleasedOnceAfterTheStartAndAHerd(t *testing.T) {
 		changes uint64
 		due     bool
 	}{
-		{herdSize, false},
-		{0, true}, // the start is over
+		{0, true}, // the start
 		{0, false},
 		{quietChanges, false}, // a few visitors
 		{herdSize, false},     // the herd is not over
