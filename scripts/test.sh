@@ -114,7 +114,7 @@ integration_tests() {
 	nice go test -race -count=1 -parallel 4 -timeout 30m ./relay/integration
 }
 
-# wordpress_tests runs the tests with a real WordPress, and those of the release.
+# wordpress_tests runs the tests with a real WordPress and of the release.
 wordpress_tests() {
 	step "WordPress, end to end"
 	scripts/e2e.sh

@@ -90,7 +90,7 @@ func isSkipped(command string) bool {
 var harmless = regexp.MustCompile(`^(WPRE_RELAY_\w+=\S+ *)?((wpre-relay|curl) [^;|&>$]*)?&?$`)
 
 // skipOutsideCI skips a command that could change this machine if the test did not replace a path of the system in it.
-// With CI=true, which stands for a machine that may be changed, no command is skipped.
+// CI=true says that the machine may be changed, so that no command is skipped.
 func skipOutsideCI(t *testing.T, command string) {
 	t.Helper()
 	if os.Getenv("CI") != "true" && !harmless.MatchString(command) {
@@ -98,8 +98,8 @@ func skipOutsideCI(t *testing.T, command string) {
 	}
 }
 
-// TestDocumentedCommandsRun runs each command of the README and the documents, in CI. Elsewhere it runs those that
-// cannot change the machine. It replaces only the site, the hosts and the ports that they name.
+// TestDocumentedCommandsRun runs each command of the README and the documents, in CI. Elsewhere it runs the commands
+// that cannot change the machine. It replaces only the site, the hosts and the ports that they name.
 func TestDocumentedCommandsRun(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

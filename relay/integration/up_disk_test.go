@@ -94,7 +94,7 @@ func TestUndoNamesFilesThatItCannotRestore(t *testing.T) {
 	s.expectTree(before)
 }
 
-// TestCopiesAreBounded has copies of many earlier runs. Those that the record needs stay.
+// TestCopiesAreBounded has copies of many earlier runs. The copies that the record needs stay.
 func TestCopiesAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newNginxSandbox(t)
