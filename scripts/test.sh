@@ -98,20 +98,14 @@ export GORACE=${GORACE:-atexit_sleep_ms=10}
 export FUZZTIME=${FUZZTIME:-3s} # for each target
 
 # go_tests runs the tests with the race detector, and then those without it that only compute, in one goroutine: with
-# the race detector they do a tenth. They leave the processors to browsers and PHP, which have time limits.
+# the race detector they do a tenth. Most tests of package integration wait for processes most of the time, so more of
+# them run than there are processors. They leave the processors to browsers and PHP, which have time limits.
 go_tests() {
 	step "go test -race"
-	nice go test -race -count=1 -parallel 4 -timeout 30m $(go list ./... | grep -v '/integration$')
+	nice go test -race -count=1 -parallel 4 -timeout 30m ./...
 	step "power failures, failing calls and the simulation in full number"
 	nice go test -count=1 -run '^(TestPowerFailure|TestEveryCallFailsOnce)$' ./relay/eventlog -power.thin=10
 	nice go test -count=1 -run '^TestSimulation$' ./relay/simulation -sim.duration=10s
-}
-
-# integration_tests runs the tests of the whole program. Most of them wait for processes most of the time, so more of
-# them run than there are processors.
-integration_tests() {
-	step "go test -race ./relay/integration"
-	nice go test -race -count=1 -parallel 4 -timeout 30m ./relay/integration
 }
 
 # wordpress_tests runs the tests with a real WordPress and of the release.
@@ -146,6 +140,6 @@ step "PHP writers and a WebSocket client from npm"
 scripts/e2e/phpwriter/run.sh # alone: it limits the share of events that the relay misses
 
 step "all other tests, beside each other: most of them wait"
-parallel go_tests integration_tests wordpress_tests client_tests
+parallel go_tests wordpress_tests client_tests
 
 step "all checks passed"
