@@ -43,12 +43,16 @@ func (l *loop) recheck(ctx context.Context) error {
 		l.overwrites.reset()
 		l.watch.unwatchFile()
 	}
-	if v, _ := versionOf(l.w.file); v == l.seen {
+	switch v, _ := versionOf(l.w.file); {
+	case v != l.seen:
+		l.suspect = true // the notification may still be on its way; the next recheck decides
+		return l.readEvent(ctx, false)
+	case !quiet:
+		return l.readEvent(ctx, false) // a write in the same clock tick as the announced one leaves the same version
+	default:
 		_, err := l.readOutbox(ctx)
 		return err
 	}
-	l.suspect = true // the notification may still be on its way; the next recheck decides
-	return l.readEvent(ctx, false)
 }
 
 // handleWatchError handles an error of w. It reads the file after an overflow, which loses notifications but leaves the
