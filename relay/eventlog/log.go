@@ -161,9 +161,6 @@ func (l *Log) Confirm() { l.journal.confirm() }
 // Dir returns the directory of the journal.
 func (l *Log) Dir() string { return l.journal.dir }
 
-// Capacity returns the maximum number of records in memory.
-func (l *Log) Capacity() int { return l.opts.MemoryRecords }
-
 // VerifyJournal is like JournalError, but also examines the files on disk now. It therefore detects a state directory
 // that was deleted a moment ago, before KeepSynced does. It may block on the disk.
 func (l *Log) VerifyJournal() error {

@@ -65,6 +65,9 @@ func (r *Reader) wake() {
 // Epoch returns the epoch of every position in the log.
 func (r *Reader) Epoch() string { return r.epoch }
 
+// Capacity returns the maximum number of records in memory.
+func (r *Reader) Capacity() int { return r.opts.MemoryRecords }
+
 // Head returns the position that the next record follows. It is the newest record's position, unless sequence
 // numbers were skipped. In a new log its Seq is 0.
 func (r *Reader) Head() schema.Position {

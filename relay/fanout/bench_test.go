@@ -22,7 +22,7 @@ type lockstep struct {
 
 // newLockstep connects clients, each of which reads frames of this length.
 func newLockstep(t testing.TB, clients, length int) *lockstep {
-	l := &lockstep{server: serve(t, eventlog.Options{}, fanout.Options{})}
+	l := &lockstep{server: serve(t, eventlog.Options{}, fanout.Options{HerdJoins: 2 * clients})}
 	for range clients {
 		conn, r := l.dial(t, "")
 		conn.SetDeadline(time.Time{})

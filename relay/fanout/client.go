@@ -40,15 +40,15 @@ type client struct {
 	closing atomic.Pointer[closeMessage]
 
 	// The shard's goroutine owns these. While the client lags, catchUp's owns pos, unsent, replay and started.
-	pos        uint64  // number of the newest record written to the client; out of date while it is live
-	unsent     *unsent // nil if there is nothing; nil while it is live
-	replay     *replay // nil if there is none, or no more
-	started    bool    // the client has read the log once, and may miss nothing from there on
-	lagging    bool    // catchUp writes to the client, or its end is near; the shard does not write to it
-	closeLimit uint32  // the shard's second at which the client is cut off if it has not answered the close; 0: none
-	group      *audienceGroup
-	groupIndex int32 // in group.members
-	index      int32 // in shard.members; -1 before the client joined and after it left
+	pos        uint64         // number of the newest record written to the client; while it is live, see shard.position
+	unsent     *unsent        // nil if there is nothing; nil while it is live
+	replay     *replay        // nil if there is none, or no more
+	started    bool           // the client has read the log once, and may miss nothing from there on
+	lagging    bool           // catchUp writes to the client, or its end is near; the shard does not write to it
+	closeLimit uint32         // the shard's second at which the client is cut off if it does not answer the close; 0: none
+	group      *audienceGroup // nil: see arriving
+	groupIndex int32          // in group.members, or in shard.arrivals
+	index      int32          // in shard.members; -1 before the client joined and after it left
 
 	pollID int32 // the client's key in the shard's poller; 0: none; set before another goroutine writes to it
 }
@@ -84,6 +84,9 @@ func newClient(set *Clients, s *shard, conn net.Conn, cfg ClientConfig) *client 
 
 // live reports whether the shard writes to the client.
 func (c *client) live() bool { return !c.lagging }
+
+// arriving reports whether the client, a member of its shard, is an arrival.
+func (c *client) arriving() bool { return c.group == nil }
 
 // end ends the connection at once because of err. It may be called by any goroutine. Only the first call has an
 // effect.

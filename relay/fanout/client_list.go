@@ -22,7 +22,7 @@ const (
 type ClientInfo struct {
 	Transport Transport
 	Since     time.Time    // when it connected, with a precision of a second
-	Lag       uint64       // number of records that were not sent to the client yet; 0 if it is live
+	Lag       uint64       // number of records that were not sent to the client yet; 0 if it is live and settled
 	Network   netip.Prefix // ClientConfig.Network
 	Site      string       // ClientConfig.Site
 }
@@ -105,8 +105,11 @@ func (c *client) info(head uint64) ClientInfo {
 		Network:   c.network,
 		Site:      c.site.Value(),
 	}
-	if c.lagging {
+	switch {
+	case c.lagging:
 		info.Lag = head - min(head, c.progress.Load())
+	case c.arriving():
+		info.Lag = head - min(head, c.pos)
 	}
 	return info
 }

@@ -35,10 +35,15 @@ func (s *shard) answerClose(c *client, code websocket.StatusCode) {
 	}
 }
 
-// sendClose makes message the last one to c, and sends it. If c lags, catchUp sends it.
+// sendClose makes message the last one to c, and sends it. If c lags, or is an arrival that misses events, catchUp
+// sends it.
 func (s *shard) sendClose(c *client, message closeMessage) {
 	c.closing.Store(&message)
-	if c.lagging {
+	switch {
+	case c.lagging:
+		return
+	case s.position(c) < s.pos:
+		s.lag(c, c.pos)
 		return
 	}
 	s.batch.set(message.frame, s.pos)
@@ -50,7 +55,7 @@ func (s *shard) sendClose(c *client, message closeMessage) {
 		c.closing.Store(&closeMessage{reason: message.reason, urgent: true, end: message.end})
 		fallthrough
 	default:
-		s.lag(c, s.pos)
+		s.lag(c, s.position(c))
 	}
 }
 

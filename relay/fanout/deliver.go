@@ -14,8 +14,8 @@ const (
 	maxSends = 128
 )
 
-// deliver writes the new records to the live clients, about batchBytes of them. It returns a channel that is closed
-// once there are more.
+// deliver writes the new records to the settled live clients, about batchBytes of them. It returns a channel that is
+// closed once there are more.
 func (s *shard) deliver() (grown <-chan struct{}) {
 	recs, upTo, grown, err := s.set.log.ReadMemory(s.recs, s.pos, batchBytes)
 	s.recs = recs
@@ -26,6 +26,7 @@ func (s *shard) deliver() (grown <-chan struct{}) {
 	if next := (span{recs: recs, from: s.pos, upTo: upTo, next: upTo}); !next.empty() {
 		s.sendAll(next)
 		s.pos = upTo
+		s.arrivals.await(recs, s.set.log.Capacity())
 	}
 	clear(recs) // the log alone decides which records stay in memory
 	return grown
@@ -39,11 +40,11 @@ func (s *shard) deliverAll() {
 	}
 }
 
-// lagAll makes all live clients lag, because the log has dropped records from memory that the shard has not
+// lagAll makes all settled live clients lag, because the log has dropped records from memory that the shard has not
 // delivered. They read them from the journal, or learn that they are lost.
 func (s *shard) lagAll() {
 	for _, c := range s.members {
-		if c.live() {
+		if c.live() && !c.arriving() {
 			s.lag(c, s.pos)
 		}
 	}
@@ -51,13 +52,13 @@ func (s *shard) lagAll() {
 	s.set.latency.delivered(s.number, nil, s.pos, false)
 }
 
-// sendAll writes the span to all live clients that see any of it.
+// sendAll writes the span to all settled live clients that see any of it.
 func (s *shard) sendAll(next span) {
 	now, sent := time.Now(), 0
 	for _, group := range s.groups {
 		if slices.ContainsFunc(group.members, (*client).live) {
 			s.batch.fill(group.audience, s.set.log, next)
-			sent += s.sendGroup(group, next.from, now)
+			sent += s.sendEach(group.members, next.from, now)
 		}
 	}
 	s.batch.reset()
@@ -65,13 +66,13 @@ func (s *shard) sendAll(next span) {
 	s.set.latency.delivered(s.number, next.recs, next.upTo, sent > 0)
 }
 
-// sendGroup writes s.batch to the live clients of a group, which have everything up to number from. It returns the
-// number of events sent.
-func (s *shard) sendGroup(group *audienceGroup, from uint64, now time.Time) (sent int) {
+// sendEach writes s.batch to the live ones of all, which have everything up to number from. It returns the number of
+// events sent.
+func (s *shard) sendEach(all []*client, from uint64, now time.Time) (sent int) {
 	if len(s.batch.frames) == 0 {
 		return 0
 	}
-	for clients := range slices.Chunk(group.members, maxSends) {
+	for clients := range slices.Chunk(all, maxSends) {
 		s.sender.send(clients, s.batch.joined)
 		for i, c := range clients {
 			if !c.lagging {
@@ -82,7 +83,7 @@ func (s *shard) sendGroup(group *audienceGroup, from uint64, now time.Time) (sen
 	return sent
 }
 
-// sendTo is sendGroup for one client, the one with index i in the last call of s.sender.send. It writes to the client
+// sendTo is sendEach for one client, the one with index i in the last call of s.sender.send. It writes to the client
 // unless the sender has.
 func (s *shard) sendTo(c *client, i int, from uint64, now time.Time) (sent int) {
 	n, written, err := s.sender.result(i)
@@ -133,7 +134,7 @@ func (s *shard) writeFrame(c *client) {
 	if begun == 0 {
 		c.hold(s.batch.unsent(0, 0))
 	}
-	s.lag(c, s.pos)
+	s.lag(c, s.position(c))
 }
 
 // write writes s.batch to c without blocking. It returns how many frames it has begun. If ok is false, the client
@@ -166,7 +167,7 @@ func (s *shard) written(c *client, n int, whole bool, err error) (begun int, ok 
 // flush writes the bytes that wait for the socket of c. If c lags, catchUp does.
 func (s *shard) flush(c *client) {
 	if c.live() && !c.conn.flushed() {
-		s.lag(c, s.pos)
+		s.lag(c, s.position(c))
 	}
 }
 

@@ -10,6 +10,10 @@
 // client delays no other client. It costs a goroutine, but no memory for events. A limiter leaves CPU time for live
 // clients however many clients catch up.
 //
+// If many clients connect at once, they are arrivals until that is over. They get new events together, a few clients at
+// a time, and between that the settled clients get theirs. So these do not wait for thousands of writes to clients that
+// have just connected, and handshakes have the CPU time.
+//
 // On Linux, a client without TLS is a socket that is taken over from package net. One goroutine per shard reads from
 // all its clients by epoll. The shard sends to many clients by one system call where the kernel allows io_uring, else
 // by one for each. On other systems and behind the PROXY protocol, each client has a goroutine that reads, and a

@@ -1,6 +1,9 @@
 package fanout
 
-import "io"
+import (
+	"io"
+	"time"
+)
 
 // join adds c to the shard. The client gets initial before anything from the log.
 func (s *shard) join(c *client, initial []byte) {
@@ -14,7 +17,11 @@ func (s *shard) join(c *client, initial []byte) {
 	}
 	c.index = int32(len(s.members))
 	s.members = append(s.members, c)
-	s.addToGroup(c)
+	if s.herd.join(time.Now(), s.set.opts.HerdJoins) {
+		s.arrivals.add(c)
+	} else {
+		s.addToGroup(c)
+	}
 	s.drain.restart(len(s.members))
 	if !c.inputClosed {
 		s.startReading(c)
@@ -45,16 +52,21 @@ func (s *shard) startReading(c *client) {
 	}
 }
 
-// makeLive makes c live if it has everything that the live clients have. Otherwise the client lags.
+// makeLive makes c live if it has everything that the settled live clients have, or if it is an arrival that is not far
+// behind. Otherwise the client lags.
 func (s *shard) makeLive(c *client) {
 	if c.ended.Load() {
 		return
 	}
-	if c.pos > s.pos {
+	allowed := uint64(0) // number of missing records
+	if c.arriving() {
+		allowed = farBehind
+		c.pos = min(c.pos, s.set.log.Head().Seq) // the log has no record beyond the head
+	} else if c.pos > s.pos {
 		s.deliverAll()
-		c.pos = min(c.pos, s.pos) // the log has no record beyond the head
+		c.pos = min(c.pos, s.pos)
 	}
-	if c.pos < s.pos || c.closing.Load() != nil || c.pong.Load() != nil || !c.conn.flushed() {
+	if c.pos+allowed < s.pos || c.closing.Load() != nil || c.pong.Load() != nil || !c.conn.flushed() {
 		s.lag(c, c.pos)
 		return
 	}
@@ -80,7 +92,7 @@ func (s *shard) remove(c *client, err error) {
 	}
 }
 
-// removeMember removes c from the members and from its group.
+// removeMember removes c from the members, and from its group or from the arrivals.
 func (s *shard) removeMember(c *client) {
 	last := len(s.members) - 1
 	s.members[c.index] = s.members[last]
@@ -88,7 +100,11 @@ func (s *shard) removeMember(c *client) {
 	s.members[last] = nil
 	s.members = s.members[:last]
 	c.index, c.lagging = -1, true
-	s.removeFromGroup(c)
+	if c.arriving() {
+		s.arrivals.remove(c)
+	} else {
+		s.removeFromGroup(c)
+	}
 	if last == 0 {
 		s.set.latency.idle(s.number)
 	}

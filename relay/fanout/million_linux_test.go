@@ -23,7 +23,7 @@ func BenchmarkMillionClients(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer log.Close()
-	s := New(log.Reader, Options{Shards: 1, PingInterval: time.Hour}).shards[0]
+	s := New(log.Reader, Options{Shards: 1, PingInterval: time.Hour, HerdJoins: 2 * clients}).shards[0]
 	s.sender.refused = true // a ring sends to sockets only
 	before := heapInUse()
 	connectToNowhere(b, s, clients)

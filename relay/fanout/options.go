@@ -31,9 +31,15 @@ type Options struct {
 	PingInterval time.Duration
 
 	// OnDelivered is called with the time from the writing of an event until the last live client's socket had it.
-	// It is not called for events whose time of writing is unknown. It must not block: clients wait for it.
+	// Arrivals, see HerdJoins, do not count. It is not called for events whose time of writing is
+	// unknown. It must not block: clients wait for it.
 	// Default: not called.
 	OnDelivered func(time.Duration)
+
+	// HerdJoins is the number of clients that join a shard within 100 ms for which the last one and the next ones are a
+	// herd. A herd is over half a second after the last time that as many have joined. Its clients are arrivals until
+	// then, for at most 10 s each: they get new events together, 0.1 to 1 s after the last ones. Default 50.
+	HerdJoins int
 
 	// Buffers bounds the memory that clients hold while they wait for their sockets. Default: DefaultBuffers bytes.
 	Buffers *budget.Budget
@@ -57,6 +63,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnDelivered == nil {
 		o.OnDelivered = func(time.Duration) {}
+	}
+	if o.HerdJoins <= 0 {
+		o.HerdJoins = defaultHerdJoins
 	}
 	if o.Buffers == nil {
 		o.Buffers = budget.New(DefaultBuffers)

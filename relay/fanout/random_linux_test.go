@@ -41,10 +41,10 @@ const (
 	randomSilence = 10 * time.Second
 )
 
-// TestRandomClients runs clients over TCP with small buffers, for even seeds with TLS: they read slowly, send frames in
-// pieces, break the protocol and reconnect. Each gets every event once, and the answer to its newest ping. At the end
-// no client, no part of the budget and no descriptor is left. The simulation in package relay/simulation has no
-// sockets, so this test covers the poller.
+// TestRandomClients runs clients over TCP with small buffers, for even seeds with TLS, for half of each as a herd: they
+// read slowly, send frames in pieces, break the protocol and reconnect. Each gets every event once, and the answer to
+// its newest ping. At the end no client, no part of the budget and no descriptor is left. The simulation in package
+// relay/simulation has no sockets, so this test covers the poller.
 func TestRandomClients(t *testing.T) {
 	for seed := uint64(1); seed <= *randomSeeds; seed++ {
 		if *randomSeed == 0 || *randomSeed == seed {
@@ -55,7 +55,7 @@ func TestRandomClients(t *testing.T) {
 
 func runRandomClients(t *testing.T, seed uint64) {
 	before := openFiles(t)
-	s, buffers := randomServer(t, seed%2 == 0)
+	s, buffers := randomServer(t, seed%2 == 0, seed/2%2 == 0)
 	random, next := rand.New(rand.NewPCG(seed, 0)), 1
 	clients := make([]*randomClient, randomClients)
 	for i := range clients {
@@ -96,13 +96,17 @@ func runRandomClients(t *testing.T, seed uint64) {
 	}
 }
 
-// randomServer starts a server with one shard and small buffers.
-func randomServer(t *testing.T, secure bool) (*server, *budget.Budget) {
+// randomServer starts a server with one shard and small buffers. If herd is set, each client that connects is part of a
+// herd.
+func randomServer(t *testing.T, secure, herd bool) (*server, *budget.Budget) {
 	buffers, listen := budget.New(randomBuffers), smallServer
 	if secure { // the end of the budget would be the end of a connection
 		buffers, listen = budget.New(fanout.DefaultBuffers), smallTLSServer
 	}
 	opts := fanout.Options{Buffers: buffers, Shards: 1}
+	if herd {
+		opts.HerdJoins = 1
+	}
 	s := serveWith(t, eventlog.Options{MemoryRecords: 32}, opts, listen)
 	s.dialer.Control = smallReceiveBuffer
 	return s, buffers

@@ -30,7 +30,7 @@ type shard struct {
 	owner sync.Mutex
 
 	// The holder of owner owns these.
-	pos      uint64 // number of the newest record that live clients have
+	pos      uint64 // number of the newest record that settled live clients have
 	stopping bool   // clients that join are cut off
 	members  []*client
 	groups   map[audience]*audienceGroup
@@ -40,6 +40,8 @@ type shard struct {
 	sender   sender
 	seconds  uint32 // since the start of run
 	trim     trim
+	herd     herd
+	arrivals arrivals
 	drain    drain
 	poller   *poller // nil before the first client that it can read
 	pollers  sync.WaitGroup
@@ -68,10 +70,12 @@ func (s *shard) run(ctx context.Context) {
 	defer second.Stop()
 	s.releaseMemory()
 	for {
-		grown, drain := s.serve()
+		grown, drain, arrivals := s.serve()
 		select {
 		case <-grown:
 		case <-s.wake:
+		case <-arrivals:
+			s.owned(s.serveArrivals)
 		case <-second.C:
 			s.owned(s.everySecond)
 		case <-drain:
@@ -84,14 +88,14 @@ func (s *shard) run(ctx context.Context) {
 }
 
 // serve runs the posted functions and delivers the new records. There is more to do once one of the channels receives.
-func (s *shard) serve() (grown <-chan struct{}, drain <-chan time.Time) {
+func (s *shard) serve() (grown <-chan struct{}, drain, arrivals <-chan time.Time) {
 	s.owner.Lock()
 	defer s.owner.Unlock()
 	s.runPosted()
 	if len(s.members) > 0 { // without clients, new records need not wake the shard
 		grown = s.deliver()
 	}
-	return grown, s.drain.tick()
+	return grown, s.drain.tick(), s.arrivals.due()
 }
 
 // owned calls f as the owner.
@@ -116,6 +120,7 @@ func (s *shard) deliverNow() {
 // stop cuts off all clients, also clients that join meanwhile, and returns when they have left.
 func (s *shard) stop() {
 	s.drain.stop()
+	s.arrivals.stop()
 	s.stopping = true
 	s.cutOff()
 	for !s.stopIfEmpty() {

@@ -58,8 +58,11 @@ func (h *handshakes) begin() bool {
 	return ok
 }
 
-// yield waits at most maxYield for a delivery that is due or in progress.
+// yield lets other goroutines run, and then waits at most maxYield for a delivery that is due or in progress. The
+// goroutine that accepts never waits while a herd connects, and the scheduler would interrupt it after 10 ms only. So
+// long would the watcher wait for a processor, whose system call has returned with an event.
 func (h *handshakes) yield() {
+	runtime.Gosched()
 	if from := h.yieldFrom.Load(); from > 0 && time.Since(h.start) < time.Duration(from) {
 		return
 	}

@@ -126,7 +126,7 @@ func (o options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := runner{bin: o.bin, storage: findStorage(o.ext4), settle: 500 * time.Millisecond}
+	c := runner{bin: o.bin, storage: findStorage(o.ext4), settle: time.Second}
 	if o.smoke {
 		c.settle = 50 * time.Millisecond
 	}
