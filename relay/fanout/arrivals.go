@@ -188,6 +188,25 @@ func (s *shard) settle(c *client) {
 	}
 }
 
+// unsettleNewest makes the first clients of a herd arrivals when it begins: of as many of the newest members, the
+// settled ones that have connected in the last second or two.
+func (s *shard) unsettleNewest(now time.Time) {
+	first := s.set.opts.HerdJoins
+	if s.herd.joins != first {
+		return
+	}
+	for _, c := range s.members[max(0, len(s.members)-first):] {
+		if c.arriving() || c.since < now.Unix()-1 {
+			continue
+		}
+		s.removeFromGroup(c)
+		if c.live() {
+			c.pos = s.pos
+		}
+		s.arrivals.add(c)
+	}
+}
+
 // position returns the number of the newest record that a live client has.
 func (s *shard) position(c *client) uint64 {
 	if c.arriving() {

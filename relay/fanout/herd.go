@@ -15,7 +15,7 @@ const (
 )
 
 // herd finds out whether clients of a shard join in a herd, as after a restart. It begins with the last of a given
-// number of joins in a window. The zero value is no herd.
+// number of joins in a window, and takes the ones before it along. The zero value is no herd.
 type herd struct {
 	begin time.Time // of the window
 	joins int       // in the window so far

@@ -17,8 +17,9 @@ func (s *shard) join(c *client, initial []byte) {
 	}
 	c.index = int32(len(s.members))
 	s.members = append(s.members, c)
-	if s.herd.join(time.Now(), s.set.opts.HerdJoins) {
+	if now := time.Now(); s.herd.join(now, s.set.opts.HerdJoins) {
 		s.arrivals.add(c)
+		s.unsettleNewest(now)
 	} else {
 		s.addToGroup(c)
 	}
