@@ -57,17 +57,14 @@ func (r *Relay) submit(ctx context.Context, ev schema.Event) error {
 }
 
 // appendDirectly appends ev and delivers it. Waking another thread for that took 15 to 54 µs (see
-// scripts/docs/benchmark.md). In a burst it leaves the delivery to that thread, so that the caller reads the next
-// content meanwhile. The caller holds r.mu.
+// scripts/docs/benchmark.md). The caller holds r.mu.
 func (r *Relay) appendDirectly(ev schema.Event) {
 	start := time.Now()
 	burst := start.Sub(r.appended) < burstPause
 	r.log.AppendAndDeliver(ev, func() {
 		r.appended = time.Now()
 		r.countAppend(r.appended.Sub(start))
-		if !burst {
-			r.opts.Deliver()
-		}
+		r.opts.Deliver(burst)
 	})
 	r.opts.OnAppend(ev, start, r.appended)
 }

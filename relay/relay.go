@@ -38,9 +38,10 @@ type Options struct {
 	// delivery of an event takes long. It must not block. Default: false.
 	Direct func() bool
 
-	// Deliver is called after a direct append, except in a burst, before waiting readers of the log are woken. It
-	// delivers the event to clients on the caller's goroutine. It must not block. Default: no call.
-	Deliver func()
+	// Deliver is called after a direct append, before waiting readers of the log are woken. It delivers the event to
+	// clients. If that takes long in a burst, it leaves it to another goroutine, so that the caller reads the next
+	// content meanwhile. It must not block. Default: no call.
+	Deliver func(burst bool)
 
 	// Logger gets one record per decision: at warn level for invalid contents, otherwise at debug level. No record
 	// contains any content. Default: slog.Default().
@@ -64,7 +65,7 @@ func (o Options) withDefaults() Options {
 		o.Direct = func() bool { return false }
 	}
 	if o.Deliver == nil {
-		o.Deliver = func() {}
+		o.Deliver = func(bool) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

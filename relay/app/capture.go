@@ -98,9 +98,14 @@ func (c *components) startCapture(fail context.CancelCauseFunc) (stop func()) {
 	return func() { stopWatch(); stopLog() }
 }
 
-// fewClients is the number of clients up to which the watcher's goroutine appends an event and lets the clients get it
-// before it reads the next one. That many take about 0.1 ms.
-const fewClients = 32
+const (
+	// fewClients is the number of clients up to which the watcher's goroutine appends an event and lets the clients get
+	// it before it reads the next one. That many take about 0.1 ms.
+	fewClients = 32
+
+	// fewInBurst is fewClients in a burst, in which the next event is overwritten soon.
+	fewInBurst = 4
+)
 
 // deliversFast reports whether a delivery is so short that the watcher's goroutine may wait for it.
 func (c *components) deliversFast() bool {
@@ -108,9 +113,15 @@ func (c *components) deliversFast() bool {
 	return srv != nil && srv.Clients() <= fewClients
 }
 
-// deliver delivers new events to the clients, if there is a server.
-func (c *components) deliver() {
-	if srv := c.public.handler.Server(); srv != nil {
+// deliver delivers new events to the clients, if there is a server. In a burst, more than fewInBurst clients get them
+// from another goroutine.
+func (c *components) deliver(burst bool) {
+	srv := c.public.handler.Server()
+	switch {
+	case srv == nil:
+	case burst && srv.Clients() > fewInBurst:
+		srv.DeliverSoon()
+	default:
 		srv.Deliver()
 	}
 }

@@ -19,10 +19,11 @@ type Reader struct {
 	opts    Options
 	journal *journal // nil for a mirror
 
-	mu    sync.Mutex
-	ring  ring          // guarded by mu
-	head  uint64        // Seq of the newest record, or the number before the first; guarded by mu
-	grown chan struct{} // closed and replaced by wake; guarded by mu
+	mu     sync.Mutex
+	ring   ring          // guarded by mu
+	head   uint64        // Seq of the newest record, or the number before the first; guarded by mu
+	grown  chan struct{} // closed and replaced by wake; guarded by mu
+	notify func()        // see OnGrowth; guarded by mu
 }
 
 // newReader returns a reader without records. Next is the position of the first record that publish will add; its tag
@@ -35,23 +36,35 @@ func newReader(journal *journal, next schema.Position, opts Options) *Reader {
 		ring:    newRing(schema.Position{Seq: next.Seq - 1, Tag: next.Tag}, opts.MemoryRecords, opts.MemoryBytes),
 		head:    next.Seq - 1,
 		grown:   make(chan struct{}),
+		notify:  func() {},
 	}
+}
+
+// OnGrowth makes the log call notify when new records can be read, before it wakes waiting readers. Notify must not
+// block. A second call replaces the function.
+func (r *Reader) OnGrowth(notify func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notify = notify
 }
 
 // publish makes recs visible to readers, and wakes the waiting ones. Recs must not be empty.
 func (r *Reader) publish(recs []*Record) {
-	r.add(recs)
+	notify := r.add(recs)
+	notify()
 	r.wake()
 }
 
-// add makes recs, which follow the head, visible to readers. The caller then calls wake.
-func (r *Reader) add(recs []*Record) {
+// add makes recs, which follow the head, visible to readers. The caller then calls notify, or does what that would do,
+// and wake.
+func (r *Reader) add(recs []*Record) (notify func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, rec := range recs {
 		r.ring.push(rec)
 		r.head = rec.Position.Seq
 	}
+	return r.notify
 }
 
 // wake wakes waiting readers.

@@ -31,6 +31,7 @@ func New(log *eventlog.Reader, opts Options) *Clients {
 		c.shards = append(c.shards, newShard(c, i))
 	}
 	c.latency.init(c.opts.Shards, c.opts.OnDelivered)
+	log.OnGrowth(c.DeliverSoon)
 	return c
 }
 
@@ -63,8 +64,16 @@ func (c *Clients) Sent() uint64 {
 	return n
 }
 
+// DeliverSoon makes Run write new records to the live clients, on other goroutines. The log calls it for each new
+// record, except for one that AppendAndDeliver appends.
+func (c *Clients) DeliverSoon() {
+	for _, s := range c.shards {
+		s.wakeUp()
+	}
+}
+
 // Deliver writes new records to the live clients on the caller's goroutine, as far as their sockets take them now.
-// Run does the same a moment later, on other goroutines, which first have to be woken.
+// Run does what is left.
 func (c *Clients) Deliver() {
 	for _, s := range c.shards {
 		s.deliverNow()

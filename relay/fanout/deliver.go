@@ -14,14 +14,18 @@ const (
 	maxSends = 128
 )
 
-// deliver writes the new records to the settled live clients, about batchBytes of them. It returns a channel that is
-// closed once there are more.
-func (s *shard) deliver() (grown <-chan struct{}) {
+// deliver writes the new records to the settled live clients, about batchBytes of them. If there are more, it
+// wakes the shard.
+func (s *shard) deliver() {
+	if len(s.members) == 0 {
+		return
+	}
 	recs, upTo, grown, err := s.set.log.ReadMemory(s.recs, s.pos, batchBytes)
 	s.recs = recs
 	if err != nil {
 		s.lagAll()
-		return s.deliver()
+		s.deliver()
+		return
 	}
 	if next := (span{recs: recs, from: s.pos, upTo: upTo, next: upTo}); !next.empty() {
 		s.sendAll(next)
@@ -29,7 +33,11 @@ func (s *shard) deliver() (grown <-chan struct{}) {
 		s.arrivals.await(recs, s.set.log.Capacity())
 	}
 	clear(recs) // the log alone decides which records stay in memory
-	return grown
+	select {
+	case <-grown:
+		s.wakeUp()
+	default:
+	}
 }
 
 // deliverAll delivers until the live clients have everything.

@@ -70,9 +70,8 @@ func (s *shard) run(ctx context.Context) {
 	defer second.Stop()
 	s.releaseMemory()
 	for {
-		grown, drain, arrivals := s.serve()
+		drain, arrivals := s.serve()
 		select {
-		case <-grown:
 		case <-s.wake:
 		case <-arrivals:
 			s.owned(s.serveArrivals)
@@ -87,15 +86,14 @@ func (s *shard) run(ctx context.Context) {
 	}
 }
 
-// serve runs the posted functions and delivers the new records. There is more to do once one of the channels receives.
-func (s *shard) serve() (grown <-chan struct{}, drain, arrivals <-chan time.Time) {
+// serve runs the posted functions and delivers the new records. There is more to do once one of the channels
+// receives, or wakeUp is called.
+func (s *shard) serve() (drain, arrivals <-chan time.Time) {
 	s.owner.Lock()
 	defer s.owner.Unlock()
 	s.runPosted()
-	if len(s.members) > 0 { // without clients, new records need not wake the shard
-		grown = s.deliver()
-	}
-	return grown, s.drain.tick(), s.arrivals.due()
+	s.deliver()
+	return s.drain.tick(), s.arrivals.due()
 }
 
 // owned calls f as the owner.
@@ -105,14 +103,14 @@ func (s *shard) owned(f func()) {
 	f()
 }
 
-// deliverNow delivers the new records on the caller's goroutine, unless another one serves the clients now, and will
-// deliver them.
+// deliverNow delivers the new records on the caller's goroutine, unless another one serves the clients now.
 func (s *shard) deliverNow() {
 	if !s.owner.TryLock() {
+		s.wakeUp()
 		return
 	}
 	defer s.owner.Unlock()
-	if len(s.members) > 0 && !s.stopping {
+	if !s.stopping {
 		s.deliver()
 	}
 }

@@ -24,6 +24,9 @@ func (s *Server) Clients() int { return s.clients.Len() }
 // Deliver writes new events to the clients on the caller's goroutine (see fanout.Clients.Deliver).
 func (s *Server) Deliver() { s.clients.Deliver() }
 
+// DeliverSoon writes new events to the clients on other goroutines (see fanout.Clients.DeliverSoon).
+func (s *Server) DeliverSoon() { s.clients.DeliverSoon() }
+
 // Status returns the current state.
 func (s *Server) Status() Status {
 	return Status{
