@@ -16,13 +16,13 @@ import (
 // waited, that content is handed over.
 func (l *loop) readEvent(ctx context.Context, debounced bool) error {
 	defer func() { l.readAt = time.Now() }()
-	defer l.w.end(l.w.begin("read", l.w.file))
+	defer l.w.end(l.w.beginKnown(&l.w.read))
 	content, seen, readErr := l.reader.read(l.w.file, l.content, l.overwrites.concurrent)
 	l.seen = seen
 	l.reportRead(readErr)
 	if l.withoutOutbox() {
-		if err := l.handleContent(ctx, content, seen, readErr, debounced); err != nil {
-			return err
+		if err := l.handleContent(ctx, content, seen, readErr, debounced); err != nil || l.watch.direct != nil {
+			return err // the first outbox has its own notification, which comes next
 		}
 		_, err := l.readChangedOutbox(ctx)
 		return err
@@ -113,13 +113,28 @@ func (l *loop) startDebounce(incomplete fileVersion) {
 	if l.debouncing {
 		return
 	}
-	l.debouncing, l.incomplete = true, incomplete
-	l.debounce.Reset(l.w.opts.Debounce)
+	l.debouncing, l.incomplete, l.debounceEnd = true, incomplete, time.Now().Add(l.w.opts.Debounce)
+	if !l.debounceTimed { // a timer costs more than a notification that finds it running
+		l.debounceTimed = true
+		l.debounce.Reset(l.w.opts.Debounce)
+	}
 }
 
-func (l *loop) stopDebounce() {
+func (l *loop) stopDebounce() { l.debouncing = false }
+
+// endDebounce handles the timer of the debounce, which may have been started for an earlier one.
+func (l *loop) endDebounce(ctx context.Context) error {
+	l.debounceTimed = false
+	if !l.debouncing {
+		return nil
+	}
+	if left := time.Until(l.debounceEnd); left > 0 {
+		l.debounceTimed = true
+		l.debounce.Reset(left)
+		return nil
+	}
 	l.debouncing = false
-	l.debounce.Stop()
+	return l.readEvent(ctx, true)
 }
 
 // reportOverwrites reports the writes that ended before this read and that no read has seen.
@@ -168,9 +183,10 @@ func (l *loop) justDenied(err error) bool {
 
 // reportRead updates the status and logs a change between readable and unreadable.
 func (l *loop) reportRead(err error) {
-	if l.justDenied(err) {
+	if err == nil && l.readable || l.justDenied(err) {
 		return
 	}
+	l.readable = err == nil
 	problem := l.problem(err)
 	l.w.updateStatus(func(s *Status) { s.Present, s.Problem = err == nil, problem })
 	text := ""

@@ -45,20 +45,23 @@ type loop struct {
 	folder     string          // real path of the folder of outbox; "" before it exists
 	former     []*formerOutbox // outboxes of earlier folders, in the order of the switches
 
-	content    []byte      // the content that was handed over last
-	version    fileVersion // the version that content was read from; zero before the first content
-	touched    fileVersion // a later version with the same bytes, seen once
-	seen       fileVersion // the version at the last read; zero if there was no file
-	readErr    string      // error of the last read, "" if it succeeded
-	denied     time.Time   // when the permission to read was first missing; zero if it is not
-	outboxErr  string      // error of the last read of the outbox, "" if it succeeded
-	remote     bool        // the outbox is on a file system that may show lines late
-	debounce   *time.Timer // runs while an incomplete content waits
-	debouncing bool        // debounce is running
-	incomplete fileVersion // the version that debounce runs for
-	retry      *time.Timer // runs while a damaged line of the outbox waits
-	ticker     *time.Ticker
-	closing    sync.WaitGroup // watches that were replaced
+	content       []byte      // the content that was handed over last
+	version       fileVersion // the version that content was read from; zero before the first content
+	touched       fileVersion // a later version with the same bytes, seen once
+	seen          fileVersion // the version at the last read; zero if there was no file
+	readErr       string      // error of the last read, "" if it succeeded
+	readable      bool        // the last read succeeded, and the status says so
+	denied        time.Time   // when the permission to read was first missing; zero if it is not
+	outboxErr     string      // error of the last read of the outbox, "" if it succeeded
+	remote        bool        // the outbox is on a file system that may show lines late
+	debouncing    bool        // an incomplete content waits
+	incomplete    fileVersion // the version of that content
+	debounceEnd   time.Time   // when that wait ends
+	debounce      *time.Timer // handles debounceEnd; not stopped when the content is complete
+	debounceTimed bool        // debounce is running
+	retry         *time.Timer // runs while a damaged line of the outbox waits
+	ticker        *time.Ticker
+	closing       sync.WaitGroup // watches that were replaced
 
 	followed    bool      // the next notification is handled at once, and is about the same change
 	notified    bool      // a notification came since the last recheck
@@ -149,10 +152,7 @@ func (l *loop) runOnce(ctx context.Context) error {
 	case err := <-failures:
 		return l.own(ctx, func() error { return l.handleWatchError(ctx, watch, err) })
 	case <-l.debounce.C:
-		return l.own(ctx, func() error {
-			l.debouncing = false
-			return l.readEvent(ctx, true)
-		})
+		return l.own(ctx, func() error { return l.endDebounce(ctx) })
 	case <-l.retry.C:
 		return l.own(ctx, func() error { return l.readEvent(ctx, false) })
 	case <-l.ticker.C:
@@ -201,7 +201,7 @@ func (l *loop) handleNotification(ctx context.Context, w *watch, ev fsnotify.Eve
 
 // handleCurrent reads the event file or the outbox if ev is about it.
 func (l *loop) handleCurrent(ctx context.Context, ev fsnotify.Event) error {
-	defer l.w.end(l.w.begin("look up", l.w.file))
+	defer l.w.end(l.w.beginKnown(&l.w.lookUp))
 	if l.outbox.contains(ev.Name) {
 		if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 			l.refreshOutbox()
@@ -220,7 +220,7 @@ func (l *loop) handleCurrent(ctx context.Context, ev fsnotify.Event) error {
 	if busy && !l.watch.doubled {
 		l.watch.watchFile()
 	}
-	l.w.updateStatus(func(s *Status) { s.Notifications++ })
+	l.w.notifications.Add(1)
 	l.notified, l.suspect, l.unannounced = true, false, 0
 	if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 		l.reader.close()

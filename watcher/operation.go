@@ -16,42 +16,46 @@ const (
 	stopLimit = time.Second
 )
 
-// operation is a file operation. A file system in user space or on the network can hang. The system call can then
-// neither be cancelled nor be given a timeout.
-type operation struct {
-	name, path string
-	begun      time.Time // zero if no operation is in progress
-}
+// operation is a kind of file operation, and its path. A file system in user space or on the network can hang. The
+// system call can then neither be cancelled nor be given a timeout.
+type operation struct{ name, path string }
 
-// begin records that the loop begins an operation, and returns the one that it is part of. The caller passes that to
-// end.
-func (w *Watcher) begin(name, path string) (outer operation) {
-	return w.setOperation(operation{name, path, time.Now()})
+// String returns the operation in words.
+func (o *operation) String() string { return o.name + " " + o.path }
+
+// begin records that the loop begins an operation, and returns the one that it is part of, or nil. The caller passes
+// that to end.
+func (w *Watcher) begin(name, path string) (outer *operation) { return w.beginKnown(&operation{name, path}) }
+
+// beginKnown is begin without an allocation.
+func (w *Watcher) beginKnown(o *operation) (outer *operation) {
+	w.steps.Add(1)
+	return w.operation.Swap(o)
 }
 
 // end records that an operation has returned, and that the outer operation continues.
-func (w *Watcher) end(outer operation) {
-	if !outer.begun.IsZero() {
-		outer.begun = time.Now()
-	}
-	w.setOperation(outer)
+func (w *Watcher) end(outer *operation) {
+	w.operation.Store(outer)
+	w.steps.Add(1)
 }
 
-func (w *Watcher) setOperation(next operation) (previous operation) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	previous, w.operation = w.operation, next
-	return previous
+// inProgress is an operation, and what is known of its duration. The loop does not read the clock for each operation.
+type inProgress struct {
+	*operation        // nil if none is in progress
+	step       uint64 // number of operations that had begun or ended
+	since      time.Time
 }
 
-// hanging returns the operation that has not returned for hangLimit, or the zero operation.
-func (w *Watcher) hanging() operation {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.operation.begun.IsZero() || time.Since(w.operation.begun) <= hangLimit {
-		return operation{}
+// hangs reports whether the operation has not returned for hangLimit.
+func (p inProgress) hangs() bool { return p.operation != nil && time.Since(p.since) > hangLimit }
+
+// observe returns the operation in progress. If it is the one that was seen before, it has been in progress since then.
+func (w *Watcher) observe(before inProgress) inProgress {
+	now := inProgress{w.operation.Load(), w.steps.Load(), time.Now()}
+	if now.operation == before.operation && now.step == before.step {
+		return before
 	}
-	return w.operation
+	return now
 }
 
 // handOver calls handle, which does no file operation of the watcher.
@@ -59,8 +63,7 @@ func (l *loop) handOver(ctx context.Context, content Content) error {
 	if l.w.abandoned.Load() {
 		return ctx.Err()
 	}
-	outer := l.w.setOperation(operation{})
-	defer l.w.end(outer)
+	defer l.w.end(l.w.beginKnown(nil))
 	return l.handle(ctx, content)
 }
 
@@ -69,7 +72,7 @@ func (l *loop) handOver(ctx context.Context, content Content) error {
 func (w *Watcher) await(ctx context.Context, ended <-chan error) error {
 	tick := time.NewTicker(hangInterval)
 	defer tick.Stop()
-	var reported operation
+	var seen, reported inProgress
 	for {
 		select {
 		case err := <-ended:
@@ -77,26 +80,30 @@ func (w *Watcher) await(ctx context.Context, ended <-chan error) error {
 		case <-ctx.Done():
 			return w.awaitStop(ended)
 		case <-tick.C:
-			reported = w.reportHang(reported)
+			seen = w.observe(seen)
+			reported = w.reportHang(reported, seen)
 		}
 	}
 }
 
-// reportHang logs if an operation begins to hang or has returned since reported was logged.
-func (w *Watcher) reportHang(reported operation) operation {
-	now := w.hanging()
-	if now == reported {
-		return now
+// reportHang logs if the operation that was seen hangs, or if the one that was reported before has returned. It returns
+// the one that is reported now.
+func (w *Watcher) reportHang(reported, seen inProgress) inProgress {
+	if reported == seen {
+		return reported
 	}
-	if reported != (operation{}) {
+	if reported.operation != nil {
 		w.opts.Logger.Info("file operation returned", "operation", reported.name, "path", reported.path,
-			"seconds", time.Since(reported.begun).Seconds())
+			"seconds", time.Since(reported.since).Seconds())
 	}
-	if now != (operation{}) {
-		w.opts.Logger.Error("file operation has not returned, no events are captured", "operation", now.name,
-			"path", now.path, "seconds", time.Since(now.begun).Seconds())
+	if !seen.hangs() {
+		seen = inProgress{}
+	} else {
+		w.opts.Logger.Error("file operation has not returned, no events are captured", "operation", seen.name,
+			"path", seen.path, "seconds", time.Since(seen.since).Seconds())
 	}
-	return now
+	w.updateStatus(func(*Status) { w.hanging = seen })
+	return seen
 }
 
 func (w *Watcher) awaitStop(ended <-chan error) error {
@@ -107,7 +114,7 @@ func (w *Watcher) awaitStop(ended <-chan error) error {
 		return err
 	case <-limit.C:
 		w.abandoned.Store(true)
-		w.opts.Logger.Error("watch does not stop, continuing without it", "status", w.Status().Hangs)
+		w.opts.Logger.Error("watch does not stop, continuing without it", "operation", w.operation.Load())
 		return nil
 	}
 }

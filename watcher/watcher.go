@@ -87,9 +87,16 @@ type Watcher struct {
 
 	abandoned atomic.Bool // Run has returned, although a file operation has not
 
-	mu        sync.Mutex
-	status    Status    // without Hangs; guarded by mu
-	operation operation // in progress; guarded by mu
+	operation atomic.Pointer[operation] // in progress; nil if there is none
+	steps     atomic.Uint64             // operations that have begun or ended
+	lookUp    operation                 // of the event file
+	read      operation                 // of the event file
+
+	notifications atomic.Uint64 // see Status
+
+	mu      sync.Mutex
+	status  Status     // without Hangs and Notifications; guarded by mu
+	hanging inProgress // the operation that was reported; guarded by mu
 }
 
 // New returns a Watcher for the file at path, which need not exist yet. Locate finds that path in a WordPress
@@ -103,6 +110,8 @@ func New(path string, opts Options) (*Watcher, error) {
 		file:   file,
 		opts:   opts.withDefaults(),
 		ready:  make(chan struct{}),
+		lookUp: operation{"look up", file},
+		read:   operation{"read", file},
 		status: Status{File: file},
 	}, nil
 }
@@ -112,13 +121,12 @@ func (w *Watcher) Ready() <-chan struct{} { return w.ready }
 
 // Status returns the current state of the watch.
 func (w *Watcher) Status() Status {
-	hanging := w.hanging()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	status := w.status
-	if !hanging.begun.IsZero() {
-		status.Hangs = fmt.Sprintf("%s %s has not returned for %s", hanging.name, hanging.path,
-			time.Since(hanging.begun).Round(time.Second))
+	status.Notifications = w.notifications.Load()
+	if w.hanging.operation != nil {
+		status.Hangs = fmt.Sprintf("%s has not returned for %s", w.hanging, time.Since(w.hanging.since).Round(time.Second))
 	}
 	return status
 }
