@@ -57,7 +57,9 @@ func (l *loop) readChangedOutbox(ctx context.Context) (held bool, err error) {
 func (l *loop) handleContent(
 	ctx context.Context, content []byte, seen fileVersion, readErr error, debounced bool,
 ) error {
+	l.settled = false
 	if readErr != nil || bytes.Equal(content, l.content) && !l.rewritten(seen, len(content)) {
+		l.settled = readErr == nil && seen == l.version
 		l.stopDebounce()
 		l.reportOverwrites()
 		return nil
@@ -68,7 +70,7 @@ func (l *loop) handleContent(
 	}
 	l.stopDebounce()
 	l.content = append(l.content[:0], content...)
-	l.version = seen
+	l.version, l.settled = seen, true
 	if seen != l.watch.found {
 		l.overwrites.accounted++
 	}

@@ -48,6 +48,7 @@ type loop struct {
 	content       []byte      // the content that was handed over last
 	version       fileVersion // the version that content was read from; zero before the first content
 	touched       fileVersion // a later version with the same bytes, seen once
+	settled       bool        // the last read found content with version, so that only a write can change it
 	seen          fileVersion // the version at the last read; zero if there was no file
 	readErr       string      // error of the last read, "" if it succeeded
 	readable      bool        // the last read succeeded, and the status says so
@@ -231,8 +232,14 @@ func (l *loop) handleCurrent(ctx context.Context, ev fsnotify.Event) error {
 			l.watch.watchFile() // the name may belong to another file now
 		}
 	}
-	if l.followed {
+	l.settled = l.settled && ev.Op == fsnotify.Chmod
+	switch {
+	case l.followed:
 		return nil
+	case l.settled:
+		l.reportOverwrites()
+		return nil
+	default:
+		return l.readEvent(ctx, false)
 	}
-	return l.readEvent(ctx, false)
 }

@@ -25,7 +25,9 @@ func (o *operation) String() string { return o.name + " " + o.path }
 
 // begin records that the loop begins an operation, and returns the one that it is part of, or nil. The caller passes
 // that to end.
-func (w *Watcher) begin(name, path string) (outer *operation) { return w.beginKnown(&operation{name, path}) }
+func (w *Watcher) begin(name, path string) (outer *operation) {
+	return w.beginKnown(&operation{name, path})
+}
 
 // beginKnown is begin without an allocation.
 func (w *Watcher) beginKnown(o *operation) (outer *operation) {
