@@ -102,6 +102,7 @@ func newWatch(file string, settings config.Capture, rel *relay.Relay, newestOnly
 		ValidLine:    schema.ValidLine,
 		NewestOnly:   newestOnly,
 		OnOverwrites: rel.CountOverwritten,
+		OnIdle:       rel.Idle,
 	})
 	if err != nil {
 		return nil, err

@@ -27,6 +27,10 @@ const (
 	// about 0.1 ms.
 	burstPause = time.Millisecond
 
+	// maxUndelivered bounds the events of a burst that wait for Idle. They are delivered together, with one write(2) for
+	// each client.
+	maxUndelivered = 8
+
 	// fastAppends is how many appends must be fast after a slow one before the next direct one, so that a slow disk does
 	// not block the reading of the event file. A single append is also slow while another process has the processor.
 	fastAppends = 8
@@ -57,16 +61,34 @@ func (r *Relay) submit(ctx context.Context, ev schema.Event) error {
 }
 
 // appendDirectly appends ev and delivers it. Waking another thread for that took 15 to 54 µs (see
-// scripts/docs/benchmark.md). The caller holds r.mu.
+// scripts/docs/benchmark.md). In a burst it leaves the delivery to Idle, so that the caller of Ingest reads the next
+// content before that is overwritten. The caller holds r.mu.
 func (r *Relay) appendDirectly(ev schema.Event) {
 	start := time.Now()
 	burst := start.Sub(r.appended) < burstPause
 	r.log.AppendAndDeliver(ev, func() {
 		r.appended = time.Now()
 		r.countAppend(r.appended.Sub(start))
-		r.opts.Deliver(burst)
+		if r.undelivered++; !burst || !r.ingesting || r.undelivered == maxUndelivered {
+			r.deliver(burst)
+		}
 	})
 	r.opts.OnAppend(ev, start, r.appended)
+}
+
+// deliver delivers the events that were appended. The caller holds r.mu.
+func (r *Relay) deliver(burst bool) {
+	r.undelivered = 0
+	r.opts.Deliver(burst)
+}
+
+// Idle delivers the events that Ingest has left to it. A caller of Ingest calls it when it has no other content.
+func (r *Relay) Idle() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.undelivered > 0 {
+		r.deliver(true)
+	}
 }
 
 // countAppend counts an append that took this long. Its calls do not overlap, because Run and appendDirectly never
@@ -90,6 +112,7 @@ func (r *Relay) Run(ctx context.Context) {
 		case next := <-r.queue:
 			batch = r.append(batch[:0], next)
 		case <-stopped:
+			r.Idle()
 			for len(r.queue) > 0 {
 				batch = r.append(batch[:0], <-r.queue)
 			}

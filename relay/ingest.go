@@ -12,7 +12,8 @@ import (
 
 // Ingest decides about a content of the event file that was written at this time, and queues it for Run if it is a
 // new event. It returns nil for every content, also for an invalid one; the error is ctx's, if ctx ends while the
-// queue is full. It does no disk I/O, unless Options.Direct allows it, and keeps no reference to content.
+// queue is full. It does no disk I/O, unless Options.Direct allows it, and keeps no reference to content. The caller
+// calls Idle when it has no other content.
 func (r *Relay) Ingest(ctx context.Context, content []byte, written time.Time) error {
 	return r.ingest(ctx, content, written, false)
 }
@@ -23,7 +24,8 @@ func (r *Relay) ingest(ctx context.Context, content []byte, written time.Time, a
 	defer r.mu.Unlock()
 	r.opts.OnRead(content)
 	first := !r.ingested
-	r.ingested = true
+	r.ingested, r.ingesting = true, true
+	defer func() { r.ingesting = false }()
 	ev, tail, err := schema.Decode(content, r.opts.MaxEventSize)
 	if err != nil {
 		r.rejectContent(err, len(content))

@@ -38,9 +38,9 @@ type Options struct {
 	// delivery of an event takes long. It must not block. Default: false.
 	Direct func() bool
 
-	// Deliver is called after a direct append, before waiting readers of the log are woken. It delivers the event to
-	// clients. If that takes long in a burst, it leaves it to another goroutine, so that the caller reads the next
-	// content meanwhile. It must not block. Default: no call.
+	// Deliver is called after a direct append, before waiting readers of the log are woken, or in a burst by Idle. It
+	// delivers new events to clients. If that takes long in a burst, it leaves it to another goroutine, so that the
+	// caller reads the next content meanwhile. It must not block. Default: no call.
 	Deliver func(burst bool)
 
 	// Logger gets one record per decision: at warn level for invalid contents, otherwise at debug level. No record
@@ -89,7 +89,9 @@ type Relay struct {
 	held     held       // guarded by mu, except for its channel
 	ingested bool       // Ingest was called before; guarded by mu
 
-	appended time.Time // when an event was last appended directly; guarded by mu
+	appended    time.Time // when an event was last appended directly; guarded by mu
+	undelivered int       // events of a burst that wait for Idle; guarded by mu
+	ingesting   bool      // Ingest is running, so that a call of Idle follows; guarded by mu
 }
 
 // New returns a relay that appends to log. Events that the log holds count as relayed.

@@ -15,8 +15,11 @@ type directNotifier interface {
 	AddDirect(folder string) error
 
 	// RunDirect calls notify with the notifications that came together, or with an error, one call at a time, until
-	// Close. It may be called once, and only after AddDirect.
+	// Close. There may be none that are of interest. It may be called once, and only after AddDirect.
 	RunDirect(notify func([]fsnotify.Event, error))
+
+	// Waiting reports whether RunDirect will call notify at once. It must not be called after Close.
+	Waiting() bool
 }
 
 // listen starts the direct notifications of the watch, if it has any.
@@ -57,6 +60,14 @@ func sameChange(a, b fsnotify.Event) bool {
 	return a.Name == b.Name && (a.Op|b.Op)&^(fsnotify.Write|fsnotify.Chmod) == 0
 }
 
+// reportIdle calls OnIdle if contents were handed over since the last call and no notification waits.
+func (l *loop) reportIdle() {
+	if l.handedOver && (l.watch.direct == nil || !l.watch.direct.Waiting()) {
+		l.handedOver = false
+		l.w.opts.OnIdle()
+	}
+}
+
 // own calls f while no other goroutine uses the loop. After an error, and after ctx has ended, it calls f no more. The
 // handler may have refused a content, and must then get no later one: the next process continues with the refused one.
 func (l *loop) own(ctx context.Context, f func() error) error {
@@ -67,5 +78,6 @@ func (l *loop) own(ctx context.Context, f func() error) error {
 	}
 	err := f()
 	l.ended = err != nil
+	l.reportIdle()
 	return err
 }

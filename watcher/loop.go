@@ -65,6 +65,7 @@ type loop struct {
 	closing       sync.WaitGroup // watches that were replaced
 
 	followed    bool      // the next notification is handled at once, and is about the same change
+	handedOver  bool      // handle was called since the last call of OnIdle
 	notified    bool      // a notification came since the last recheck
 	suspect     bool      // the last recheck found a change without a notification
 	unannounced int       // changes without a notification in a row
@@ -125,6 +126,7 @@ func (l *loop) start(ctx context.Context) error {
 	defer l.mu.Unlock()
 	l.arm(ctx, nil)
 	err := l.readInitial(ctx)
+	l.reportIdle()
 	l.reader.close()
 	l.heartbeat()
 	l.ended = err != nil

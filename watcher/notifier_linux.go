@@ -110,9 +110,8 @@ func (n *linuxNotifier) RunDirect(notify func([]fsnotify.Event, error)) {
 		if fetched == nil {
 			return
 		}
-		if evs, err = n.translateAll(evs[:0], fetched); len(evs) > 0 {
-			notify(evs, nil)
-		}
+		evs, err = n.translateAll(evs[:0], fetched)
+		notify(evs, nil)
 		if err != nil {
 			notify(nil, err)
 		}
@@ -133,6 +132,12 @@ func (n *linuxNotifier) fetch(buf []byte) ([]byte, error) {
 		}
 	}
 	return nil, nil
+}
+
+// Waiting implements directNotifier.
+func (n *linuxNotifier) Waiting() bool {
+	size, err := unix.IoctlGetInt(n.fd, unix.TIOCINQ) // FIONREAD, see inotify(7)
+	return err == nil && size > 0
 }
 
 // translateAll appends all notifications of interest to evs. The error is fsnotify.ErrEventOverflow if there are more.

@@ -66,6 +66,7 @@ func (l *loop) handOver(ctx context.Context, content Content) error {
 		return ctx.Err()
 	}
 	defer l.w.end(l.w.beginKnown(nil))
+	l.handedOver = true
 	return l.handle(ctx, content)
 }
 

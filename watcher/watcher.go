@@ -46,6 +46,9 @@ type Options struct {
 	// notifications. It is too high if another program changes the file's mode within a second after a write.
 	OnOverwrites func(estimate uint64)
 
+	// OnIdle, if set, is called where Run calls handle, after one or more contents, once no other change is known.
+	OnIdle func()
+
 	// Notify returns a new source of notifications. Default: the system's.
 	Notify func() (Notifier, error)
 
@@ -69,6 +72,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnOverwrites == nil {
 		o.OnOverwrites = func(uint64) {}
+	}
+	if o.OnIdle == nil {
+		o.OnIdle = func() {}
 	}
 	if o.Notify == nil {
 		o.Notify = systemNotifier
