@@ -70,8 +70,18 @@ func (s Stamp) append(dst []byte, sum uint32) ([]byte, uint32) {
 	dst = s.Position.Append(dst)
 	sum = crc32.Update(sum, castagnoli, dst[start:])
 	start = len(dst) + len(beforeTime)
-	dst = s.Time.AppendFormat(append(dst, beforeTime...), timeFormat)
+	dst = appendTime(append(dst, beforeTime...), s.Time)
 	return dst, crc32.Update(sum, castagnoli, dst[start:])
+}
+
+// appendTime appends t in timeFormat to dst. Package time has a fast path for whole seconds only.
+func appendTime(dst []byte, t time.Time) []byte {
+	dst = t.UTC().AppendFormat(dst, time.RFC3339)
+	dst = append(dst[:len(dst)-1], ".000000Z"...)
+	for i, micros := len(dst)-2, t.Nanosecond()/1000; micros > 0; i, micros = i-1, micros/10 {
+		dst[i] += byte(micros % 10)
+	}
+	return dst
 }
 
 // ParseLine parses a text that Append returned. It does not validate the document, which shares memory with text. The
