@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -225,24 +224,5 @@ func TestPublishFailsIfTheJournalFails(t *testing.T) {
 		if decision, err := r.Publish(t.Context(), []byte(post(2, "lost"))); decision != want || err == nil {
 			t.Errorf("got %s, %v, want %s and an error", decision, err, want)
 		}
-	}
-}
-
-// TestDirectAppendsKeepTheOrder appends some events directly and others through Run.
-func TestDirectAppendsKeepTheOrder(t *testing.T) {
-	log, err := eventlog.Open(t.TempDir(), eventlog.Options{Logger: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	r := relay.New(log, relay.Options{Direct: func() bool { return rand.IntN(2) == 0 }, Logger: quiet})
-	run(t, r)
-	var events []string
-	for i := range 1000 {
-		events = append(events, post(i, "x"))
-	}
-	ingest(t, r, events...)
-	if got := documents(log); got != strings.Join(events, " ") {
-		t.Errorf("got %s", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"wpre-relay/relay/testwait"
 	"wpre-relay/schema"
 	"wpre-relay/watcher"
 )
@@ -32,6 +33,7 @@ type player struct {
 	watcher    *watcher.Watcher              // nil before start
 	handled    chan string                   // the contents that were handed over
 	overwrites atomic.Uint64                 // sum of the estimates
+	busy       atomic.Bool                   // a content was handed over since the last call of OnIdle
 	before     uint64                        // notifications handled before the previous command
 	held       atomic.Pointer[chan struct{}] // set between hold and release, which closes the channel
 	release    func()
@@ -53,6 +55,7 @@ func newPlayer(t *testing.T) *player {
 		Complete:     schema.Complete,
 		ValidLine:    func(line []byte) bool { return bytes.HasSuffix(line, []byte("}\n")) },
 		OnOverwrites: func(estimate uint64) { p.overwrites.Add(estimate) },
+		OnIdle:       func() { p.busy.Store(false) },
 		Logger:       slog.New(slog.DiscardHandler),
 	}
 	if err := os.MkdirAll(filepath.Dir(p.file), 0o755); err != nil {
@@ -63,9 +66,10 @@ func newPlayer(t *testing.T) *player {
 
 func (p *player) path(name string) string { return filepath.Join(p.root, name) }
 
-// start runs the watcher until the test ends, and returns when it is ready.
+// start runs the watcher until the test ends, and returns when it is ready. At the end, it waits for OnIdle.
 func (p *player) start() error {
-	return p.startWith(func(_ context.Context, content watcher.Content) error {
+	err := p.startWith(func(_ context.Context, content watcher.Content) error {
+		p.busy.Store(true)
 		text := string(content.Bytes)
 		if content.Outbox {
 			text = outboxPrefix + text
@@ -77,6 +81,12 @@ func (p *player) start() error {
 		}
 		return nil
 	})
+	p.t.Cleanup(func() {
+		if !testwait.Until(func() bool { return !p.busy.Load() }) {
+			p.t.Error("OnIdle was not called after the last content")
+		}
+	})
+	return err
 }
 
 // startWith is start with another handler.

@@ -29,6 +29,17 @@ func TestAppendClosesGrown(t *testing.T) {
 	}
 }
 
+func TestOnGrowthIsCalledForRecordsThatNobodyDelivers(t *testing.T) {
+	l := open(t, t.TempDir(), eventlog.Options{})
+	grown, delivered := 0, 0
+	l.OnGrowth(func() { grown++ })
+	l.Append(numbered(t, 1))
+	l.AppendAndDeliver(numbered(t, 2), func() { delivered++ })
+	if grown != 1 || delivered != 1 {
+		t.Errorf("OnGrowth's function was called %d times, and deliver %d times, want once each", grown, delivered)
+	}
+}
+
 func TestReadMemoryReturnsRecordsAfterPosition(t *testing.T) {
 	l := open(t, t.TempDir(), eventlog.Options{Records: 5})
 	for n := range 8 {
