@@ -14,8 +14,8 @@ const (
 	maxSends = 128
 )
 
-// deliver writes the new records to the settled live clients, about batchBytes of them. If there are more, it
-// wakes the shard.
+// deliver writes the new records to the settled live clients, about batchBytes of them. If there are more, it wakes
+// the shard.
 func (s *shard) deliver() {
 	if len(s.members) == 0 {
 		return
