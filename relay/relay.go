@@ -67,7 +67,7 @@ type Options struct {
 
 	// Deliver is called after a direct append, before waiting readers of the log are woken, or in a burst by Idle. It
 	// delivers new events to clients. If that takes long in a burst, it leaves it to another goroutine, so that the
-	// caller reads the next content meanwhile. It must not block. Default: no call.
+	// caller reads the next content meanwhile. It must not block. Default: the log's Notify.
 	Deliver func(burst bool)
 
 	// Logger gets one record per decision: at warn level for invalid contents, otherwise at debug level. No record
@@ -90,9 +90,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Direct == nil {
 		o.Direct = func() bool { return false }
-	}
-	if o.Deliver == nil {
-		o.Deliver = func(bool) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -124,6 +121,9 @@ type Relay struct {
 // New returns a relay that appends to log. Events that the log holds count as relayed.
 func New(log *eventlog.Log, opts Options) *Relay {
 	r := &Relay{log: log, opts: opts.withDefaults(), queue: make(chan queued, maxQueued), started: time.Now()}
+	if r.opts.Deliver == nil {
+		r.opts.Deliver = func(bool) { log.Notify() }
+	}
 	r.views = filter.NewViews(r.opts.Filter, false, r.opts.Logger)
 	recs := log.Records()
 	r.dedup = newDedup(max(len(recs), log.Capacity()), r.started)

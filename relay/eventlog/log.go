@@ -126,13 +126,13 @@ func (l *Log) loadRing() error {
 // Append writes the events to the journal, adds them to the log in order, wakes waiting readers and returns the new
 // records. It never blocks on a client, but it may block on the disk. If the journal cannot be written, Append adds
 // the events anyway and JournalError returns the reason.
-func (l *Log) Append(events ...schema.Event) []*Record { return l.append(nil, events...) }
+func (l *Log) Append(events ...schema.Event) []*Record { return l.append(l.Notify, events...) }
 
 // AppendAndDeliver is Append for one event. In place of the function of OnGrowth, it calls deliver, which must not
 // append.
 func (l *Log) AppendAndDeliver(ev schema.Event, deliver func()) { l.append(deliver, ev) }
 
-// append implements Append, with deliver nil, and AppendAndDeliver.
+// append implements Append and AppendAndDeliver.
 func (l *Log) append(deliver func(), events ...schema.Event) []*Record {
 	l.appendMu.Lock()
 	defer l.appendMu.Unlock()
@@ -145,11 +145,8 @@ func (l *Log) append(deliver func(), events ...schema.Event) []*Record {
 	operation := fileop.Begin("append to journal in", l.journal.dir)
 	l.journal.append(recs)
 	operation.End()
-	notify := l.add(recs)
-	if deliver != nil {
-		notify = deliver
-	}
-	notify()
+	l.add(recs)
+	deliver()
 	l.wake()
 	return recs
 }

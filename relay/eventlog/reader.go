@@ -50,21 +50,28 @@ func (r *Reader) OnGrowth(notify func()) {
 
 // publish makes recs visible to readers, and wakes the waiting ones. Recs must not be empty.
 func (r *Reader) publish(recs []*Record) {
-	notify := r.add(recs)
-	notify()
+	r.add(recs)
+	r.Notify()
 	r.wake()
 }
 
-// add makes recs, which follow the head, visible to readers. The caller then calls notify, or does what that would do,
+// Notify calls the function of OnGrowth.
+func (r *Reader) Notify() {
+	r.mu.Lock()
+	notify := r.notify
+	r.mu.Unlock()
+	notify()
+}
+
+// add makes recs, which follow the head, visible to readers. The caller then calls Notify, or does what that would do,
 // and wake.
-func (r *Reader) add(recs []*Record) (notify func()) {
+func (r *Reader) add(recs []*Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, rec := range recs {
 		r.ring.push(rec)
 		r.head = rec.Position.Seq
 	}
-	return r.notify
 }
 
 // wake wakes waiting readers.

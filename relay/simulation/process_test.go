@@ -60,6 +60,7 @@ func (p *process) start(s *simulation) (err error) {
 		ValidLine:    schema.ValidLine,
 		NewestOnly:   p.log.Created(),
 		OnOverwrites: p.relay.CountOverwritten,
+		OnIdle:       func() { p.relay.Idle() },
 		Notify:       p.notifications.open,
 		Logger:       s.logger,
 	})
