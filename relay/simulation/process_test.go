@@ -50,9 +50,8 @@ func (p *process) start(s *simulation) (err error) {
 		return err
 	}
 	direct := s.lives%2 == 0
-	p.relay = relay.New(p.log, relay.Options{
-		MaxEventSize: maxEventSize, Direct: func() bool { return direct }, Logger: s.logger,
-	})
+	p.relay = relay.New(p.log,
+		relay.Options{MaxEventSize: maxEventSize, Direct: func() bool { return direct }, Logger: s.logger})
 	before := p.log.Head().Seq
 	p.watcher, err = watcher.New(s.writer.path, watcher.Options{
 		MaxSize:      maxEventSize,
@@ -60,7 +59,7 @@ func (p *process) start(s *simulation) (err error) {
 		ValidLine:    schema.ValidLine,
 		NewestOnly:   p.log.Created(),
 		OnOverwrites: p.relay.CountOverwritten,
-		OnIdle:       func() { p.relay.Idle() },
+		OnIdle:       p.relay.Idle,
 		Notify:       p.notifications.open,
 		Logger:       s.logger,
 	})
