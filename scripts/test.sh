@@ -71,41 +71,56 @@ fi
 step "go mod tidy"
 in_modules go mod tidy -diff
 
-# From a cold cache, compiling the dependencies takes about a minute for each system and each set of flags. So these
-# steps use the flags of a release, and the release is tested for the same systems.
+# From a cold cache, compiling the dependencies takes about a minute for each system and each set of flags. So all steps
+# use the flags of a release, except those with the race detector, and the release is tested for the same systems.
 export TARGETS="linux/$(go env GOARCH) darwin/arm64 windows/amd64"
-release_flags=(env CGO_ENABLED=0 GOFLAGS=-trimpath)
+export CGO_ENABLED=0 GOFLAGS=-trimpath
+race=(env CGO_ENABLED=1 GOFLAGS=)
 
 step "go vet for each operating system"
 for target in $TARGETS; do
-	in_modules "${release_flags[@]}" GOOS="${target%/*}" GOARCH="${target#*/}" go vet ./...
+	in_modules env GOOS="${target%/*}" GOARCH="${target#*/}" go vet ./...
 done
-"${release_flags[@]}" go vet -tags lite ./relay/sharedlog/broker
+go vet -tags lite ./relay/sharedlog/broker
 
 step "staticcheck, all checks"
-in_modules "${release_flags[@]}" go tool -modfile="$PWD/scripts/ci/tools.mod" staticcheck -checks all ./...
+in_modules go tool -modfile="$PWD/scripts/ci/tools.mod" staticcheck -checks all ./...
 
-# The steps below share one build of the relay.
+# The steps below share two builds of the relay. Users without rights run the second.
 build_relay "$work/wpre-relay"
 export RELAY_BINARY=$work/wpre-relay
 mkdir "$work/race"
-go build -race -o "$work/race/wpre-relay" .
+"${race[@]}" go build -race -o "$work/race/wpre-relay" .
+export RELAY_RACE_BINARY=$work/race/wpre-relay
 
 # A program with the race detector sleeps for 1 s before it exits unless told otherwise; the tests start hundreds of
 # them.
 export GORACE=${GORACE:-atexit_sleep_ms=10}
 
-export FUZZTIME=${FUZZTIME:-3s} # for each target
+export FUZZTIME=${FUZZTIME:-3s} WORKERS=${WORKERS:-1} # for each target of fuzz.sh
 
-# go_tests runs the tests with the race detector, and then those without it that only compute, in one goroutine: with
-# the race detector they do a tenth. Most tests of package integration wait for processes most of the time, so more of
-# them run than there are processors. They leave the processors to browsers and PHP, which have time limits.
+# computing are tests that only compute, in one goroutine, so that the race detector cannot find anything: with it they
+# take ten times as long.
+computing='^(TestEmptySecurity(Settings|Flags)AreErrors|TestErrorsContainNoFileAndNoSecret)$'
+
+# go_tests runs the tests with the race detector, except those that only compute. Some of these do a part of their work
+# with it and all without. The tests of package integration start a relay with the race detector and need none
+# themselves. Most of them wait for processes most of the time, so more of them run than there are processors. They
+# leave the processors to browsers and PHP, which have time limits. Their packages were vetted above.
 go_tests() {
+	local packages integration status=0
+	packages=$(go list ./... | grep -v /relay/integration$)
 	step "go test -race"
-	nice go test -race -count=1 -parallel 4 -timeout 30m ./...
-	step "power failures, failing calls and the simulation in full number"
-	nice go test -count=1 -run '^(TestPowerFailure|TestEveryCallFailsOnce)$' ./relay/eventlog -power.thin=10
-	nice go test -count=1 -run '^TestSimulation$' ./relay/simulation -sim.duration=10s
+	nice go test -vet=off -count=1 -parallel 4 -timeout 30m ./relay/integration >"$work/integration" 2>&1 &
+	integration=$!
+	nice "${race[@]}" go test -race -vet=off -count=1 -parallel 4 -timeout 30m -skip "$computing" $packages || status=1
+	step "tests that compute, in full number"
+	nice go test -vet=off -count=1 -run "$computing" ./relay/cli || status=1
+	nice go test -vet=off -count=1 -run '^(TestPowerFailure|TestEveryCallFailsOnce)$' ./relay/eventlog -power.thin=10 || status=1
+	nice go test -vet=off -count=1 -run '^TestSimulation$' ./relay/simulation -sim.duration=10s || status=1
+	wait "$integration" || status=1
+	cat "$work/integration"
+	return "$status"
 }
 
 # wordpress_tests runs the tests with a real WordPress and of the release.
@@ -122,7 +137,7 @@ wordpress_tests() {
 client_tests() {
 	local script
 	step "clients in a browser and from npm"
-	scripts/e2e/clients/run.sh "$work/race/wpre-relay"
+	RESTARTS=80 scripts/e2e/clients/run.sh "$work/race/wpre-relay"
 	for script in scripts/ci/companion/check.sh scripts/ci/systemd.sh scripts/ci/acme.sh scripts/ci/monitoring.sh \
 		scripts/ci/slowhttp.sh scripts/fuzz.sh; do
 		step "$script"

@@ -57,20 +57,25 @@ func startOccupied(t testing.TB, name string) *occupied {
 		t.Cleanup(site.Close)
 		args = append(args, "--auth-url", site.URL)
 	}
-	o.relay = s.start(args...)
 	if way.large {
-		o.publishEvents(200, 500_000)
+		s.writeHistory(200, 500_000)
 	} else {
-		o.publishEvents(1200, 4000)
+		s.writeHistory(1200, 4000)
 	}
+	o.relay = s.start(args...)
 	return o
+}
+
+// paddedDocument returns the document of a new event of a size.
+func paddedDocument(size int) string {
+	return fmt.Sprintf(`{"timestamp":%d,"x":"%s"}`, time.Now().UnixNano(), strings.Repeat("x", size))
 }
 
 // publishEvents publishes n events of a size. On a busy disk a sync can take so long that the relay rejects events.
 func (o *occupied) publishEvents(n, size int) {
 	o.t.Helper()
 	for range n {
-		document := fmt.Sprintf(`{"timestamp":%d,"x":"%s"}`, time.Now().UnixNano(), strings.Repeat("x", size))
+		document := paddedDocument(size)
 		var status int
 		var body string
 		published := testwait.Until(func() bool {
@@ -136,7 +141,7 @@ func (o *occupied) occupy(sockets int, meanwhile func()) (idle, most, after usag
 	idle = o.usage()
 	connected, end := startOccupying(o.t, o.name, o.target(), sockets)
 	sent := !o.way.live
-	for grown := time.Now(); time.Since(grown) < settled; time.Sleep(20 * time.Millisecond) {
+	for grown := time.Now(); time.Since(grown) < settled; time.Sleep(50 * time.Millisecond) {
 		now := o.usage()
 		if now.memory > most.memory+most.memory/100 || !isClosed(connected) {
 			grown = time.Now()
@@ -207,7 +212,7 @@ func TestOccupiedRelayServesOthers(t *testing.T) {
 			if strings.HasPrefix(name, "unread") || way.hello {
 				limit.memory = idle.memory + unreadMemory
 			}
-			if raceDetector() {
+			if raceDetector(t) {
 				limit.memory *= 4
 			}
 			if most.exceeds(limit) {

@@ -10,6 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	settings "wpre-relay/relay/config"
+	"wpre-relay/relay/eventlog"
+	"wpre-relay/schema"
 )
 
 // site is a directory with the layout of WordPress, and the state directory of its relay.
@@ -40,6 +44,31 @@ func (s *site) start(args ...string) *relay {
 	s.t.Helper()
 	all := append([]string{"--watch", s.root, "--state-dir", s.state, "--log-level", "debug"}, args...)
 	return start(s.t, relayCommand(s.t, all...))
+}
+
+// writeHistory writes n events of a size to the journal of a relay that does not run yet. To publish them takes a
+// relay with the race detector 20 times as long.
+func (s *site) writeHistory(n, size int) {
+	s.t.Helper()
+	capture := settings.Capture{StateDir: s.state}
+	dir, err := capture.StatePath(s.file)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	log, err := eventlog.Open(dir, eventlog.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for range n {
+		event, _, err := schema.Decode([]byte(paddedDocument(size)), 0)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		log.Append(event)
+	}
+	if err := log.Close(); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // document returns the document of event n.

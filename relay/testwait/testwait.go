@@ -16,16 +16,27 @@ import (
 // It is far above what any condition needs, because a busy machine with two cores delays processes by tens of seconds.
 const Limit = 2 * time.Minute
 
-// interval is the time between two looks at a condition.
-const interval = time.Millisecond
+const (
+	// minInterval and maxInterval bound the time between two looks at a condition. It grows with the wait: many
+	// conditions ask a process for its state, and if all waiting tests did so every millisecond, they would take the
+	// processors from that process.
+	minInterval = time.Millisecond
+	maxInterval = 20 * time.Millisecond
+
+	// looks is the part of the time since the start of a wait that may pass until the next look. So a wait takes at
+	// most a sixteenth longer than its condition, or maxInterval.
+	looks = 16
+)
 
 // Until waits until ok returns true and reports whether it did within Limit. The caller's failure message can then
 // describe the last state.
 func Until(ok func() bool) bool {
-	for deadline := time.Now().Add(Limit); !ok(); time.Sleep(interval) {
-		if time.Now().After(deadline) {
+	for start := time.Now(); !ok(); {
+		waited := time.Since(start)
+		if waited > Limit {
 			return false
 		}
+		time.Sleep(min(max(waited/looks, minInterval), maxInterval))
 	}
 	return true
 }

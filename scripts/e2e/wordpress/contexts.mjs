@@ -5,7 +5,7 @@ import { pause, until } from '../harness.mjs';
 import { useBlockEditor, useClassicEditor } from './pages.mjs';
 
 const WORKERS = 8;
-const KILLS = 16;
+const KILLS = 8;
 const SPECIAL = 'Größe / <b>№ 日本</b> "🎉"'; // characters that JSON and WordPress escape
 
 /** Reports whether a response is as expected: without the companion, the plugin fails if WP_Filesystem() is missing. */
@@ -151,7 +151,7 @@ export const contexts = [
 		parallel: true,
 		async run(scope) {
 			const posts = scope.site.posts(WORKERS, `${scope.word} 0`);
-			const result = await work(WORKERS, mixedSave(scope, posts), (n) => n <= 60);
+			const result = await work(WORKERS, mixedSave(scope, posts), (n) => n <= 25);
 			return { saves: result.saves, checks: { 'all saves succeed': result.failed === 0 } };
 		},
 	},
