@@ -127,10 +127,10 @@ go_tests() {
 wordpress_tests() {
 	step "WordPress, end to end"
 	scripts/e2e.sh
-	step "the first hour of an operator"
-	scripts/first_hour.sh
 	step "release"
-	scripts/release/test.sh
+	DIST=$work/release scripts/release/test.sh
+	step "the first hour of an operator, with the package of the release"
+	scripts/first_hour.sh "$work/release"/wpre-relay_*_"$(go env GOARCH)".deb
 }
 
 # client_tests runs the tests with clients from npm and in a browser, and the short ones with other programs.

@@ -26,11 +26,15 @@ export function finish() {
 	process.exit(failed === 0 ? 0 : 1);
 }
 
-/** Waits until probe returns a truthy value and returns it, or undefined after the timeout. */
+/**
+ * Waits until probe returns a truthy value and returns it, or undefined after the timeout. The pauses between two
+ * probes grow with the wait, to 50 ms: many ask a browser, which shares the processors with the tests.
+ */
 export async function until(probe, ms = TIMEOUT) {
-	for (const end = Date.now() + ms; Date.now() < end; await pause(5)) {
+	for (const start = Date.now(); Date.now() < start + ms;) {
 		const value = await probe();
 		if (value) return value;
+		await pause(Math.min(Math.max((Date.now() - start) / 16, 5), 50));
 	}
 	return undefined;
 }

@@ -2,7 +2,8 @@
 # Tests the release: builds it twice, in two directories, compares the files, and then runs and inspects them. As root, it
 # installs, upgrades, removes and purges the Debian package in a copy of this system.
 #   scripts/release/test.sh
-# TARGETS limits the systems to build for; it must include Linux on this machine's architecture.
+# TARGETS limits the systems to build for; it must include Linux on this machine's architecture. DIST names a directory
+# that keeps the files of the first build.
 # It needs go, git, node, zip, dpkg-deb, lintian and buildah. As root on Debian it installs them. It skips the test if a program is
 # missing; with CI=true it fails.
 set -euo pipefail
@@ -14,13 +15,14 @@ require "release" zip dpkg-deb git node lintian buildah
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 pass() { echo "PASS $*"; }
+dist=${DIST:-$work/a}
 
 # Level 6 takes three to four times as long and saves 12 %.
 export LEVEL=1
 
 version=1.2.3-rc.1 arch=$(go env GOARCH)
-package=$work/a/wpre-relay_1.2.3~rc.1-1_$arch.deb
-DIST=$work/a scripts/release.sh "$version" >/dev/null 2>&1
+package=$dist/wpre-relay_1.2.3~rc.1-1_$arch.deb
+DIST=$dist scripts/release.sh "$version" >/dev/null 2>&1
 
 # The second build and lintian run beside the other checks.
 again=
@@ -31,10 +33,10 @@ if [[ -z $(git status --porcelain) ]]; then
 fi
 lintian --allow-root --fail-on error,warning "$package" >"$work/lintian.log" 2>&1 &
 lintian=$!
-(cd "$work/a" && sha256sum --quiet -c SHA256SUMS && [[ $(wc -l <SHA256SUMS) = $(($(ls | wc -l) - 1)) ]])
+(cd "$dist" && sha256sum --quiet -c SHA256SUMS && [[ $(wc -l <SHA256SUMS) = $(($(ls | wc -l) - 1)) ]])
 pass "the checksums of all files match"
 
-tar -C "$work" -xzf "$work/a/wpre-relay-$version-linux-$arch.tar.gz"
+tar -C "$work" -xzf "$dist/wpre-relay-$version-linux-$arch.tar.gz"
 archive=$work/wpre-relay-$version-linux-$arch
 "$archive/wpre-relay" --version | grep '^wpre-relay 1\.2\.3-rc\.1 ' >/dev/null
 for file in scripts/docs/proxies.md scripts/deploy/wpre-relay.service LICENSE; do [[ -f $archive/$file ]]; done
@@ -71,7 +73,7 @@ fi
 pass "versions of Debian packages are in order"
 
 mkdir "$work/oci"
-tar -xf "$work/a/wpre-relay-$version-oci.tar" -C "$work/oci"
+tar -xf "$dist/wpre-relay-$version-oci.tar" -C "$work/oci"
 [[ -s $work/oci/index.json && -s $work/oci/oci-layout ]]
 for blob in "$work"/oci/blobs/sha256/*; do [[ $(sha256sum <"$blob") = "${blob##*/}  -" ]]; done
 grep -l "\"architecture\": *\"$arch\"" "$work"/oci/blobs/sha256/* >/dev/null
@@ -82,15 +84,15 @@ for blob in "$work"/oci/blobs/sha256/*; do
 	images=$((images + 1))
 done
 ((images > 0))
-grep -q '^## \[Unreleased\]' "$work/a/CHANGELOG-$version.md"
+grep -q '^## \[Unreleased\]' "$dist/CHANGELOG-$version.md"
 pass "there is an archive of OCI images, and the section of the changelog"
 
 for target in ${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64}; do
 	name=wpre-relay-$version-${target/\//-}
 	case $target in
-	windows/*) [[ -s $work/a/$name.zip ]] ;;
-	linux/*) [[ -s $work/a/$name.tar.gz && -s $work/a/wpre-relay_1.2.3~rc.1-1_${target#*/}.deb ]] ;;
-	*) [[ -s $work/a/$name.tar.gz ]] ;;
+	windows/*) [[ -s $dist/$name.zip ]] ;;
+	linux/*) [[ -s $dist/$name.tar.gz && -s $dist/wpre-relay_1.2.3~rc.1-1_${target#*/}.deb ]] ;;
+	*) [[ -s $dist/$name.tar.gz ]] ;;
 	esac
 done
 pass "there is an archive for each system, and a Debian package for each architecture of Linux"
@@ -99,10 +101,10 @@ node -e '
 	const names = bom.components.map((c) => c.name);
 	const complete = names.includes("github.com/coder/websocket") && names.length >= 10;
 	if (bom.bomFormat !== "CycloneDX" || !complete) process.exit(1);
-	console.log(`PASS the list of components names ${names.length} modules`);' "$work/a/wpre-relay-$version.cdx.json"
+	console.log(`PASS the list of components names ${names.length} modules`);' "$dist/wpre-relay-$version.cdx.json"
 if [[ -n $again ]]; then
 	wait "$again" || { cat "$work/again.log" && exit 1; }
-	diff "$work/a/SHA256SUMS" "$work/b/SHA256SUMS"
+	diff "$dist/SHA256SUMS" "$work/b/SHA256SUMS"
 	pass "the same commit gives the same bytes in another directory"
 else
 	echo "SKIPPED: the comparison of two builds (there are uncommitted changes)"

@@ -16,10 +16,10 @@ start_database() {
 	chown www-data: "$work/database"
 	mariadb-install-db --no-defaults --user=www-data --datadir="$work/database" \
 		--auth-root-authentication-method=normal --skip-test-db --cross-bootstrap >"$work/logs/mariadb-install-db" 2>&1
-	# The data need not survive the test, so it is not synced to the disk.
+	# The data need not survive the test, so it is not synced to the disk. On a busy machine PHP connects slowly.
 	start mariadbd mariadbd --no-defaults --user=www-data --datadir="$work/database" --socket="$work/database/socket" \
 		--skip-networking --pid-file="$work/database/pid" --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 \
-		--innodb-use-native-aio=0 --skip-log-bin --character-set-server=utf8mb4
+		--innodb-use-native-aio=0 --skip-log-bin --character-set-server=utf8mb4 --connect-timeout=600
 	within mariadb --no-defaults --socket="$work/database/socket" -e 'CREATE DATABASE wordpress'
 }
 
