@@ -101,7 +101,8 @@ export FUZZTIME=${FUZZTIME:-3s} WORKERS=${WORKERS:-1} # for each target of fuzz.
 
 # computing are tests that only compute, in one goroutine, so that the race detector cannot find anything: with it they
 # take ten times as long.
-computing='^(TestEmptySecurity(Settings|Flags)AreErrors|TestErrorsContainNoFileAndNoSecret)$'
+computing='^(TestEmptySecurity(Settings|Flags)AreErrors|TestErrorsContainNoFileAndNoSecret'
+computing+='|TestDamageAtAnyByteKeepsOtherRecords|TestKillAtAnyByteKeepsCompleteRecords)$'
 
 # go_tests runs the tests with the race detector, except those that only compute. Some of these do a part of their work
 # with it and all without. The tests of package integration start a relay with the race detector and need none
@@ -116,7 +117,8 @@ go_tests() {
 	nice "${race[@]}" go test -race -vet=off -count=1 -parallel 4 -timeout 30m -skip "$computing" $packages || status=1
 	step "tests that compute, in full number"
 	nice go test -vet=off -count=1 -run "$computing" ./relay/cli || status=1
-	nice go test -vet=off -count=1 -run '^(TestPowerFailure|TestEveryCallFailsOnce)$' ./relay/eventlog -power.thin=10 || status=1
+	nice go test -vet=off -count=1 -run "$computing|^(TestPowerFailure|TestEveryCallFailsOnce)$" ./relay/eventlog \
+		-power.thin=10 || status=1
 	nice go test -vet=off -count=1 -run '^TestSimulation$' ./relay/simulation -sim.duration=10s || status=1
 	wait "$integration" || status=1
 	cat "$work/integration"
