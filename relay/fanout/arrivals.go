@@ -8,7 +8,7 @@ import (
 
 const (
 	// minArrivalPause and maxArrivalPause bound the time between two passes over the arrivals, which is arrivalPause in
-	// units of the time of the last pass. So passes take a fifth of the time, and handshakes have the rest. Events reach
+	// units of the time of the last pass. So passes take a tenth of the time, and handshakes have the rest. Events reach
 	// arrivals later by a pause and a pass.
 	minArrivalPause = 100 * time.Millisecond
 	maxArrivalPause = time.Second

@@ -158,8 +158,9 @@ func checkFree(address string) error {
 }
 
 const (
-	// readyTimeout bounds how long a server that was started or reloaded takes to answer.
-	readyTimeout = 15 * time.Second
+	// readyTimeout bounds how long a server that was started or reloaded takes to answer. On a busy machine, nginx has
+	// taken longer than 15 s.
+	readyTimeout = 30 * time.Second
 
 	// readyInterval is the time between two requests.
 	readyInterval = 20 * time.Millisecond
