@@ -128,3 +128,35 @@ func TestDirectFolderCanBeClosedByItsCallee(t *testing.T) {
 	}
 	direct.RunDirect(func([]fsnotify.Event, error) { direct.Close() })
 }
+
+// TestDirectFolderNotifiesWithoutAnEventOfInterest waits for the call after which nothing waits, so that OnIdle can be
+// called: the end of the watch of a file.
+func TestDirectFolderNotifiesWithoutAnEventOfInterest(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	n, err := systemNotifier()
+	if err := errors.Join(err, os.WriteFile(file, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	direct := n.(*linuxNotifier)
+	if err := errors.Join(direct.AddDirect(filepath.Dir(file)), direct.Add(file), direct.Remove(file)); err != nil {
+		t.Fatal(err)
+	}
+	if !direct.Waiting() {
+		t.Fatal("no notification waits")
+	}
+	calls := make(chan int, 1)
+	go direct.RunDirect(func(evs []fsnotify.Event, _ error) {
+		if !direct.Waiting() {
+			calls <- len(evs)
+		}
+	})
+	select {
+	case got := <-calls:
+		if got != 0 {
+			t.Errorf("%d events of interest, want none", got)
+		}
+	case <-time.After(waitLimit):
+		t.Error("notify was not called")
+	}
+	direct.Close()
+}
