@@ -9,8 +9,8 @@ import (
 	"wpre-relay/schema"
 )
 
-// TestShardIsWokenForWhatADeliveryLeaves makes deliveries that leave events: while another goroutine serves the clients,
-// and of more than one write.
+// TestShardIsWokenForWhatADeliveryLeaves makes deliveries that leave events: while another goroutine serves the
+// clients, and of more than one write.
 func TestShardIsWokenForWhatADeliveryLeaves(t *testing.T) {
 	for name, deliver := range map[string]func(s *handShard){
 		"nothing": func(s *handShard) {
