@@ -116,7 +116,7 @@ func (l *loop) startDebounce(incomplete fileVersion) {
 		return
 	}
 	l.debouncing, l.incomplete, l.debounceEnd = true, incomplete, time.Now().Add(l.w.opts.Debounce)
-	if !l.debounceTimed { // a timer costs more than a notification that finds it running
+	if !l.debounceTimed { // to start a timer can wake a thread of Go's runtime
 		l.debounceTimed = true
 		l.debounce.Reset(l.w.opts.Debounce)
 	}

@@ -117,7 +117,11 @@ func (w *Watcher) awaitStop(ended <-chan error) error {
 		return err
 	case <-limit.C:
 		w.abandoned.Store(true)
-		w.opts.Logger.Error("watch does not stop, continuing without it", "operation", w.operation.Load())
+		hanging := "hand over a content"
+		if o := w.operation.Load(); o != nil {
+			hanging = o.String()
+		}
+		w.opts.Logger.Error("watch does not stop, continuing without it", "operation", hanging)
 		return nil
 	}
 }

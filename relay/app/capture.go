@@ -103,7 +103,7 @@ const (
 	// it before it reads the next one. That many take about 0.1 ms.
 	fewClients = 32
 
-	// fewInBurst is fewClients in a burst, in which the next event is overwritten soon.
+	// fewInBurst is fewClients in a burst, in which a content is overwritten soon.
 	fewInBurst = 4
 )
 
