@@ -1,6 +1,7 @@
 package amqplog_test
 
 import (
+	"errors"
 	"net/url"
 	"testing"
 
@@ -73,9 +74,22 @@ func shorten(channel *amqp.Channel, queue string) error {
 	if err := replaceQueue(channel, queue); err != nil {
 		return err
 	}
-	for _, entry := range kept {
-		if err := channel.Publish("", queue, true, false, entry); err != nil {
+	return publishAll(channel, queue, kept)
+}
+
+// publishAll publishes the entries and waits until the stream has them. Otherwise a relay may see the stream without
+// them, and they may come after its first entry.
+func publishAll(channel *amqp.Channel, queue string, entries []amqp.Publishing) error {
+	if err := channel.Confirm(false); err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		confirmed, err := channel.PublishWithDeferredConfirm("", queue, true, false, entry)
+		if err != nil {
 			return err
+		}
+		if !confirmed.Wait() {
+			return errors.New("the broker rejected an entry")
 		}
 	}
 	return nil
