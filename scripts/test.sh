@@ -104,10 +104,11 @@ export FUZZTIME=${FUZZTIME:-3s} WORKERS=${WORKERS:-1} # for each target of fuzz.
 computing='^(TestEmptySecurity(Settings|Flags)AreErrors|TestErrorsContainNoFileAndNoSecret'
 computing+='|TestDamageAtAnyByteKeepsOtherRecords|TestKillAtAnyByteKeepsCompleteRecords)$'
 
-# go_tests runs the tests with the race detector, except those that only compute. Some of these do a part of their work
-# with it and all without. The tests of package integration start a relay with the race detector and need none
-# themselves. Most of them wait for processes most of the time, so more of them run than there are processors. They
-# leave the processors to browsers and PHP, which have time limits. Their packages were vetted above.
+# go_tests runs the tests with the race detector, and then tests that only compute without it. The power failures, failing
+# calls and the simulation do a part of their work with it, and all without. The tests of package integration start a
+# relay with the race detector and need none themselves. Most of them wait for processes most of the time, so more of
+# them run than there are processors. They leave the processors to browsers and PHP, which have time limits. Their
+# packages were vetted above.
 go_tests() {
 	local packages integration status=0
 	packages=$(go list ./... | grep -v /relay/integration$)

@@ -8,7 +8,7 @@ import (
 
 // arm replaces the watch. If present is the current watch, arm keeps it unless a better mode is available now.
 func (l *loop) arm(ctx context.Context, present *watch) {
-	defer l.w.end(l.w.begin("watch", l.w.file))
+	defer l.w.end(l.w.begin(&operation{"watch", l.w.file}))
 	l.reader.close()
 	next := armWatch(l.w.file, l.w.opts, l.watch, present)
 	if next == present {

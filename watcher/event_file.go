@@ -16,7 +16,7 @@ import (
 // waited, that content is handed over.
 func (l *loop) readEvent(ctx context.Context, debounced bool) error {
 	defer func() { l.readAt = time.Now() }()
-	defer l.w.end(l.w.beginKnown(&l.w.read))
+	defer l.w.end(l.w.begin(&l.w.read))
 	content, seen, readErr := l.reader.read(l.w.file, l.content, l.overwrites.concurrent)
 	l.seen = seen
 	l.reportRead(readErr)

@@ -69,7 +69,7 @@ func (l *loop) readFormerEvent(ctx context.Context, f *formerOutbox) error {
 			filepath.Dir(f.file))
 		return nil
 	}
-	defer l.w.end(l.w.begin("read", f.file))
+	defer l.w.end(l.w.begin(&operation{"read", f.file}))
 	defer e.reader.close() // its notifications do not say whether it was replaced
 	content, seen, err := e.reader.read(f.file, e.content, e.overwrites.concurrent)
 	e.pending = false

@@ -51,7 +51,7 @@ type loop struct {
 	settled       bool        // the last read found content with version, so that only a write can change it
 	seen          fileVersion // the version at the last read; zero if there was no file
 	readErr       string      // error of the last read, "" if it succeeded
-	readable      bool        // the last read succeeded, and the status says so
+	readable      bool        // the last read succeeded, and the status has it
 	denied        time.Time   // when the permission to read was first missing; zero if it is not
 	outboxErr     string      // error of the last read of the outbox, "" if it succeeded
 	remote        bool        // the outbox is on a file system that may show lines late
@@ -204,7 +204,7 @@ func (l *loop) handleNotification(ctx context.Context, w *watch, ev fsnotify.Eve
 
 // handleCurrent reads the event file or the outbox if ev is about it.
 func (l *loop) handleCurrent(ctx context.Context, ev fsnotify.Event) error {
-	defer l.w.end(l.w.beginKnown(&l.w.lookUp))
+	defer l.w.end(l.w.begin(&l.w.lookUp))
 	if l.outbox.contains(ev.Name) {
 		if ev.Has(fsnotify.Create | fsnotify.Remove | fsnotify.Rename) {
 			l.refreshOutbox()

@@ -24,13 +24,8 @@ type operation struct{ name, path string }
 func (o *operation) String() string { return o.name + " " + o.path }
 
 // begin records that the loop begins an operation, and returns the one that it is part of, or nil. The caller passes
-// that to end.
-func (w *Watcher) begin(name, path string) (outer *operation) {
-	return w.beginKnown(&operation{name, path})
-}
-
-// beginKnown is begin without an allocation.
-func (w *Watcher) beginKnown(o *operation) (outer *operation) {
+// that to end. With nil, no operation is in progress until then.
+func (w *Watcher) begin(o *operation) (outer *operation) {
 	w.steps.Add(1)
 	return w.operation.Swap(o)
 }
@@ -41,7 +36,7 @@ func (w *Watcher) end(outer *operation) {
 	w.steps.Add(1)
 }
 
-// inProgress is an operation, and what is known of its duration. The loop does not read the clock for each operation.
+// inProgress is an operation in progress, as await sees it. The loop does not read the clock for each operation.
 type inProgress struct {
 	*operation        // nil if none is in progress
 	step       uint64 // number of operations that had begun or ended
@@ -65,7 +60,7 @@ func (l *loop) handOver(ctx context.Context, content Content) error {
 	if l.w.abandoned.Load() {
 		return ctx.Err()
 	}
-	defer l.w.end(l.w.beginKnown(nil))
+	defer l.w.end(l.w.begin(nil))
 	l.handedOver = true
 	return l.handle(ctx, content)
 }

@@ -11,7 +11,7 @@ const maxLineOverhead = 512
 
 // refreshOutbox finds the files of the outbox and of the former ones. It reports when the outbox appears or disappears.
 func (l *loop) refreshOutbox() {
-	defer l.w.end(l.w.begin("list", filepath.Dir(l.w.file)))
+	defer l.w.end(l.w.begin(&operation{"list", filepath.Dir(l.w.file)}))
 	before := len(l.outbox.files)
 	l.switchFolder()
 	l.refreshFormer()
@@ -31,7 +31,7 @@ func (l *loop) refreshOutbox() {
 // readOutbox hands over the new lines of the outbox. held is true while a damaged line waits to be read again. Nothing
 // that was written after that line may be handed over before it. The lines of former outboxes come first.
 func (l *loop) readOutbox(ctx context.Context) (held bool, err error) {
-	defer l.w.end(l.w.begin("read outbox in", filepath.Dir(l.w.file)))
+	defer l.w.end(l.w.begin(&operation{"read outbox in", filepath.Dir(l.w.file)}))
 	if err := l.readFormer(ctx); err != nil {
 		return false, err
 	}
@@ -58,7 +58,7 @@ func (l *loop) outboxBehind() bool { return l.outboxErr != "" || len(l.outbox.fi
 
 // readNewestLine hands over the newest line of the outbox, if there is one, and marks all lines as read.
 func (l *loop) readNewestLine(ctx context.Context) error {
-	defer l.w.end(l.w.begin("read outbox in", filepath.Dir(l.w.file)))
+	defer l.w.end(l.w.begin(&operation{"read outbox in", filepath.Dir(l.w.file)}))
 	var newest []byte
 	for line, err := range l.outbox.lines(l.resolvedFile(), 0) {
 		if err == nil {

@@ -10,7 +10,7 @@ import (
 
 // handleTick polls, or checks whether a change was not announced.
 func (l *loop) handleTick(ctx context.Context) error {
-	defer l.w.end(l.w.beginKnown(&l.w.lookUp))
+	defer l.w.end(l.w.begin(&l.w.lookUp))
 	l.reader.close() // an open file keeps its file system from being unmounted
 	l.refreshOutbox()
 	if l.watch.mode == Polling {
@@ -61,7 +61,7 @@ func (l *loop) handleWatchError(ctx context.Context, w *watch, err error) error 
 	if w != l.watch {
 		return nil // it was replaced meanwhile
 	}
-	defer l.w.end(l.w.beginKnown(&l.w.lookUp))
+	defer l.w.end(l.w.begin(&l.w.lookUp))
 	if errors.Is(err, fsnotify.ErrEventOverflow) {
 		l.w.updateStatus(func(s *Status) { s.Overflows++ })
 		l.logger.Warn("notifications overflowed, reading the current file")

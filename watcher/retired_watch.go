@@ -28,7 +28,7 @@ func (l *loop) retire(replaced *watch) {
 
 // handleRetired reads what a notification of the retired watch is about, if it is in a folder before.
 func (l *loop) handleRetired(ctx context.Context, ev fsnotify.Event) error {
-	defer l.w.end(l.w.beginKnown(&l.w.lookUp))
+	defer l.w.end(l.w.begin(&l.w.lookUp))
 	if l.notifyFormer(ev, l.retired.doubled) {
 		return l.readFormer(ctx)
 	}

@@ -63,8 +63,8 @@ func (r *Reader) Notify() {
 	notify()
 }
 
-// add makes recs, which follow the head, visible to readers. The caller then calls Notify, or does what that would do,
-// and wake.
+// add makes recs, which follow the head, visible to readers. The caller then calls Notify or delivers them itself, and
+// calls wake.
 func (r *Reader) add(recs []*Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

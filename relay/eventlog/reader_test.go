@@ -29,7 +29,7 @@ func TestAppendClosesGrown(t *testing.T) {
 	}
 }
 
-func TestOnGrowthIsCalledForRecordsThatNobodyDelivers(t *testing.T) {
+func TestAppendCallsOnGrowthUnlessItDelivers(t *testing.T) {
 	l := open(t, t.TempDir(), eventlog.Options{})
 	grown, delivered := 0, 0
 	l.OnGrowth(func() { grown++ })

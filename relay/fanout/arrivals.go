@@ -23,13 +23,14 @@ const (
 	maxArrivalBytes = batchBytes * 3 / 4
 )
 
-// arrivals is the clients of a shard that have joined in a herd. Settled clients, which are all others, get each event
-// at once. Arrivals get the events together, in one pass over them after the other with a pause between. The shard
-// serves a few of them at a time. Between two such steps it delivers new events to the settled clients, and other
-// goroutines make handshakes. So neither waits for a pass over thousands of arrivals.
+// arrivals is the clients of a shard that have joined in a herd. All other clients are settled and get each event at
+// once. Arrivals get several events together: the shard makes a pass over them, and pauses before the next pass. A
+// pass serves a few of them at a time. Between two such steps the shard delivers new events to the settled clients, and
+// other goroutines make handshakes. So neither waits for a pass over thousands of arrivals.
 //
-// An arrival is live or lagging, as a settled client. But while it is live, it has a position of its own, which may be
-// behind that of the shard. A pass settles the arrivals once the herd is over, and each after maxArriving.
+// An arrival is live or lagging, like a settled client. While it is live, it may have fewer events than the shard has
+// delivered, so its position is in the client. A pass settles the arrivals once the herd is over, and each after
+// maxArriving.
 type arrivals struct {
 	clients []*client   // each at its groupIndex
 	left    int         // the pass has not served the first so many clients; 0 between two passes
@@ -54,12 +55,8 @@ func (a *arrivals) add(c *client) {
 
 // remove removes c. If the pass has not served c, it changes places with an arrival that the pass serves again.
 func (a *arrivals) remove(c *client) {
-	last := len(a.clients) - 1
-	a.clients[c.groupIndex] = a.clients[last]
-	a.clients[c.groupIndex].groupIndex = c.groupIndex
-	a.clients[last] = nil
-	a.clients = a.clients[:last]
-	a.left = min(a.left, last)
+	a.clients = c.removeFrom(a.clients)
+	a.left = min(a.left, len(a.clients))
 }
 
 // next lets due receive after the given time.

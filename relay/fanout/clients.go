@@ -73,7 +73,7 @@ func (c *Clients) DeliverSoon() {
 }
 
 // Deliver writes new records to the live clients on the caller's goroutine, as far as their sockets take them now.
-// Run does what is left.
+// Run delivers the rest.
 func (c *Clients) Deliver() {
 	for _, s := range c.shards {
 		s.deliverNow()

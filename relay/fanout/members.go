@@ -125,12 +125,17 @@ func (s *shard) addToGroup(c *client) {
 // removeFromGroup removes c from the group of its audience.
 func (s *shard) removeFromGroup(c *client) {
 	group := c.group
-	last := len(group.members) - 1
-	group.members[c.groupIndex] = group.members[last]
-	group.members[c.groupIndex].groupIndex = c.groupIndex
-	group.members[last] = nil
-	if group.members = group.members[:last]; last == 0 {
+	if group.members = c.removeFrom(group.members); len(group.members) == 0 {
 		delete(s.groups, c.audience)
 	}
 	c.group = nil
+}
+
+// removeFrom removes c from clients, each of which is at its groupIndex. The last one takes its place.
+func (c *client) removeFrom(clients []*client) []*client {
+	last := len(clients) - 1
+	clients[c.groupIndex] = clients[last]
+	clients[c.groupIndex].groupIndex = c.groupIndex
+	clients[last] = nil
+	return clients[:last]
 }

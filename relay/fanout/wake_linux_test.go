@@ -21,7 +21,7 @@ func TestShardIsWokenForWhatADeliveryLeaves(t *testing.T) {
 			defer s.owner.Unlock()
 			s.log.AppendAndDeliver(schema.Event{Document: []byte("{}")}, s.set.Deliver)
 		},
-		"the second half of what is new": func(s *handShard) {
+		"the second of two large events": func(s *handShard) {
 			large := schema.Event{Document: bytes.Repeat([]byte("x"), batchBytes*3/4)}
 			s.log.Append(slices.Repeat([]schema.Event{large}, 2)...)
 			<-s.wake
