@@ -38,11 +38,12 @@ func New(log *eventlog.Reader, opts Options) *Clients {
 // Run delivers new records to all clients until ctx is done. It then cuts off the remaining clients, without a
 // close frame, and returns when all have left. Call Drain before that to close them properly.
 func (c *Clients) Run(ctx context.Context) {
-	var shards sync.WaitGroup
+	var running sync.WaitGroup
 	for _, s := range c.shards {
-		shards.Go(func() { s.run(ctx) })
+		running.Go(func() { s.run(ctx) })
 	}
-	shards.Wait()
+	running.Go(func() { c.releaseMemory(ctx) })
+	running.Wait()
 	c.tasks.Wait()
 }
 
@@ -93,7 +94,7 @@ func (c *Clients) connect(h *hijacker, cfg ClientConfig, initial []byte) {
 	if len(h.early) > 0 {
 		client.receive(h.early)
 	}
-	if !client.shard.post(func() { client.shard.join(client, initial) }) {
+	if !client.shard.postJoin(client, initial) {
 		client.end(errStopped)
 	}
 }

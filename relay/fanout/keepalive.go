@@ -3,10 +3,9 @@ package fanout
 import "time"
 
 // everySecond cuts off clients that have not answered a close frame or a ping in time, closes expired clients, and
-// pings the clients whose second it is. It also releases memory after a herd.
+// pings the clients whose second it is.
 func (s *shard) everySecond() {
 	s.seconds++
-	s.releaseMemory()
 	now, interval := time.Now().Unix(), uint32(s.set.opts.PingInterval/time.Second)
 	for _, c := range s.members {
 		switch {

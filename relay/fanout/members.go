@@ -17,7 +17,9 @@ func (s *shard) join(c *client, initial []byte) {
 	}
 	c.index = int32(len(s.members))
 	s.members = append(s.members, c)
-	if now := time.Now(); s.herd.join(now, s.set.opts.HerdJoins) {
+	now := time.Now()
+	inHerd := s.herd.join(now, s.set.opts.HerdJoins)
+	if s.inHerd.Store(inHerd); inHerd {
 		s.arrivals.add(c)
 		s.unsettleNewest(now)
 	} else {

@@ -9,8 +9,13 @@ import (
 	"wpre-relay/relay/eventlog"
 )
 
-// maxPeerMessages bounds the peer messages that wait in a shard. Further ones are dropped.
-const maxPeerMessages = 256
+const (
+	// maxPeerMessages bounds the peer messages that wait in a shard. Further ones are dropped.
+	maxPeerMessages = 256
+
+	// joinPause is how long the clients of a herd wait at most before they join, so that several join together.
+	joinPause = 5 * time.Millisecond
+)
 
 // shard serves a part of the clients on one goroutine, which never blocks on a client. Other goroutines post
 // functions for it to run.
@@ -24,6 +29,9 @@ type shard struct {
 	posted  []func()      // guarded by mu
 	peers   []peerMessage // guarded by mu
 	stopped bool          // nothing can be posted any more; guarded by mu
+
+	inHerd  atomic.Bool // the last client joined in a herd
+	joinDue *time.Timer // wakes the shard for clients that wait to join
 
 	// owner is held by the goroutine that serves the clients: the one of run, or a caller of deliverNow. Posted functions
 	// run under it.
@@ -39,7 +47,6 @@ type shard struct {
 	writer   *transfer
 	sender   sender
 	seconds  uint32 // since the start of run
-	trim     trim
 	herd     herd
 	arrivals arrivals
 	drain    drain
@@ -54,7 +61,7 @@ type peerMessage struct {
 }
 
 func newShard(set *Clients, number int) *shard {
-	return &shard{
+	s := &shard{
 		set:    set,
 		number: number,
 		wake:   make(chan struct{}, 1),
@@ -62,13 +69,15 @@ func newShard(set *Clients, number int) *shard {
 		groups: make(map[audience]*audienceGroup),
 		writer: newWriter(),
 	}
+	s.joinDue = time.AfterFunc(time.Hour, s.wakeUp)
+	s.joinDue.Stop()
+	return s
 }
 
 // run serves the clients until ctx is done. It then cuts them off, and returns when they have left.
 func (s *shard) run(ctx context.Context) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	s.releaseMemory()
 	for {
 		drain, arrivals := s.serve()
 		select {
@@ -142,13 +151,31 @@ func (s *shard) stopIfEmpty() bool {
 // stopped; f is then never run.
 func (s *shard) post(f func()) bool {
 	s.mu.Lock()
-	ok := !s.stopped
-	if ok {
-		s.posted = append(s.posted, f)
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
 	}
-	s.mu.Unlock()
+	s.posted = append(s.posted, f)
 	s.wakeUp()
-	return ok
+	return true
+}
+
+// postJoin is post for a client that joins. In a herd, the shard is woken after joinPause: to wake its thread for each
+// client took a tenth of the CPU time of a connect.
+func (s *shard) postJoin(c *client, initial []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
+	}
+	s.posted = append(s.posted, func() { s.join(c, initial) })
+	switch {
+	case !s.inHerd.Load():
+		s.wakeUp()
+	case len(s.posted) == 1:
+		s.joinDue.Reset(joinPause)
+	}
+	return true
 }
 
 // postPeerMessage makes the shard's goroutine send the message, or drops it if too many wait.

@@ -1,28 +1,32 @@
 package fanout
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestMemoryIsReleasedOnceAfterTheStartAndAHerd(t *testing.T) {
 	var trim trim
 	changes := uint64(0)
-	for second, step := range []struct {
+	for look, step := range []struct {
 		changes uint64
 		due     bool
+		next    time.Duration
 	}{
-		{0, true}, // the start
-		{0, false},
-		{quietChanges, false}, // a few visitors
-		{herdSize, false},     // the herd is not over
-		{herdSize, false},
-		{quietChanges, true},
-		{0, false},
-		{quietChanges, false},
-		{herdSize, false},
-		{0, true}, // the next herd
+		{0, true, trimInterval}, // the start
+		{0, false, trimInterval},
+		{quietChanges, false, trimInterval}, // a few visitors
+		{herdSize, false, herdInterval},     // the herd is not over
+		{herdSize, false, herdInterval},
+		{quietChanges, true, trimInterval},
+		{0, false, trimInterval},
+		{quietChanges, false, trimInterval},
+		{herdSize, false, herdInterval},
+		{0, true, trimInterval}, // the next herd
 	} {
 		changes += step.changes
-		if got := trim.due(changes); got != step.due {
-			t.Errorf("second %d: got %t, want %t", second, got, step.due)
+		if due, next := trim.look(changes); due != step.due || next != step.next {
+			t.Errorf("look %d: got %t, %v, want %t, %v", look, due, next, step.due, step.next)
 		}
 	}
 }
