@@ -53,16 +53,18 @@ var scenarios = []scenario{
 	},
 	{
 		name: "herd",
-		about: "Clients connect all at once, as after a restart, while 10 others receive an event every 2 ms. A client " +
-			"without a response tries again after 10 seconds: a time-out.",
+		about: "Clients connect all at once, as after a restart, when half of the events are written, one every 2 ms " +
+			"(500 a second) if nothing else is said. 10 others are connected before. A client without a response tries " +
+			"again after 10 seconds: a time-out.",
 		servers: peers,
 		base:    "baseline",
 		by:      "at once",
 		loads: []load{
-			herdOf("10,000", 10_000),
-			herdOf("15,000", 15_000),
+			herdOf("10,000", 10_000, 500),
+			herdOf("15,000", 15_000, 500),
+			herdOf("15,000, 50 events/s", 15_000, 50),
 		},
-		columns: []column{herdTime, herdTimeouts, herdRejected, quietP99, duringP99, duringToQuiet},
+		columns: []column{herdTime, herdTimeouts, herdRejected, captured, quietP99, duringP99, duringToQuiet},
 	},
 	{
 		name:    "tls",
@@ -103,10 +105,12 @@ func latency(storage string) load {
 	}
 }
 
-func herdOf(name string, clients int) load {
+// herdOf returns the load of a herd of clients, with so many events a second for three seconds before it and three
+// seconds from its start on.
+func herdOf(name string, clients, perSecond int) load {
 	return load{
 		Name: name, Clients: 10, Herd: clients,
-		Events: 1500, Size: usualSize, Every: 2 * time.Millisecond, NoWait: true,
+		Events: 6 * perSecond, Size: usualSize, Every: time.Second / time.Duration(perSecond), NoWait: true,
 	}
 }
 
