@@ -28,7 +28,7 @@ func NewMonitor() *Monitor {
 		daily:     newRing[Sample](maxDaily),
 		histogram: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "wpre_relay_delivery_seconds",
-			Help:    "Time from the write of an event until the last live client had it.",
+			Help:    "Time from the write of an event until the last live client had it, without clients of a herd.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 	}
