@@ -28,9 +28,9 @@ func (c *churn) step(now, latest time.Duration) (time.Duration, error) {
 	}
 	c.due = max(c.due, now-time.Second) // connections that are late by more than a second are skipped
 	for ; c.due <= now; c.due += c.interval {
-		i := c.first + c.next
+		i := int32(c.first + c.next)
 		c.next = (c.next + 1) % (len(c.set.clients) - c.first)
-		c.set.disconnect(&c.set.clients[i])
+		c.set.disconnect(i)
 		if err := c.set.open(i, transient); err != nil {
 			return 0, err
 		}

@@ -27,6 +27,7 @@ type stage uint8
 const (
 	disconnected stage = iota
 	connecting         // the kernel is connecting
+	securing           // the TLS handshake is in progress
 	handshaking        // the request is sent, the response is not complete
 	open               // frames are received
 	unread             // connected, but frames are not read
@@ -41,24 +42,33 @@ const (
 	transient             // reads and is not counted
 )
 
-// sendHandshake sends the handshake of client i, or rejects the client if the kernel could not connect it.
-func (s *clientSet) sendHandshake(i int32) {
+// pending reports whether the client is neither disconnected nor connected.
+func (c *client) pending() bool { return c.stage >= connecting && c.stage <= handshaking }
+
+// startHandshake starts the handshake of client i, or rejects the client if the kernel could not connect it.
+func (s *clientSet) startHandshake(i int32) {
 	c := &s.clients[i]
 	code, err := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR)
 	if err == nil && code != 0 {
 		err = unix.Errno(code)
 	}
-	if err == nil && s.tls != nil {
-		err = s.startTLS(i)
+	switch {
+	case err != nil:
+		s.reject(i, fmt.Errorf("connect: %w", err))
+	case s.tls != nil:
+		s.startTLS(i)
+	default:
+		s.sendRequest(i)
 	}
-	if err == nil {
-		_, err = s.write(i, s.handshake) // fits into the empty send buffer
-	}
-	if err != nil {
-		s.reject(c, fmt.Errorf("connect: %w", err))
+}
+
+// sendRequest sends the WebSocket request of client i.
+func (s *clientSet) sendRequest(i int32) {
+	if _, err := s.write(i, s.request); err != nil { // it fits into the empty send buffer
+		s.reject(i, fmt.Errorf("connect: %w", err))
 		return
 	}
-	c.stage = handshaking
+	s.clients[i].stage = handshaking
 }
 
 // read reads and handles all available bytes of client i. A read that does not fill the buffer has drained the
@@ -87,18 +97,16 @@ func (s *clientSet) read(i int32, hungUp bool) {
 
 // handleEOF handles the end of the byte stream of client i.
 func (s *clientSet) handleEOF(i int32) {
-	c := &s.clients[i]
-	if c.stage == handshaking {
+	if s.clients[i].stage == handshaking {
 		s.handleResponse(i, nil, true)
 	} else {
-		s.serverClosed(c, statusAbnormal)
+		s.serverClosed(i, statusAbnormal)
 	}
 }
 
 // handleResponse handles the next bytes of the server's response to the handshake. More bytes may follow p unless
 // ended is set.
 func (s *clientSet) handleResponse(i int32, p []byte, ended bool) {
-	c := &s.clients[i]
 	if partial := s.partialResponses[i]; partial != nil {
 		p = append(partial, p...)
 		delete(s.partialResponses, i)
@@ -108,7 +116,7 @@ func (s *clientSet) handleResponse(i int32, p []byte, ended bool) {
 	case errors.Is(err, wsclient.ErrIncomplete):
 		s.partialResponses[i] = bytes.Clone(p)
 	case err != nil:
-		s.reject(c, err)
+		s.reject(i, err)
 	default:
 		s.markOpen(i)
 		s.handleFrames(i, frames)
@@ -132,7 +140,7 @@ func (s *clientSet) markOpen(i int32) {
 	c.stage = unread
 	closeOnly := unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLET, Fd: i}
 	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_MOD, int(c.fd), &closeOnly); err != nil {
-		s.serverClosed(c, statusAbnormal)
+		s.serverClosed(i, statusAbnormal)
 	}
 }
 
@@ -144,7 +152,7 @@ func (s *clientSet) handleFrames(i int32, p []byte) {
 		switch {
 		case err != nil:
 			s.connections.addViolation(err)
-			s.disconnect(c)
+			s.disconnect(i)
 			return
 		case item.Kind == wsclient.Message:
 			s.recordMessage(c, item, now)
@@ -153,7 +161,7 @@ func (s *clientSet) handleFrames(i int32, p []byte) {
 			// The error is ignored: a server that receives no pong closes the connection, and that is counted.
 			s.write(i, s.pong)
 		case item.Kind == wsclient.Close:
-			s.serverClosed(c, int(item.Number))
+			s.serverClosed(i, int(item.Number))
 		}
 		p = rest
 	}

@@ -32,20 +32,22 @@ const (
 type clientSet struct {
 	server           unix.Sockaddr
 	tls              *tls.Config // nil without TLS
-	handshake        []byte
-	firstAddress     int       // number of loopback addresses that other sets use
-	start            time.Time // all times are durations since start
+	request          []byte      // of each client
+	firstAddress     int         // number of loopback addresses that other sets use
+	start            time.Time   // all times are durations since start
 	epoll            int
 	ready            []unix.EpollEvent // reused by each poll
 	buf              []byte            // reused by each read
 	pong             []byte            // reused by each pong
 	partialResponses map[int32][]byte  // incomplete responses to the handshake, by client; few are incomplete
 
-	clients     []client
-	secure      []*tls.Conn // the TLS connection of each client; empty without TLS
-	connected   int         // connected clients, without transient ones
-	reading     int         // connected clients that read, without transient ones
-	external    bool        // others write the events, so that events are counted by their order
+	clients       []client
+	secure        []*tls.Conn             // the TLS connection of each client; empty without TLS
+	tlsHandshakes map[int32]*tlsHandshake // TLS handshakes in progress, by client
+
+	connected   int  // connected clients, without transient ones
+	reading     int  // connected clients that read, without transient ones
+	external    bool // others write the events, so that events are counted by their order
 	series      series
 	altered     uint64 // messages that equal no written event
 	recorder    stats.Recorder
@@ -60,7 +62,7 @@ func newClientSet(server *net.TCPAddr, url *url.URL, n int) (*clientSet, error) 
 	}
 	s := &clientSet{
 		server:           sockaddr(server),
-		handshake:        wsclient.HandshakeRequest(url),
+		request:          wsclient.HandshakeRequest(url),
 		start:            time.Now(),
 		epoll:            epoll,
 		ready:            make([]unix.EpollEvent, batchSize),
@@ -72,6 +74,7 @@ func newClientSet(server *net.TCPAddr, url *url.URL, n int) (*clientSet, error) 
 	if url.Scheme == "wss" {
 		s.tls = &tls.Config{ServerName: url.Hostname(), InsecureSkipVerify: true}
 		s.secure = make([]*tls.Conn, n)
+		s.tlsHandshakes = make(map[int32]*tlsHandshake)
 	}
 	return s, nil
 }
@@ -90,17 +93,9 @@ func sockaddr(addr *net.TCPAddr) unix.Sockaddr {
 // now returns the time since the set was created.
 func (s *clientSet) now() time.Duration { return time.Since(s.start) }
 
-// close disconnects all clients without a close frame and releases the set.
-func (s *clientSet) close() {
-	for i := range s.clients {
-		s.disconnect(&s.clients[i])
-	}
-	unix.Close(s.epoll)
-}
-
 // open starts to connect client i, which must be disconnected. It counts the outcome in s.connections and returns an
 // error only if no socket can be created.
-func (s *clientSet) open(i int, role role) error {
+func (s *clientSet) open(i int32, role role) error {
 	family := unix.AF_INET
 	if _, ok := s.server.(*unix.SockaddrInet6); ok {
 		family = unix.AF_INET6
@@ -111,10 +106,10 @@ func (s *clientSet) open(i int, role role) error {
 	}
 	c := &s.clients[i]
 	*c = client{fd: int32(fd), stage: connecting, role: role}
-	delete(s.partialResponses, int32(i)) // left by a transient client that disconnected during the handshake
+	delete(s.partialResponses, i) // left by a transient client that disconnected during the handshake
 	s.connections.pending++
-	if err := s.connect(int32(i)); err != nil {
-		s.reject(c, fmt.Errorf("connect: %w", err))
+	if err := s.connect(i); err != nil {
+		s.reject(i, fmt.Errorf("connect: %w", err))
 	}
 	return nil
 }
@@ -180,56 +175,16 @@ func (s *clientSet) poll(until time.Duration) error {
 // an event never belongs to an earlier connection of the same client.
 func (s *clientSet) handle(ready *unix.EpollEvent) {
 	hungUp := ready.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
-	switch c := &s.clients[ready.Fd]; c.stage {
+	switch s.clients[ready.Fd].stage {
 	case connecting:
-		s.sendHandshake(ready.Fd)
+		s.startHandshake(ready.Fd)
+	case securing:
+		s.continueTLS(ready.Fd)
 	case unread:
 		if hungUp {
-			s.serverClosed(c, statusAbnormal)
+			s.serverClosed(ready.Fd, statusAbnormal)
 		}
 	case handshaking, open:
 		s.read(ready.Fd, hungUp)
 	}
-}
-
-// reject closes c and counts it as rejected.
-func (s *clientSet) reject(c *client, why error) {
-	s.connections.reject(why)
-	c.stage = disconnected
-	unix.Close(int(c.fd))
-}
-
-// rejectPending rejects all clients whose handshake is not complete.
-func (s *clientSet) rejectPending(why error) {
-	for i := range s.clients {
-		if c := &s.clients[i]; c.stage == connecting || c.stage == handshaking {
-			s.reject(c, why)
-		}
-	}
-	clear(s.partialResponses)
-}
-
-// serverClosed counts a connection that the server closed with this code, and disconnects c.
-func (s *clientSet) serverClosed(c *client, code int) {
-	s.connections.closed[code]++
-	s.disconnect(c)
-}
-
-// disconnect closes the connection of c, if it has one.
-func (s *clientSet) disconnect(c *client) {
-	switch {
-	case c.stage == disconnected:
-		return
-	case c.stage == connecting || c.stage == handshaking:
-		s.connections.pending--
-	case c.role == reader:
-		s.addStarted() // the client was to receive them
-		s.connected--
-		s.reading--
-		s.recorder.RemoveClient(&c.window)
-	case c.role == stalled:
-		s.connected--
-	}
-	c.stage = disconnected
-	unix.Close(int(c.fd))
 }

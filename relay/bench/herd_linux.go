@@ -36,7 +36,7 @@ type herd struct {
 
 // attempt is a try of one client to connect.
 type attempt struct {
-	client   int
+	client   int32
 	deadline time.Duration
 }
 
@@ -58,6 +58,7 @@ func (h *herd) start(ctx context.Context, s *series, events int) {
 
 // run connects all clients and then serves them until ctx ends.
 func (h *herd) run(ctx context.Context, s *series, events int64) error {
+	defer h.set.disconnectPending() // TLS handshakes end on the thread that has started them
 	for s.started.Load() < events && ctx.Err() == nil {
 		time.Sleep(time.Millisecond)
 	}
@@ -99,27 +100,26 @@ func (h *herd) connect() error {
 
 // openNext starts the connection of a client whose last attempt is over and failed, or else of a new client.
 func (h *herd) openNext(now time.Duration) error {
-	i := h.opened
 	for len(h.attempts) > 0 && h.attempts[0].deadline <= now {
 		first := h.attempts[0].client
 		h.attempts = h.attempts[1:]
-		switch c := &h.set.clients[first]; c.stage {
-		case connecting, handshaking:
+		switch c := &h.set.clients[first]; {
+		case c.pending():
 			h.timeouts++
-			h.set.reject(c, fmt.Errorf("no response within %v", handshakeTimeout))
+			h.set.reject(first, fmt.Errorf("no response within %v", handshakeTimeout))
 			return h.open(first, now)
-		case disconnected:
+		case c.stage == disconnected:
 			return h.open(first, now)
 		}
 	}
-	if i == len(h.set.clients) {
+	if h.opened == len(h.set.clients) {
 		return nil
 	}
 	h.opened++
-	return h.open(i, now)
+	return h.open(int32(h.opened-1), now)
 }
 
-func (h *herd) open(client int, now time.Duration) error {
+func (h *herd) open(client int32, now time.Duration) error {
 	h.attempts = append(h.attempts, attempt{client, now + handshakeTimeout})
 	return h.set.open(client, transient)
 }

@@ -2,7 +2,6 @@ package bench_test
 
 import (
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -33,16 +32,5 @@ func TestHerdConnectsWhenHalfOfTheEventsAreWritten(t *testing.T) {
 	h := got.Herd
 	if h.Clients != 200 || h.Connected != 200 || h.Timeouts != 0 || h.Rejected != 0 || *h.Seconds <= 0 || h.Quiet == nil {
 		t.Errorf("got %+v", h)
-	}
-}
-
-func TestClientsSpeakTLS(t *testing.T) {
-	s := (&server{tls: true}).start(t)
-	for _, size := range []int{160, 192 << 10} {
-		got, err := load(t, s, size, bench.Settings{Clients: 10, Herd: 3, Events: 5})
-		if err != nil || got.Deliveries != 10*5 || got.Lost != 0 || got.Herd.Connected != 3 ||
-			!strings.HasPrefix(got.URL, "wss://") {
-			t.Errorf("size %d: got %+v, %v", size, got, err)
-		}
 	}
 }

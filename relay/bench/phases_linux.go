@@ -16,7 +16,7 @@ func (r *run) connect(ctx context.Context) error {
 	deadline := start + handshakeTimeout
 	for ctx.Err() == nil && answered < r.opts.Clients && s.now() < deadline {
 		for ; opened < r.opts.Clients && s.connections.pending < maxPending; opened++ {
-			if err := s.open(opened, r.opts.role(opened)); err != nil {
+			if err := s.open(int32(opened), r.opts.role(opened)); err != nil {
 				return err
 			}
 		}

@@ -42,13 +42,21 @@ func (r *run) result() *Result {
 		result.Herd = r.herd.result(&r.clients.recorder)
 		result.CPUPerDelivery, result.BenchCPUPerDelivery = nil, nil
 	}
-	if connections.firstRejection != nil {
-		result.FirstRejection = connections.firstRejection.Error()
+	if first := r.firstRejection(); first != nil {
+		result.FirstRejection = first.Error()
 	}
 	if connections.firstViolation != nil {
 		result.FirstError = connections.firstViolation.Error()
 	}
 	return result
+}
+
+// firstRejection returns why the first client was rejected, or else the first of the herd; nil if none was.
+func (r *run) firstRejection() error {
+	if first := r.clients.connections.firstRejection; first != nil || r.herd == nil {
+		return first
+	}
+	return r.herd.set.connections.firstRejection
 }
 
 // growthPerClient returns the growth of the server's memory, divided by the number of clients.

@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -23,7 +24,7 @@ type server struct {
 	t    *testing.T
 	url  *url.URL
 	file string
-	tls  bool
+	tls  *tls.Config // nil without TLS
 
 	// write is called for each event that is written, one at a time. Default: send it to all clients.
 	write func(s *server, n int, doc []byte)
@@ -51,7 +52,8 @@ func (s *server) start(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	web := httptest.NewUnstartedServer(s)
-	if s.tls {
+	if s.tls != nil {
+		web.TLS = s.tls
 		web.StartTLS()
 	} else {
 		web.Start()
