@@ -96,6 +96,9 @@ func (c *countedConn) Write(p []byte) (int, error) {
 	if c.divert != nil {
 		return c.divert.Write(p)
 	}
+	if pending := c.pending.Load(); pending != nil {
+		pending.answered()
+	}
 	if c.hasPlace.Load() && !c.handling.Load() {
 		c.endHandshake()
 	}

@@ -8,6 +8,10 @@ const (
 	// with cookies, and is unfinished for milliseconds.
 	maxPendingBytes = 512 << 10
 
+	// maxAnsweredHello is the size of a browser's ClientHello with a post-quantum key. As much of it does not count once
+	// it is answered: 350 clients that connect at once, and wait for the network, exceeded maxPendingBytes.
+	maxAnsweredHello = 2 << 10
+
 	// maxHeaderFields is the limit of the header fields of a request. Each takes a hundred bytes or more, also one of
 	// four bytes. Browsers and proxies send about 20.
 	maxHeaderFields = 100

@@ -18,8 +18,8 @@ import (
 // (slowloris) rather than visitors.
 //
 // It also limits the bytes of unfinished requests and TLS handshakes. They take up to twenty times as much memory,
-// because a header field of four bytes takes a hundred. Beyond the limit, it closes the oldest connections of the
-// network that has sent the most.
+// because a header field of four bytes takes a hundred. Answered TLS handshakes of usual size do not count. Beyond the
+// limit, it closes the oldest connections of the network that has sent the most.
 type pendingConns struct {
 	limit    int
 	maxBytes int
@@ -39,6 +39,7 @@ type pendingConn struct {
 	set     *pendingConns
 	network netip.Prefix // known once bytes is not 0; guarded by set.mu
 	bytes   int          // of the unfinished request, and of the TLS handshake before it; guarded by set.mu
+	exempt  int          // bytes that answered no longer counts, of maxAnsweredHello; guarded by set.mu
 }
 
 func newPendingConns(limit, maxBytes int, logger *slog.Logger) *pendingConns {
@@ -173,6 +174,20 @@ func (c *pendingConn) received(n int, from net.Addr) {
 				"limit", p.maxBytes, "times", n)
 		}
 	}
+}
+
+// answered no longer counts what the relay answers while the connection is pending: the client's part of the TLS
+// handshake, up to maxAnsweredHello.
+func (c *pendingConn) answered() {
+	p := c.set
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if counted(c.Conn).pending.Load() != c {
+		return // it was closed meanwhile
+	}
+	n := min(c.bytes, maxAnsweredHello-c.exempt)
+	c.exempt += n
+	p.addBytes(c, -n)
 }
 
 // receive counts n bytes and removes and returns the connections to close.

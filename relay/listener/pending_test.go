@@ -100,6 +100,47 @@ func TestPendingConnsCloseTheOldestOfTheGreediestNetwork(t *testing.T) {
 	}
 }
 
+// answer makes the server answer while the connection is pending.
+func (c scriptedConn) answer() {
+	go c.server.Write([]byte("hello"))
+	io.ReadFull(c.client, make([]byte, 5))
+}
+
+// TestAnsweredHellosDoNotCount has visitors with usual TLS handshakes beside a large one.
+func TestAnsweredHellosDoNotCount(t *testing.T) {
+	pending := newPendingConns(100, 10_000, slog.New(slog.DiscardHandler))
+	var visitors []scriptedConn
+	for range 10 {
+		visitor := newScriptedConn(t, pending, 1)
+		visitor.send(1700)
+		visitor.answer()
+		visitors = append(visitors, visitor)
+	}
+	large := newScriptedConn(t, pending, 2)
+	large.send(6000)
+	large.answer()
+	large.answer() // exempts no further bytes
+	other := newScriptedConn(t, pending, 3)
+	other.send(3000)
+	if isClosed(large.client) {
+		t.Error("a connection was closed within the limit")
+	}
+	other.send(3060)
+	if !isClosed(other.client) || isClosed(large.client) {
+		t.Error("the connection with the most bytes was not closed")
+	}
+	for i, visitor := range visitors {
+		if isClosed(visitor.client) {
+			t.Errorf("visitor %d was closed", i)
+		}
+		pending.connState(visitor.server, http.StateClosed)
+	}
+	pending.connState(large.server, http.StateClosed)
+	if pending.bytes != 0 || len(pending.byNetwork) != 0 {
+		t.Errorf("%d bytes and %d networks are left", pending.bytes, len(pending.byNetwork))
+	}
+}
+
 // addressed is a connection of a client with an address.
 type addressed struct {
 	net.Conn
