@@ -37,6 +37,8 @@ var (
 	herdTime      = column{"all connected after", ofHerd((*herd).herdTime), formatDuration, false}
 	herdTimeouts  = column{"time-outs", ofHerd(func(h *herd) *float64 { return h.Timeouts }), formatCount, true}
 	herdRejected  = column{"rejected", ofHerd(func(h *herd) *float64 { return h.Rejected }), formatCount, true}
+	quietP50      = column{"p50 before", ofHerd(func(h *herd) *float64 { return h.Quiet.p50() }), formatDuration, false}
+	duringP50     = column{"p50 then", ofHerd(func(h *herd) *float64 { return h.During.p50() }), formatDuration, false}
 	quietP99      = column{"p99 before", ofHerd(func(h *herd) *float64 { return h.Quiet.p99() }), formatDuration, false}
 	duringP99     = column{"p99 then", ofHerd(func(h *herd) *float64 { return h.During.p99() }), formatDuration, false}
 	duringToQuiet = column{"then / before", ofHerd((*herd).duringToQuiet), formatNumber, true}

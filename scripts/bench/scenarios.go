@@ -75,6 +75,20 @@ var scenarios = []scenario{
 		columns: []column{cpu, lastP50, lastP99, idleMemory, peakMemory, connectRate},
 	},
 	{
+		name: "tls-herd",
+		about: "2,000 TLS clients connect all at once, as after a restart, while 10 others receive an event every 50 ms: " +
+			"to the relay, and to nginx before it.",
+		servers: tlsWays[1:],
+		base:    "relay-nginx",
+		loads: []load{{
+			Clients: 10, Herd: 2000, Events: 200, Size: usualSize, Every: 50 * time.Millisecond, NoWait: true,
+		}},
+		columns: []column{
+			herdTime, herdTimeouts, herdRejected, quietP50, duringP50, quietP99, duringP99, duringToQuiet,
+		},
+		rounds: 3,
+	},
+	{
 		name: "growth",
 		about: "By the number of clients, the size of the event and the cores of the server. With one core, the " +
 			"clients have the other ones.",
