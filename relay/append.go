@@ -60,9 +60,9 @@ func (r *Relay) submit(ctx context.Context, ev schema.Event) error {
 	}
 }
 
-// appendDirectly appends ev and delivers it, since waking another thread for that takes longer. In a burst it leaves the
-// delivery to Idle, so that the caller of Ingest reads the next content before that is overwritten. The caller holds
-// r.mu.
+// appendDirectly appends ev and delivers it, since waking another thread for that takes longer. In a burst it leaves
+// the delivery to Idle, so that the caller of Ingest reads the next content before that is overwritten. The caller
+// holds r.mu.
 func (r *Relay) appendDirectly(ev schema.Event) {
 	start := time.Now()
 	burst := start.Sub(r.appended) < burstPause

@@ -136,7 +136,8 @@ func capture(micros int) load {
 }
 
 // growth returns every combination of clients, size and cores. It sends fewer events if one to all clients has many
-// bytes, so that a run takes seconds.
+// bytes, so that a run takes seconds, but enough that the first one, for which the kernel allocates memory, counts
+// little.
 func growth() []load {
 	var loads []load
 	for _, cores := range []int{1, 0} {
@@ -151,7 +152,7 @@ func growth() []load {
 					Clients: clients,
 					Size:    size,
 					Cores:   cores,
-					Events:  min(50, 200_000/clients, max(2, 4<<30/(clients*size))),
+					Events:  min(50, 200_000/clients, max(6, 4<<30/(clients*size))),
 				})
 			}
 		}
