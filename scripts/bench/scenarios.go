@@ -53,16 +53,15 @@ var scenarios = []scenario{
 	},
 	{
 		name: "herd",
-		about: "Clients connect all at once, as after a restart, when half of the events are written, one every 2 ms " +
-			"(500 a second) if nothing else is said. 10 others are connected before. A client without a response tries " +
-			"again after 10 seconds: a time-out.",
+		about: "Clients connect all at once, as after a restart, when half of the events are written, one every 20 ms. 10 " +
+			"others are connected before. A client without a response tries again after 10 seconds: a time-out.",
 		servers: peers,
 		base:    "baseline",
 		by:      "at once",
 		loads: []load{
-			herdOf("10,000", 10_000, 500),
-			herdOf("15,000", 15_000, 500),
-			herdOf("15,000, 50 events/s", 15_000, 50),
+			herdOf("10,000", 10_000, 50),
+			herdOf("15,000", 15_000, 50),
+			herdOf("10,000, an event every 2 ms", 10_000, 500),
 		},
 		columns: []column{herdTime, herdTimeouts, herdRejected, captured, quietP99, duringP99, duringToQuiet},
 	},

@@ -28,7 +28,6 @@ var summaryRows = []summaryRow{
 	{"connects per second", "delivery", "10,000", connectRate},
 	{"idle memory per client", "delivery", "10,000", idleMemory},
 	{"15,000 at once: all connected after", "herd", "15,000", herdTime},
-	{"the same, 50 instead of 500 events per second", "herd", "15,000, 50 events/s", herdTime},
 	{"15,000 at once: time-outs", "herd", "15,000", herdTimeouts},
 	{"15,000 at once: events captured", "herd", "15,000", captured},
 	{"10,000 at once: p99 of others, then / before", "herd", "10,000", duringToQuiet},
