@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -100,7 +101,7 @@ func command(t testing.TB, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// run runs a command to its end and returns its output and exit status.
+// run runs a command to its end and returns its output, without lines of slowFiles, and exit status.
 func run(t testing.TB, cmd *exec.Cmd) (text string, status int) {
 	t.Helper()
 	var out bytes.Buffer
@@ -121,8 +122,11 @@ func run(t testing.TB, cmd *exec.Cmd) (text string, status int) {
 		<-exited
 		t.Fatalf("%v does not exit:\n%s", cmd.Args, out.String())
 	}
-	return out.String(), cmd.ProcessState.ExitCode()
+	return slowFiles.ReplaceAllString(out.String(), ""), cmd.ProcessState.ExitCode()
 }
+
+// slowFiles matches the log lines about file operations that take long. A busy disk causes them in any command.
+var slowFiles = regexp.MustCompile("(?m)^.*file operation (has not )?returned.*\n")
 
 // runAsNobody runs a command without the rights of root.
 func runAsNobody(cmd *exec.Cmd) {
