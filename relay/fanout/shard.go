@@ -150,32 +150,33 @@ func (s *shard) stopIfEmpty() bool {
 // post makes the shard's goroutine run f, after all functions posted before. It reports false if the shard has
 // stopped; f is then never run.
 func (s *shard) post(f func()) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		return false
-	}
-	s.posted = append(s.posted, f)
+	_, ok := s.enqueue(f)
 	s.wakeUp()
-	return true
+	return ok
 }
 
 // postJoin is post for a client that joins. In a herd, the shard is woken after joinPause: to wake its thread for each
 // client took a tenth of the CPU time of a connect.
 func (s *shard) postJoin(c *client, initial []byte) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		return false
-	}
-	s.posted = append(s.posted, func() { s.join(c, initial) })
+	waiting, ok := s.enqueue(func() { s.join(c, initial) })
 	switch {
 	case !s.inHerd.Load():
 		s.wakeUp()
-	case len(s.posted) == 1:
+	case waiting == 1:
 		s.joinDue.Reset(joinPause)
 	}
-	return true
+	return ok
+}
+
+// enqueue is post without waking the shard. It also returns the number of functions that wait.
+func (s *shard) enqueue(f func()) (waiting int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return 0, false
+	}
+	s.posted = append(s.posted, f)
+	return len(s.posted), true
 }
 
 // postPeerMessage makes the shard's goroutine send the message, or drops it if too many wait.
